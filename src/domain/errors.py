@@ -1,0 +1,87 @@
+"""Every error that docledger raises on purpose.
+
+    DocledgerError
+    ├── Refused                      the domain says no
+    │   ├── DocumentNotFound
+    │   ├── DocumentExists
+    │   ├── UnknownStage
+    │   ├── IllegalTransition
+    │   │   └── StaleAttempt
+    │   ├── VersionMismatch
+    │   └── InvalidValue
+    └── Unavailable                  the same call may succeed later
+        ├── Contention
+        ├── LogUnavailable
+        └── OutcomeUnknown
+
+Rooms outside the domain hang their own branches on `DocledgerError`. Errors know nothing of HTTP
+or of exit codes: those are given in one place each, by the room that speaks them.
+"""
+
+from __future__ import annotations
+
+
+class DocledgerError(Exception):
+    """Something went wrong in docledger."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or type(self).__doc__ or type(self).__name__)
+
+
+class Refused(DocledgerError):
+    """The command was refused and nothing changed."""
+
+
+class DocumentNotFound(Refused):
+    """There is no such document."""
+
+
+class DocumentExists(Refused):
+    """A document with this id exists already; choose another id or delete that document first."""
+
+
+class UnknownStage(Refused):
+    """The document's pipeline has no stage of this name."""
+
+
+class IllegalTransition(Refused):
+    """The document is not in a state in which this can be done."""
+
+
+class StaleAttempt(IllegalTransition):
+    """The report is for an attempt that is no longer the current one."""
+
+
+class VersionMismatch(Refused):
+    """The document has moved on since the version that the command was made for."""
+
+    def __init__(self, message: str | None = None, *, current_version: int) -> None:
+        super().__init__(message)
+        self.current_version = current_version
+
+
+class InvalidValue(Refused):
+    """A value is not acceptable.
+
+    `field` is the path of the value in the words of the caller, e.g. `configuration.skipStages.0`.
+    """
+
+    def __init__(self, message: str | None = None, *, field: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Unavailable(DocledgerError):
+    """This cannot be done just now; try again in a moment."""
+
+
+class Contention(Unavailable):
+    """Other writers kept changing the document; try again in a moment."""
+
+
+class LogUnavailable(Unavailable):
+    """The database that holds the log cannot be reached; try again in a moment."""
+
+
+class OutcomeUnknown(Unavailable):
+    """The connection broke while the command was committed; read the document before repeating."""
