@@ -1,0 +1,153 @@
+"""Every command that a `DocumentWorkflow` decides; times and ids arrive in its context."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from domain.pipeline import StageDependency
+from domain.values import (
+    Configuration,
+    FailureReason,
+    FileReference,
+    Original,
+    OutputFile,
+    Value,
+    WorkflowType,
+)
+
+
+class Context(Value):
+    """Who asks, when, and which request it belongs to."""
+
+    at: datetime
+    actor: str
+    command_id: str
+    correlation_id: str
+    causation_id: str | None = None
+
+
+class Command(Value):
+    """Base of every command: which document, and the context."""
+
+    document_id: str
+    context: Context
+
+
+class RegisterDocument(Command):
+    """Take a document in and start its first workflow.
+
+    `content` goes into the documents table only; the log names it by `original.checksum`.
+    """
+
+    title: str
+    realm_id: str | None = None
+    original: Original
+    content: str | None = None
+    workflow_type: WorkflowType = WorkflowType.MANUAL
+    configuration: Configuration = Configuration()
+    pipeline: tuple[StageDependency, ...]
+
+
+class DeleteDocument(Command):
+    """Remove the document and its rows; its history stays."""
+
+
+class StartWorkflow(Command):
+    """Begin a run, all stages pending."""
+
+    workflow_type: WorkflowType = WorkflowType.MANUAL
+    configuration: Configuration = Configuration()
+    pipeline: tuple[StageDependency, ...]
+
+
+class PauseWorkflow(Command):
+    """Let the running stage finish and start no other."""
+
+
+class ResumeWorkflow(Command):
+    """Let stages start again."""
+
+
+class CancelWorkflow(Command):
+    """End the run; a running stage fails with `cancelled`."""
+
+
+class StageCommand(Command):
+    """Base of commands about one stage; `attempt` None means the current one."""
+
+    stage_name: str
+    attempt: int | None = None
+
+
+class RequestStage(StageCommand):
+    """Have a worker run the stage: a failed one is retried, a settled one re-run."""
+
+    inputs: tuple[FileReference, ...] | None = None
+
+
+class StartStage(StageCommand):
+    """Record that an attempt begins; workers give the lease that they hold."""
+
+    started_at: datetime | None = None
+    lease_id: str | None = None
+
+
+class CompleteStage(StageCommand):
+    """Record that the attempt succeeded, with all its files.
+
+    `continue_with_lease` lets a worker take up the automatic workflow's next stage in the same
+    append.
+    """
+
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    files: tuple[OutputFile, ...] = ()
+    executor: str | None = None
+    inputs: tuple[FileReference, ...] = ()
+    metadata: Mapping[str, Any] = {}
+    outside_metadata: Mapping[str, Any] | None = None
+    lease_id: str | None = None
+    continue_with_lease: bool = False
+
+
+class FailStage(StageCommand):
+    """Record that the attempt failed.
+
+    With `retryable`, retries that are left are used (StageFailed and StageRetried in one append);
+    `spends_retry` False leaves their number as it was (the worker's fault, not the stage's).
+    """
+
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    reason: FailureReason = FailureReason.REPORTED
+    error_message: str | None = None
+    outside_metadata: Mapping[str, Any] | None = None
+    executor: str | None = None
+    lease_id: str | None = None
+    retryable: bool = False
+    spends_retry: bool = True
+
+
+class ExpireLease(Command):
+    """Fail whatever attempts still run under a lease that nobody renews."""
+
+    lease_id: str
+    reason: FailureReason = FailureReason.LEASE_LOST
+
+
+class SkipStage(StageCommand):
+    """Leave an optional pending stage out."""
+
+    outside_metadata: Mapping[str, Any] | None = None
+
+
+class ResetStage(StageCommand):
+    """Make a failed (retry), completed or skipped (re-run) stage pending, without running it."""
+
+
+class RegisterOutputFile(StageCommand):
+    """Add a file to a stage that runs, may start or is completed."""
+
+    file: OutputFile

@@ -1,0 +1,333 @@
+"""The `DocumentWorkflow` aggregate: its state and how each event changes it.
+
+What a command makes of the state is in `domain.decisions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from domain import events as e
+from domain.errors import UnknownStage
+from domain.file_names import output_name
+from domain.pipeline import Pipeline
+from domain.values import Configuration, StageStatus, WorkflowStatus, WorkflowType
+
+_NONE: Mapping[Any, Any] = MappingProxyType({})
+_NO_PIPELINE = Pipeline(())
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """A file of a stage, as far as decisions need it."""
+
+    file_type: str
+    name: str
+    checksum: str
+    canonical_checksum: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageState:
+    """One stage of the current run.
+
+    `spent_retries` counts what the retry policy has used since somebody last asked for the stage;
+    `retry_count` counts every retry of this run. `staged` holds files of the running attempt.
+    """
+
+    name: str
+    status: StageStatus = StageStatus.PENDING
+    attempt: int = 1
+    retry_count: int = 0
+    spent_retries: int = 0
+    requested: bool = False
+    requested_inputs: tuple[Any, ...] | None = None
+    retry_at: datetime | None = None
+    lease_id: str | None = None
+    staged: Mapping[str, FileState] = _NONE
+    files: Mapping[str, FileState] = _NONE
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentWorkflow:
+    """A document and its current run, as of `version`.
+
+    `run` is 0 until the first workflow starts. `attempts` and `file_versions` keep counting over
+    runs, so that a report of an old attempt can never pass for one of a new run.
+    """
+
+    id: str
+    version: int = 0
+    at: datetime | None = None
+    registered: bool = False
+    realm_id: str | None = None
+    original_name: str | None = None
+    original_checksum: str | None = None
+    original_size_bytes: int = 0
+    original_mime_type: str | None = None
+    run: int = 0
+    workflow_type: WorkflowType = WorkflowType.MANUAL
+    workflow_status: WorkflowStatus = WorkflowStatus.COMPLETED
+    configuration: Configuration = field(default_factory=Configuration)
+    pipeline: Pipeline = _NO_PIPELINE
+    stages: Mapping[str, StageState] = _NONE
+    file_versions: Mapping[tuple[str, str], int] = _NONE
+
+    @staticmethod
+    def unborn(document_id: str) -> DocumentWorkflow:
+        """Return the state ahead of a stream's first event."""
+        return DocumentWorkflow(id=document_id)
+
+    @property
+    def statuses(self) -> Mapping[str, StageStatus]:
+        """The status of each stage by name."""
+        return {name: stage.status for name, stage in self.stages.items()}
+
+    @property
+    def all_settled(self) -> bool:
+        """True when every stage is completed or skipped."""
+        return all(stage.status.settled for stage in self.stages.values())
+
+    def stage(self, name: str) -> StageState:
+        """Return the stage of this name, or raise UnknownStage."""
+        if name not in self.stages:
+            self.pipeline.stage(name)
+            raise UnknownStage(f"Document '{self.id}' has no workflow yet, so no stage '{name}'.")
+        return self.stages[name]
+
+    def may_start(self, name: str) -> bool:
+        """Tell whether the stage is pending and everything upstream of it is settled."""
+        return self.stages[name].status is StageStatus.PENDING and self.pipeline.may_start(
+            name, self.statuses
+        )
+
+    def next_available_stage(self) -> str | None:
+        """Return the first stage that may start now, or None (also while paused or over)."""
+        if self.workflow_status not in (WorkflowStatus.RUNNING, WorkflowStatus.FAILED):
+            return None
+        return next((name for name in self.pipeline.stage_names if self.may_start(name)), None)
+
+    def runnable_stages(self) -> tuple[StageState, ...]:
+        """Return the stages that a worker should run: requested ones, or any if automatic.
+
+        An automatic workflow that failed runs nothing by itself. `retry_at` of a stage says when
+        its backoff ends.
+        """
+        status = self.workflow_status
+        if status not in (WorkflowStatus.RUNNING, WorkflowStatus.FAILED):
+            return ()
+        goes_on = self.workflow_type is WorkflowType.AUTOMATIC and status is WorkflowStatus.RUNNING
+        return tuple(
+            self.stages[name]
+            for name in self.pipeline.stage_names
+            if (goes_on or self.stages[name].requested) and self.may_start(name)
+        )
+
+    def output_name(self, suffix: str, given: str | None) -> str:
+        """Return the name that an output file of this document has."""
+        return given or output_name(self.original_name, self.id, suffix)
+
+
+def evolve(state: DocumentWorkflow, event: e.Event) -> DocumentWorkflow:
+    """Return the state after `event`."""
+    changed = _EVOLVERS[type(event)](state, event)
+    return replace(changed, version=event.version, at=event.at)
+
+
+def _registered(state: DocumentWorkflow, event: e.DocumentRegistered) -> DocumentWorkflow:
+    return DocumentWorkflow(
+        id=state.id,
+        registered=True,
+        realm_id=event.realm_id,
+        original_name=event.personal.file_name if event.personal else None,
+        original_checksum=event.checksum,
+        original_size_bytes=event.size_bytes,
+        original_mime_type=event.mime_type,
+        stages=state.stages,
+    )
+
+
+def _deleted(state: DocumentWorkflow, event: e.DocumentDeleted) -> DocumentWorkflow:
+    return DocumentWorkflow(
+        id=state.id,
+        stages={
+            name: StageState(name, attempt=stage.attempt + 1)
+            for name, stage in state.stages.items()
+        },
+    )
+
+
+def _workflow_started(state: DocumentWorkflow, event: e.WorkflowStarted) -> DocumentWorkflow:
+    pipeline = Pipeline.of(event.pipeline)
+    return replace(
+        state,
+        run=event.run,
+        workflow_type=event.workflow_type,
+        workflow_status=WorkflowStatus.RUNNING,
+        configuration=Configuration.parse(event.configuration),
+        pipeline=pipeline,
+        stages={name: _anew(name, state.stages.get(name)) for name in pipeline.stage_names},
+    )
+
+
+def _anew(name: str, before: StageState | None) -> StageState:
+    if before is None:
+        return StageState(name)
+    touched = before.status is not StageStatus.PENDING
+    return StageState(name, attempt=before.attempt + touched, files=before.files)
+
+
+def _workflow(status: WorkflowStatus) -> Callable[[DocumentWorkflow, e.Event], DocumentWorkflow]:
+    def change(state: DocumentWorkflow, event: e.Event) -> DocumentWorkflow:
+        return replace(state, workflow_status=status)
+
+    return change
+
+
+def _workflow_resumed(state: DocumentWorkflow, event: e.WorkflowResumed) -> DocumentWorkflow:
+    return _with_status(replace(state, workflow_status=WorkflowStatus.RUNNING))
+
+
+def _with_status(state: DocumentWorkflow) -> DocumentWorkflow:
+    """Let the workflow's status follow its stages, unless somebody stopped it."""
+    if state.workflow_status in (WorkflowStatus.PAUSED, WorkflowStatus.CANCELLED):
+        return state
+    if state.workflow_status is WorkflowStatus.COMPLETED and state.all_settled:
+        return state
+    failed = any(stage.status is StageStatus.FAILED for stage in state.stages.values())
+    return replace(
+        state, workflow_status=WorkflowStatus.FAILED if failed else WorkflowStatus.RUNNING
+    )
+
+
+def _with_stage(state: DocumentWorkflow, name: str, **changes: Any) -> DocumentWorkflow:
+    stages = {**state.stages, name: replace(state.stages[name], **changes)}
+    return _with_status(replace(state, stages=stages))
+
+
+def _stage_requested(state: DocumentWorkflow, event: e.StageRequested) -> DocumentWorkflow:
+    return _with_stage(
+        state,
+        event.stage_name,
+        requested=True,
+        requested_inputs=event.inputs,
+        retry_at=None,
+        spent_retries=0,
+    )
+
+
+def _stage_started(state: DocumentWorkflow, event: e.StageStarted) -> DocumentWorkflow:
+    return _with_stage(
+        state,
+        event.stage_name,
+        status=StageStatus.IN_PROGRESS,
+        lease_id=event.lease_id,
+        retry_at=None,
+    )
+
+
+def _stage_completed(state: DocumentWorkflow, event: e.StageCompleted) -> DocumentWorkflow:
+    stage = state.stages[event.stage_name]
+    counted = {(stage.name, file.file_type): file.version for file in stage.staged.values()}
+    return _with_stage(
+        replace(state, file_versions={**state.file_versions, **counted}) if counted else state,
+        event.stage_name,
+        status=StageStatus.COMPLETED,
+        files={**stage.files, **stage.staged} if stage.staged else stage.files,
+        **_AT_REST,
+    )
+
+
+_AT_REST: Mapping[str, Any] = MappingProxyType(
+    {
+        "staged": _NONE,
+        "lease_id": None,
+        "requested": False,
+        "requested_inputs": None,
+        "retry_at": None,
+        "spent_retries": 0,
+    }
+)
+
+
+def _stage_failed(state: DocumentWorkflow, event: e.StageFailed) -> DocumentWorkflow:
+    kept = {"lease_id": None, "staged": _NONE} if event.will_retry else _AT_REST
+    return _with_stage(state, event.stage_name, status=StageStatus.FAILED, **kept)
+
+
+def _stage_skipped(state: DocumentWorkflow, event: e.StageSkipped) -> DocumentWorkflow:
+    return _with_stage(state, event.stage_name, status=StageStatus.SKIPPED, **_AT_REST)
+
+
+def _stage_retried(state: DocumentWorkflow, event: e.StageRetried) -> DocumentWorkflow:
+    return _with_stage(
+        state,
+        event.stage_name,
+        status=StageStatus.PENDING,
+        attempt=event.attempt,
+        retry_count=event.retry_count,
+        spent_retries=state.stages[event.stage_name].spent_retries + event.spends_retry,
+        retry_at=event.retry_at,
+    )
+
+
+def _stage_reset(state: DocumentWorkflow, event: e.StageReset) -> DocumentWorkflow:
+    return _with_stage(
+        state,
+        event.stage_name,
+        status=StageStatus.PENDING,
+        attempt=event.attempt,
+        retry_count=0,
+        **_AT_REST,
+    )
+
+
+def _file_registered(state: DocumentWorkflow, event: e.OutputFileRegistered) -> DocumentWorkflow:
+    stage = state.stages[event.stage_name]
+    given = event.personal.file_name if event.personal else None
+    file = FileState(
+        file_type=event.file_type,
+        name=state.output_name(event.suffix, given),
+        checksum=event.checksum,
+        canonical_checksum=event.canonical_checksum or event.checksum,
+        version=event.file_version,
+    )
+    if not event.current:
+        return _with_stage(state, stage.name, staged={**stage.staged, file.file_type: file})
+    versions = {**state.file_versions, (stage.name, file.file_type): file.version}
+    return _with_stage(
+        replace(state, file_versions=versions),
+        stage.name,
+        files={**stage.files, file.file_type: file},
+    )
+
+
+def _file_removed(state: DocumentWorkflow, event: e.OutputFileRemoved) -> DocumentWorkflow:
+    files = dict(state.stages[event.stage_name].files)
+    files.pop(event.file_type, None)
+    return _with_stage(state, event.stage_name, files=files)
+
+
+_EVOLVERS: Mapping[type[e.Event], Callable[[DocumentWorkflow, Any], DocumentWorkflow]] = {
+    e.DocumentRegistered: _registered,
+    e.DocumentDeleted: _deleted,
+    e.WorkflowStarted: _workflow_started,
+    e.WorkflowPaused: _workflow(WorkflowStatus.PAUSED),
+    e.WorkflowResumed: _workflow_resumed,
+    e.WorkflowCancelled: _workflow(WorkflowStatus.CANCELLED),
+    e.WorkflowCompleted: _workflow(WorkflowStatus.COMPLETED),
+    e.StageRequested: _stage_requested,
+    e.StageStarted: _stage_started,
+    e.StageCompleted: _stage_completed,
+    e.StageFailed: _stage_failed,
+    e.StageSkipped: _stage_skipped,
+    e.StageRetried: _stage_retried,
+    e.StageReset: _stage_reset,
+    e.OutputFileRegistered: _file_registered,
+    e.OutputFileRemoved: _file_removed,
+}

@@ -1,0 +1,263 @@
+"""Every event of a `DocumentWorkflow`: frozen, versioned, for ever.
+
+A landed event is never changed. A new shape is a new `class_version` with an
+`upcast_v{n}_v{n+1}(state)` static method that turns the older stored state into the newer, and a
+frozen example in `tests/fixtures/events/`.
+
+What may be personal sits in `personal`: plaintext in memory, encrypted under the document's key
+in the log, and None once that key is gone. Every reader copes with None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from domain.values import FailureReason, FileReference, WorkflowType
+
+if TYPE_CHECKING:
+    from domain.document_workflow import DocumentWorkflow
+
+PipelineRow = tuple[str, str | None, bool, int]
+
+
+class Personal(BaseModel):
+    """Base of the parts of events that can be erased."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class RegisteredPersonal(Personal):
+    """What names a document."""
+
+    title: str
+    file_name: str | None = None
+
+
+class ReportedPersonal(Personal):
+    """What somebody said about an attempt."""
+
+    error_message: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
+class FilePersonal(Personal):
+    """What somebody said about a file."""
+
+    file_name: str | None = None
+    metadata: Mapping[str, Any] | None = None
+
+
+class Event(BaseModel):
+    """What every event carries.
+
+    `version` counts from 1 within the document's stream. `at` is aware UTC and never before the
+    event ahead of it in the log. `causation_id` is the id of the command or event that led to
+    this one, None when somebody outside asked. `correlation_id` joins all that one request set
+    off; it equals `command_id` unless told otherwise.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    class_version: ClassVar[int] = 1
+    personal_type: ClassVar[type[Personal] | None] = None
+
+    document_id: str
+    version: int
+    at: datetime
+    actor: str
+    command_id: str
+    correlation_id: str
+    causation_id: str | None = None
+
+    @property
+    def originator_id(self) -> str:
+        """The document's id, in the library's words."""
+        return self.document_id
+
+    @property
+    def originator_version(self) -> int:
+        """The version, in the library's words."""
+        return self.version
+
+    def mutate(self, aggregate: DocumentWorkflow | None) -> DocumentWorkflow:
+        """Return the aggregate as it is after this event (the library's projector calls this)."""
+        from domain.document_workflow import DocumentWorkflow, evolve
+
+        return evolve(aggregate or DocumentWorkflow.unborn(self.document_id), self)
+
+    def happened_at(self, at: datetime) -> Self:
+        """Return the event as the log stored it, its time moved on to `at`."""
+        return self if at == self.at else self.model_copy(update={"at": at})
+
+
+class DocumentRegistered(Event):
+    """A document was handed in; it has no workflow yet."""
+
+    personal_type = RegisteredPersonal
+
+    realm_id: str | None = None
+    checksum: str | None = None
+    size_bytes: int = 0
+    mime_type: str
+    personal: RegisteredPersonal | None = None
+
+
+class DocumentDeleted(Event):
+    """The document and its rows are gone; its history stays."""
+
+
+class WorkflowStarted(Event):
+    """A run began: every stage of `pipeline` is pending."""
+
+    run: int
+    workflow_type: WorkflowType
+    configuration: Mapping[str, Any] = {}
+    pipeline: tuple[PipelineRow, ...]
+
+
+class WorkflowPaused(Event):
+    """No further stage starts until the workflow is resumed."""
+
+
+class WorkflowResumed(Event):
+    """Stages may start again."""
+
+
+class WorkflowCancelled(Event):
+    """The run is over without being complete."""
+
+
+class WorkflowCompleted(Event):
+    """Every stage is completed or skipped."""
+
+
+class StageEvent(Event):
+    """Base of what happens to one stage; `attempt` counts from 1."""
+
+    stage_name: str
+    attempt: int
+
+
+class StageRequested(StageEvent):
+    """Somebody asked for the stage to be run by a worker; `inputs` None means the usual ones."""
+
+    inputs: tuple[FileReference, ...] | None = None
+
+
+class StageStarted(StageEvent):
+    """An attempt began; `lease_id` names the worker's lease, None when reported from outside."""
+
+    started_at: datetime | None = None
+    lease_id: str | None = None
+
+
+class StageCompleted(StageEvent):
+    """The attempt succeeded and its registered files are current now.
+
+    `executor` names what made them, e.g. `chunker/1.2.0`, and `inputs` what they were made of.
+    """
+
+    personal_type = ReportedPersonal
+
+    completed_at: datetime | None = None
+    executor: str | None = None
+    inputs: tuple[FileReference, ...] = ()
+    metadata: Mapping[str, Any] = {}
+    personal: ReportedPersonal | None = None
+
+
+class StageFailed(StageEvent):
+    """The attempt failed; `will_retry` tells that a StageRetried follows in the same append."""
+
+    personal_type = ReportedPersonal
+
+    completed_at: datetime | None = None
+    reason: FailureReason
+    will_retry: bool = False
+    executor: str | None = None
+    personal: ReportedPersonal | None = None
+
+
+class StageSkipped(StageEvent):
+    """The optional stage will not run in this workflow."""
+
+    personal_type = ReportedPersonal
+
+    personal: ReportedPersonal | None = None
+
+
+class StageRetried(StageEvent):
+    """A failed stage is pending again as attempt `attempt`, not before `retry_at`.
+
+    `spends_retry` tells whether it counts against the workflow's configured retries.
+    """
+
+    retry_count: int
+    automatic: bool
+    spends_retry: bool = False
+    retry_at: datetime | None = None
+
+
+class StageReset(StageEvent):
+    """A completed, skipped or failed stage is pending again as attempt `attempt`.
+
+    `because_of` names the upstream stage whose output changed; None for a re-run asked for.
+    """
+
+    because_of: str | None = None
+
+
+class OutputFileRegistered(StageEvent):
+    """A file of the stage is in the storage.
+
+    It becomes current with the StageCompleted of the same attempt, or at once when `current`
+    (the stage was completed already). `file_version` counts from 1 per stage and file type.
+    """
+
+    personal_type = FilePersonal
+
+    file_type: str
+    suffix: str
+    checksum: str
+    canonical_checksum: str | None = None
+    size_bytes: int
+    mime_type: str
+    file_version: int
+    current: bool = False
+    metadata: Mapping[str, Any] = {}
+    personal: FilePersonal | None = None
+
+
+class OutputFileRemoved(Event):
+    """The stage has no current file of this type any more; older versions stay in the storage."""
+
+    stage_name: str
+    file_type: str
+
+
+EVENT_TYPES: Mapping[str, type[Event]] = {
+    event_type.__name__: event_type
+    for event_type in (
+        DocumentRegistered,
+        DocumentDeleted,
+        WorkflowStarted,
+        WorkflowPaused,
+        WorkflowResumed,
+        WorkflowCancelled,
+        WorkflowCompleted,
+        StageRequested,
+        StageStarted,
+        StageCompleted,
+        StageFailed,
+        StageSkipped,
+        StageRetried,
+        StageReset,
+        OutputFileRegistered,
+        OutputFileRemoved,
+    )
+}
+"""Every event by the topic under which it is stored: its bare name, wherever its class moves."""

@@ -1,0 +1,328 @@
+"""The stage state machine: which report is accepted when, and what it entails.
+
+    pending -> in_progress -> completed | failed
+    pending -> skipped                      if optional
+    failed -> pending                       a retry
+    completed | skipped -> pending          a re-run
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain import commands as c
+from domain import events as e
+from domain.decision import Decision
+from domain.document_workflow import FileState, StageState
+from domain.errors import IllegalTransition, StaleAttempt
+from domain.retry_policy import backoff
+from domain.values import (
+    FailureReason,
+    OutputFile,
+    StageStatus,
+    WorkflowStatus,
+    WorkflowType,
+)
+
+_PENDING, _RUNS = StageStatus.PENDING, StageStatus.IN_PROGRESS
+
+
+def request(decision: Decision, command: c.RequestStage) -> None:
+    """Have a worker run the stage: retry a failed one, re-run a settled one."""
+    stage = _current(decision, command)
+    _require_open_workflow(decision)
+    if stage.status is _RUNS:
+        raise IllegalTransition(f"Stage '{stage.name}' is in progress already.")
+    if stage.requested and command.inputs in (None, stage.requested_inputs):
+        return
+    if stage.status is not _PENDING:
+        _make_pending(decision, stage)
+    _require_startable(decision, stage.name)
+    decision.record_stage(e.StageRequested, stage.name, inputs=command.inputs)
+
+
+def start(decision: Decision, command: c.StartStage) -> None:
+    """Begin the current attempt."""
+    stage = _current(decision, command)
+    _require_status(stage, "started", _PENDING)
+    _start(decision, stage.name, command)
+
+
+def _start(
+    decision: Decision, name: str, command: c.StartStage | c.CompleteStage | c.FailStage
+) -> None:
+    _require_open_workflow(decision)
+    _require_startable(decision, name)
+    decision.record_stage(
+        e.StageStarted, name, started_at=command.started_at, lease_id=command.lease_id
+    )
+
+
+def complete(decision: Decision, command: c.CompleteStage) -> None:
+    """End the attempt well: files, completion, resets downstream, the workflow's end, or more."""
+    stage = _running(decision, command, "completed")
+    before = _contents(decision.state.stages[stage.name].files)
+    settled_before = stage.retry_count or stage.attempt > 1 or bool(before)
+    for file in command.files:
+        _register(decision, stage.name, file, current=False)
+    _remove_what_was_not_made_again(decision, stage.name)
+    decision.record_stage(
+        e.StageCompleted,
+        stage.name,
+        completed_at=command.completed_at,
+        executor=command.executor,
+        inputs=command.inputs,
+        metadata=command.metadata,
+        personal=_reported(None, command.outside_metadata),
+    )
+    if settled_before and _contents(decision.state.stages[stage.name].files) != before:
+        _reset_downstream(decision, stage.name)
+    complete_workflow_if_settled(decision)
+    if command.continue_with_lease:
+        _start_next(decision, command)
+
+
+def _start_next(decision: Decision, command: c.CompleteStage) -> None:
+    automatic = decision.state.workflow_type is WorkflowType.AUTOMATIC
+    if not automatic or decision.state.workflow_status is not WorkflowStatus.RUNNING:
+        return
+    name = decision.state.next_available_stage()
+    if name is not None and decision.state.stages[name].retry_at is None:
+        decision.record_stage(e.StageStarted, name, lease_id=command.lease_id)
+
+
+def fail(decision: Decision, command: c.FailStage) -> None:
+    """End the attempt badly; try again while the policy allows it."""
+    stage = _running(decision, command, "failed")
+    _fail(decision, stage, command)
+
+
+def _fail(decision: Decision, stage: StageState, command: c.FailStage) -> None:
+    will_retry = command.retryable and (
+        not command.spends_retry
+        or stage.spent_retries < decision.state.configuration.retries_of(stage.name)
+    )
+    decision.record_stage(
+        e.StageFailed,
+        stage.name,
+        completed_at=command.completed_at,
+        reason=command.reason,
+        will_retry=will_retry,
+        executor=command.executor,
+        personal=_reported(command.error_message, command.outside_metadata),
+    )
+    if will_retry:
+        wait = backoff(stage.spent_retries) if command.spends_retry else None
+        decision.record_stage(
+            e.StageRetried,
+            stage.name,
+            attempt=stage.attempt + 1,
+            retry_count=stage.retry_count + 1,
+            automatic=True,
+            spends_retry=command.spends_retry,
+            retry_at=command.context.at + wait if wait else None,
+        )
+
+
+def expire_lease(decision: Decision, command: c.ExpireLease) -> None:
+    """Fail, and retry, what still runs under the lease; nothing if nothing does."""
+    stopped = command.reason is FailureReason.WORKER_STOPPED
+    words = "the worker stopped" if stopped else "the worker stopped answering"
+    for stage in tuple(decision.state.stages.values()):
+        if stage.status is _RUNS and stage.lease_id == command.lease_id:
+            failing = c.FailStage(
+                document_id=command.document_id,
+                context=command.context,
+                stage_name=stage.name,
+                reason=command.reason,
+                error_message=f"{words} during attempt {stage.attempt}",
+                retryable=True,
+                spends_retry=not stopped,
+            )
+            _fail(decision, stage, failing)
+
+
+def skip(decision: Decision, command: c.SkipStage) -> None:
+    """Leave the stage out; what was made of its earlier output is stale then."""
+    stage = _current(decision, command)
+    _require_status(stage, "skipped", _PENDING)
+    _require_open_workflow(decision, even_paused=True)
+    if not decision.state.pipeline.may_skip(stage.name):
+        raise IllegalTransition(f"Stage '{stage.name}' is not optional, so it cannot be skipped.")
+    for file_type in stage.files:
+        decision.record(e.OutputFileRemoved, stage_name=stage.name, file_type=file_type)
+    decision.record_stage(
+        e.StageSkipped, stage.name, personal=_reported(None, command.outside_metadata)
+    )
+    if stage.files:
+        _reset_downstream(decision, stage.name)
+    complete_workflow_if_settled(decision)
+
+
+def reset(decision: Decision, command: c.ResetStage) -> None:
+    """Make the stage pending again, without running it."""
+    stage = _current(decision, command)
+    _require_status(
+        stage, "made pending", StageStatus.FAILED, StageStatus.COMPLETED, StageStatus.SKIPPED
+    )
+    _require_open_workflow(decision, even_paused=True)
+    _make_pending(decision, stage)
+
+
+def register_file(decision: Decision, command: c.RegisterOutputFile) -> None:
+    """Add a file: staged for the attempt, or current at once if the stage is completed."""
+    stage = _current(decision, command)
+    _require_open_workflow(decision, even_paused=True)
+    if stage.status is StageStatus.COMPLETED:
+        _refuse_while_downstream_runs(decision, stage.name)
+        before = _contents(stage.files)
+        _register(decision, stage.name, command.file, current=True)
+        if _contents(decision.state.stages[stage.name].files) != before:
+            _reset_downstream(decision, stage.name)
+        return
+    if stage.status is not _RUNS:
+        _require_status(stage, "given files", _PENDING)
+        _require_startable(decision, stage.name)
+    _register(decision, stage.name, command.file, current=False)
+
+
+def complete_workflow_if_settled(decision: Decision) -> None:
+    """Record the workflow's end once every stage is completed or skipped."""
+    if decision.state.all_settled and decision.state.workflow_status is WorkflowStatus.RUNNING:
+        decision.record(e.WorkflowCompleted)
+
+
+def _current(decision: Decision, command: c.StageCommand) -> StageState:
+    stage = decision.state.stage(command.stage_name)
+    if command.attempt is not None and command.attempt != stage.attempt:
+        raise StaleAttempt(
+            f"Attempt {command.attempt} of stage '{stage.name}' is not the current one, "
+            f"which is {stage.attempt}; read the document again."
+        )
+    return stage
+
+
+def _running(
+    decision: Decision, command: c.CompleteStage | c.FailStage, done: str
+) -> StageState:
+    """Return the stage in progress; a pending one that may start is recorded as started."""
+    stage = _current(decision, command)
+    _require_status(stage, done, _PENDING, _RUNS)
+    if stage.status is _PENDING:
+        _start(decision, stage.name, command)
+    elif command.lease_id is not None and command.lease_id != stage.lease_id:
+        raise StaleAttempt(f"Stage '{stage.name}' is being run by another worker.")
+    return decision.state.stages[stage.name]
+
+
+def _require_status(stage: StageState, done: str, *allowed: StageStatus) -> None:
+    if stage.status not in allowed:
+        raise IllegalTransition(
+            f"Stage '{stage.name}' is {stage.status}; "
+            f"only one that is {' or '.join(allowed)} can be {done}."
+        )
+
+
+def _require_open_workflow(decision: Decision, *, even_paused: bool = False) -> None:
+    status = decision.state.workflow_status
+    if status is WorkflowStatus.CANCELLED:
+        raise IllegalTransition("The workflow is cancelled; start it again first.")
+    if status is WorkflowStatus.PAUSED and not even_paused:
+        raise IllegalTransition("The workflow is paused; resume it first.")
+
+
+def _require_startable(decision: Decision, name: str) -> None:
+    statuses = decision.state.statuses
+    waits_for = [
+        other
+        for other in decision.state.pipeline.stage_names
+        if other in decision.state.pipeline.upstream(name) and not statuses[other].settled
+    ]
+    if waits_for:
+        raise IllegalTransition(
+            f"Stage '{name}' waits for {', '.join(f'{w} ({statuses[w]})' for w in waits_for)}."
+        )
+
+
+def _refuse_while_downstream_runs(decision: Decision, name: str) -> None:
+    statuses = decision.state.statuses
+    for other in decision.state.pipeline.downstream(name):
+        if statuses[other] is _RUNS:
+            raise IllegalTransition(
+                f"Stage '{other}', which uses the output of '{name}', is in progress; "
+                "wait for its end."
+            )
+
+
+def _make_pending(decision: Decision, stage: StageState) -> None:
+    if stage.status is StageStatus.FAILED:
+        decision.record_stage(
+            e.StageRetried,
+            stage.name,
+            attempt=stage.attempt + 1,
+            retry_count=stage.retry_count + 1,
+            automatic=False,
+        )
+        return
+    _refuse_while_downstream_runs(decision, stage.name)
+    decision.record_stage(e.StageReset, stage.name, attempt=stage.attempt + 1)
+
+
+def _reset_downstream(decision: Decision, name: str) -> None:
+    used = (StageStatus.COMPLETED, StageStatus.FAILED)
+    for other in decision.state.pipeline.downstream(name):
+        stage = decision.state.stages[other]
+        if stage.status in used:
+            decision.record_stage(
+                e.StageReset, other, attempt=stage.attempt + 1, because_of=name
+            )
+
+
+def _remove_what_was_not_made_again(decision: Decision, name: str) -> None:
+    stage = decision.state.stages[name]
+    if stage.staged:
+        for file_type in stage.files.keys() - stage.staged.keys():
+            decision.record(e.OutputFileRemoved, stage_name=name, file_type=file_type)
+
+
+def _register(decision: Decision, name: str, file: OutputFile, *, current: bool) -> None:
+    stage = decision.state.stages[name]
+    _refuse_taken_name(decision, stage, file)
+    personal = None
+    if file.file_name is not None or file.outside_metadata is not None:
+        personal = e.FilePersonal(file_name=file.file_name, metadata=file.outside_metadata)
+    decision.record_stage(
+        e.OutputFileRegistered,
+        name,
+        file_type=file.file_type,
+        suffix=file.suffix,
+        checksum=file.checksum,
+        canonical_checksum=file.canonical_checksum,
+        size_bytes=file.size_bytes,
+        mime_type=file.mime_type,
+        file_version=decision.state.file_versions.get((name, file.file_type), 0) + 1,
+        current=current,
+        metadata=file.metadata,
+        personal=personal,
+    )
+
+
+def _refuse_taken_name(decision: Decision, stage: StageState, file: OutputFile) -> None:
+    name = decision.state.output_name(file.suffix, file.file_name)
+    for other in (*stage.files.values(), *stage.staged.values()):
+        if other.name == name and other.file_type != file.file_type:
+            raise IllegalTransition(
+                f"Stage '{stage.name}' has another file, of type '{other.file_type}', "
+                "under this name; give this one another name."
+            )
+
+
+def _contents(files: Mapping[str, FileState]) -> dict[str, str]:
+    return {file.file_type: file.canonical_checksum for file in files.values()}
+
+
+def _reported(error_message: str | None, metadata: Mapping[str, Any] | None) -> Any:
+    if error_message is None and metadata is None:
+        return None
+    return e.ReportedPersonal(error_message=error_message, metadata=metadata)
