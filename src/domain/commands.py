@@ -92,6 +92,7 @@ class StartStage(StageCommand):
 
     started_at: datetime | None = None
     lease_id: str | None = None
+    outside_metadata: Mapping[str, Any] | None = None
 
 
 class CompleteStage(StageCommand):

@@ -151,8 +151,11 @@ class StageRequested(StageEvent):
 class StageStarted(StageEvent):
     """An attempt began; `lease_id` names the worker's lease, None when reported from outside."""
 
+    personal_type = ReportedPersonal
+
     started_at: datetime | None = None
     lease_id: str | None = None
+    personal: ReportedPersonal | None = None
 
 
 class StageCompleted(StageEvent):

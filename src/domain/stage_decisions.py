@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from domain import commands as c
@@ -55,15 +56,27 @@ def _start(
     _require_open_workflow(decision)
     _require_startable(decision, name)
     decision.record_stage(
-        e.StageStarted, name, started_at=command.started_at, lease_id=command.lease_id
+        e.StageStarted,
+        name,
+        started_at=_began_at(command),
+        lease_id=command.lease_id,
+        personal=_reported(None, command.outside_metadata)
+        if isinstance(command, c.StartStage)
+        else None,
     )
+
+
+def _began_at(command: c.StartStage | c.CompleteStage | c.FailStage) -> datetime | None:
+    """Return the reported start; an end reported without one began no later than it ended."""
+    if command.started_at is None and not isinstance(command, c.StartStage):
+        return command.completed_at
+    return command.started_at
 
 
 def complete(decision: Decision, command: c.CompleteStage) -> None:
     """End the attempt well: files, completion, resets downstream, the workflow's end, or more."""
     stage = _running(decision, command, "completed")
     before = _contents(decision.state.stages[stage.name].files)
-    settled_before = stage.retry_count or stage.attempt > 1 or bool(before)
     for file in command.files:
         _register(decision, stage.name, file, current=False)
     _remove_what_was_not_made_again(decision, stage.name)
@@ -76,7 +89,7 @@ def complete(decision: Decision, command: c.CompleteStage) -> None:
         metadata=command.metadata,
         personal=_reported(None, command.outside_metadata),
     )
-    if settled_before and _contents(decision.state.stages[stage.name].files) != before:
+    if _contents(decision.state.stages[stage.name].files) != before:
         _reset_downstream(decision, stage.name)
     complete_workflow_if_settled(decision)
     if command.continue_with_lease:
