@@ -19,12 +19,12 @@ from domain.values import (
 
 
 class Context(Value):
-    """Who asks, when, and which request it belongs to."""
+    """Who asks, when, and which request it belongs to; `correlation_id` None means its own."""
 
     at: datetime
     actor: str
     command_id: str
-    correlation_id: str
+    correlation_id: str | None = None
     causation_id: str | None = None
 
 

@@ -9,9 +9,11 @@
     │   │   └── StaleAttempt
     │   ├── VersionMismatch
     │   └── InvalidValue
+    ├── LogUnreadable                what the log holds cannot be understood
     └── Unavailable                  the same call may succeed later
         ├── Contention
         ├── LogUnavailable
+        ├── LogFull
         └── OutcomeUnknown
 
 Rooms outside the domain hang their own branches on `DocledgerError`. Errors know nothing of HTTP
@@ -71,6 +73,10 @@ class InvalidValue(Refused):
         self.field = field
 
 
+class LogUnreadable(DocledgerError):
+    """An event in the log cannot be read by this version of docledger."""
+
+
 class Unavailable(DocledgerError):
     """This cannot be done just now; try again in a moment."""
 
@@ -81,6 +87,10 @@ class Contention(Unavailable):
 
 class LogUnavailable(Unavailable):
     """The database that holds the log cannot be reached; try again in a moment."""
+
+
+class LogFull(Unavailable):
+    """The disk of the database that holds the log is full; make room, then try again."""
 
 
 class OutcomeUnknown(Unavailable):

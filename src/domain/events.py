@@ -57,7 +57,7 @@ class Event(BaseModel):
     `version` counts from 1 within the document's stream. `at` is aware UTC and never before the
     event ahead of it in the log. `causation_id` is the id of the command or event that led to
     this one, None when somebody outside asked. `correlation_id` joins all that one request set
-    off; it equals `command_id` unless told otherwise.
+    off; None means `command_id`.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -70,7 +70,7 @@ class Event(BaseModel):
     at: datetime
     actor: str
     command_id: str
-    correlation_id: str
+    correlation_id: str | None = None
     causation_id: str | None = None
 
     @property

@@ -1,0 +1,1 @@
+"""The log: the eventsourcing library's application over PostgreSQL, with group commit."""

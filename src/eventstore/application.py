@@ -1,0 +1,48 @@
+"""The eventsourcing application that is docledger's log."""
+
+from __future__ import annotations
+
+from eventsourcing.application import Application
+from eventsourcing.persistence import ApplicationRecorder, EventStore, InfrastructureFactory, Mapper
+from eventsourcing.utils import Environment, EnvType
+
+from eventstore.datastore import DsnDatastore, DsnFactory
+from eventstore.document_keys import DocumentKeys
+from eventstore.mapper import EventMapper
+from eventstore.recorder import AppendRecorder
+
+
+class WorkflowApplication(Application[str]):
+    """Stores and restores `DocumentWorkflow` aggregates; `repository.get(id)` gives one.
+
+    The name is pinned: it is part of the table's name.
+    """
+
+    name = "docledger"
+
+    def __init__(self, dsn: str, *, pool_size: int = 4) -> None:
+        self._datastore = DsnDatastore(dsn, pool_size=pool_size)
+        self.keys = DocumentKeys(self._datastore)
+        super().__init__()
+        assert isinstance(self.recorder, AppendRecorder)
+        self.append_recorder: AppendRecorder = self.recorder
+
+    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+        """Return what the library needs; the process's environment is not read here."""
+        return Environment(name, {"CREATE_TABLE": "no", "ORIGINATOR_ID_TYPE": "text"})
+
+    def construct_factory(self, env: Environment) -> InfrastructureFactory:
+        """Return the factory over this application's own datastore."""
+        return DsnFactory(env, self._datastore)
+
+    def construct_mapper(self) -> Mapper[str]:
+        """Return the mapper for pydantic events."""
+        return EventMapper(self.keys)
+
+    def construct_recorder(self) -> ApplicationRecorder:
+        """Return the recorder over the tables that the migrations made."""
+        return AppendRecorder(self._datastore, self.keys, f"{self.name}_events")
+
+    def construct_event_store(self) -> EventStore[str]:
+        """Return the store of the mapper and the recorder."""
+        return EventStore(self.mapper, self.recorder)

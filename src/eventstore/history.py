@@ -1,0 +1,107 @@
+"""Reads the log: one document's stream, many documents' streams, or everything in order."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
+
+from domain.events import Event
+from eventstore.application import WorkflowApplication
+from eventstore.recorder import stored_event
+
+_COLUMNS = "originator_id, originator_version, topic, state, notification_id"
+_AFTER = f"""
+    SELECT {_COLUMNS} FROM docledger_events
+    WHERE notification_id > %s ORDER BY notification_id LIMIT %s
+"""
+_LAST_POSITION = "SELECT coalesce(max(notification_id), 0) AS position FROM docledger_events"
+_POSITION_OF = """
+    SELECT notification_id AS position FROM docledger_events
+    WHERE originator_id = %s ORDER BY originator_version DESC LIMIT 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableEvent:
+    """An event whose stored form this version of docledger cannot understand."""
+
+    document_id: str
+    version: int
+    topic: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvent:
+    """An event and its position in the whole log."""
+
+    position: int
+    event: Event | UnreadableEvent
+
+
+class History:
+    """The log, for reading. Thread-safe; every call is one query."""
+
+    def __init__(self, application: WorkflowApplication) -> None:
+        self._application = application
+
+    def after(self, position: int, limit: int) -> list[RecordedEvent]:
+        """Return up to `limit` events after `position`, in log order."""
+        with self._application.append_recorder.datastore.get_connection() as connection:
+            rows = connection.execute(_AFTER, (position, limit), prepare=True).fetchall()
+        return self.decode((row["notification_id"], stored_event(row)) for row in rows)
+
+    def of_document(self, document_id: str, after_version: int = 0) -> list[RecordedEvent]:
+        """Return the document's events after `after_version`, in order; none if unknown."""
+        return self.since({document_id: after_version})[document_id]
+
+    def streams(self, document_ids: Collection[str]) -> dict[str, list[RecordedEvent]]:
+        """Return every event of these documents, each in order."""
+        return self.since(dict.fromkeys(document_ids, 0))
+
+    def since(
+        self, after_versions: Mapping[str, int], *, locked: bool = False
+    ) -> dict[str, list[RecordedEvent]]:
+        """Return each document's events after the version given for it.
+
+        With `locked`, an append that is under way is waited for first.
+        """
+        found = self._application.append_recorder.select_streams(after_versions, locked=locked)
+        every = self.decode(stored for stream in found.values() for stored in stream)
+        streams: dict[str, list[RecordedEvent]] = {i: [] for i in after_versions}
+        for recorded in every:
+            streams[recorded.event.document_id].append(recorded)
+        return streams
+
+    def last_position(self) -> int:
+        """Return the position of the newest event, 0 in an empty log."""
+        with self._application.append_recorder.datastore.get_connection() as connection:
+            row = connection.execute(_LAST_POSITION).fetchone()
+        return int(row["position"]) if row else 0
+
+    def position_of(self, document_id: str) -> int | None:
+        """Return the position of the document's newest event, None if it has none."""
+        with self._application.append_recorder.datastore.get_connection() as connection:
+            row = connection.execute(_POSITION_OF, (document_id,), prepare=True).fetchone()
+        return int(row["position"]) if row else None
+
+    def decode(self, stored: Iterable[tuple[int, StoredEvent]]) -> list[RecordedEvent]:
+        """Return the events that were stored, reading the keys of all in one query."""
+        listed = list(stored)
+        sealed = {str(e.originator_id) for _, e in listed if b'"sealed"' in e.state}
+        if sealed:
+            self._application.keys.prefetch(sealed)
+        return [RecordedEvent(position, self._decode(event)) for position, event in listed]
+
+    def _decode(self, stored: StoredEvent) -> Event | UnreadableEvent:
+        try:
+            event = self._application.mapper.to_domain_event(stored)
+        except MapperDeserialisationError as error:
+            return UnreadableEvent(
+                str(stored.originator_id), stored.originator_version, stored.topic, str(error)
+            )
+        assert isinstance(event, Event)
+        return event
+
