@@ -17,7 +17,7 @@ from domain.file_names import output_name
 from domain.pipeline import Pipeline
 from domain.values import Configuration, StageStatus, WorkflowStatus, WorkflowType
 
-_NONE: Mapping[Any, Any] = MappingProxyType({})
+_NO_FILES: Mapping[Any, Any] = MappingProxyType({})
 _NO_PIPELINE = Pipeline(())
 
 
@@ -49,8 +49,8 @@ class StageState:
     requested_inputs: tuple[Any, ...] | None = None
     retry_at: datetime | None = None
     lease_id: str | None = None
-    staged: Mapping[str, FileState] = _NONE
-    files: Mapping[str, FileState] = _NONE
+    staged: Mapping[str, FileState] = field(default_factory=dict)
+    files: Mapping[str, FileState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ class DocumentWorkflow:
     workflow_status: WorkflowStatus = WorkflowStatus.COMPLETED
     configuration: Configuration = field(default_factory=Configuration)
     pipeline: Pipeline = _NO_PIPELINE
-    stages: Mapping[str, StageState] = _NONE
-    file_versions: Mapping[tuple[str, str], int] = _NONE
+    stages: Mapping[str, StageState] = field(default_factory=dict)
+    file_versions: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @staticmethod
     def unborn(document_id: str) -> DocumentWorkflow:
@@ -245,7 +245,7 @@ def _stage_completed(state: DocumentWorkflow, event: e.StageCompleted) -> Docume
 
 _AT_REST: Mapping[str, Any] = MappingProxyType(
     {
-        "staged": _NONE,
+        "staged": _NO_FILES,
         "lease_id": None,
         "requested": False,
         "requested_inputs": None,
@@ -256,7 +256,7 @@ _AT_REST: Mapping[str, Any] = MappingProxyType(
 
 
 def _stage_failed(state: DocumentWorkflow, event: e.StageFailed) -> DocumentWorkflow:
-    kept = {"lease_id": None, "staged": _NONE} if event.will_retry else _AT_REST
+    kept = {"lease_id": None, "staged": _NO_FILES} if event.will_retry else _AT_REST
     return _with_stage(state, event.stage_name, status=StageStatus.FAILED, **kept)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from eventsourcing.application import Application
 from eventsourcing.persistence import ApplicationRecorder, EventStore, InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
@@ -31,7 +33,7 @@ class WorkflowApplication(Application[str]):
         """Return what the library needs; the process's environment is not read here."""
         return Environment(name, {"CREATE_TABLE": "no", "ORIGINATOR_ID_TYPE": "text"})
 
-    def construct_factory(self, env: Environment) -> InfrastructureFactory:
+    def construct_factory(self, env: Environment) -> InfrastructureFactory[Any]:
         """Return the factory over this application's own datastore."""
         return DsnFactory(env, self._datastore)
 

@@ -51,7 +51,7 @@ class AppendRecorder(PostgresApplicationRecorder):
         super().__init__(datastore, events_table_name=events_table_name)
         self._keys = keys
 
-    def insert_events(  # type: ignore[override]  # the library's decorator hides its signature
+    def insert_events(
         self, stored_events: Sequence[StoredEvent], *, append: Append | None = None, **_: Any
     ) -> Sequence[int]:
         """Append the events; return a position each, 0 for those of a refused document.
