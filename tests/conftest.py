@@ -1,0 +1,120 @@
+"""Servers and databases for tests: real ones, each test with a database of its own.
+
+`database` is a migrated database on the embedded server and `empty_database` one without a table;
+both are URLs. A test that has to hold on the distribution's server too asks for both servers:
+
+    @pytest.mark.parametrize("database", SERVERS, indirect=True)
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from debian_postgres import DebianPostgres, find_binaries
+from docledger.embedded_postgres import EmbeddedPostgres
+from docledger.migrate import Migrator
+
+SERVERS = ("embedded", "debian")
+
+
+@dataclass
+class Server:
+    """A server on which tests make and drop databases."""
+
+    url: str
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _template: str | None = None
+
+    def create_database(self, template: str | None = None) -> str:
+        """Return the URL of a new database, empty unless it is made from a template."""
+        name = f"test_{next(self._numbers)}"
+        command = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.Identifier(name), sql.Identifier(template or "template1")
+        )
+        self._execute(command)
+        return self.url_of(name)
+
+    def create_migrated_database(self) -> str:
+        """Return the URL of a new database that has all migrations."""
+        if self._template is None:
+            url = self.create_database()
+            Migrator(url).up()
+            self._template = urlsplit(url).path[1:]
+        return self.create_database(self._template)
+
+    def drop_database(self, url: str) -> None:
+        """Drop a database, whoever is still connected."""
+        name = sql.Identifier(urlsplit(url).path[1:])
+        self._execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+    def url_of(self, name: str) -> str:
+        """Return the URL of another database of this server."""
+        return urlunsplit(urlsplit(self.url)._replace(path=f"/{name}"))
+
+    def _execute(self, command: sql.Composed) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(command)
+
+
+@pytest.fixture(scope="session")
+def embedded_server() -> Iterator[Server]:
+    """The server that docledger brings along, syncing to disk as in production."""
+    home = Path(tempfile.mkdtemp(prefix="docledger-test-"))
+    server = EmbeddedPostgres(home)
+    try:
+        yield Server(server.start())
+    finally:
+        server.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def debian_server() -> Iterator[Server]:
+    """The distribution's server, as a server of the user's own."""
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.fail("no PostgreSQL of the distribution here; `make test` installs one")
+    server = DebianPostgres(binaries, Path(tempfile.mkdtemp(prefix="docledger-test-debian-")))
+    try:
+        yield Server(server.start())
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def server(request: pytest.FixtureRequest) -> Server:
+    """The server that the test asks for by parametrising; the embedded one by default."""
+    return _server_of(request, getattr(request, "param", "embedded"))
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a migrated database of the test's own."""
+    server = _server_of(request, getattr(request, "param", "embedded"))
+    url = server.create_migrated_database()
+    yield url
+    server.drop_database(url)
+
+
+@pytest.fixture
+def empty_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a database of the test's own, without any table."""
+    server = _server_of(request, getattr(request, "param", "embedded"))
+    url = server.create_database()
+    yield url
+    server.drop_database(url)
+
+
+def _server_of(request: pytest.FixtureRequest, name: str) -> Server:
+    server: Server = request.getfixturevalue(f"{name}_server")
+    return server
