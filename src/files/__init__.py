@@ -1,0 +1,1 @@
+"""Stored files: content by checksum, and the uploads tree that people browse."""
