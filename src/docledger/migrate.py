@@ -33,7 +33,7 @@ _STEP_TRIES = 5
 _MADE_BY_US = "made by docledger, for tables that were in the way of its own"
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.up\.sql")
 _CREATED = re.compile(
-    r"^CREATE (?:UNLOGGED )?(?:TABLE|VIEW|MATERIALIZED VIEW|SEQUENCE) (?:public\.)?([a-z_0-9]+)",
+    r"^CREATE (?:UNLOGGED )?(?:TABLE|VIEW|MATERIALIZED VIEW|SEQUENCE) (?:public\.)?([a-z_0-9]+)\b(?!\.)",
     re.MULTILINE,
 )
 _DROPS_LOG = re.compile(
@@ -268,7 +268,7 @@ def _set(name: LiteralString, value: str, *, local: bool) -> sql.Composed:
 def _create_bookkeeping(connection: Connection) -> None:
     connection.execute(
         """
-        CREATE TABLE IF NOT EXISTS docledger_migrations (
+        CREATE TABLE IF NOT EXISTS public.docledger_migrations (
             number int PRIMARY KEY,
             name text NOT NULL,
             checksum text NOT NULL,
@@ -280,14 +280,14 @@ def _create_bookkeeping(connection: Connection) -> None:
 
 
 def _drop_bookkeeping(connection: Connection) -> None:
-    connection.execute("DROP TABLE docledger_migrations")
+    connection.execute("DROP TABLE public.docledger_migrations")
 
 
 def _read_applied(connection: Connection) -> dict[int, _Applied]:
     if not _one(connection, "SELECT to_regclass('public.docledger_migrations') IS NOT NULL"):
         return {}
     rows = connection.execute(
-        "SELECT number, name, checksum, applied_at FROM docledger_migrations ORDER BY number"
+        "SELECT number, name, checksum, applied_at FROM public.docledger_migrations ORDER BY number"
     )
     return {row[0]: _Applied(*row) for row in rows}
 
@@ -343,7 +343,7 @@ def _apply(connection: Connection, migration: Migration) -> None:
         moved = _move_aside(connection, migration.creates)
         connection.execute(migration.up_sql.encode())
         connection.execute(
-            "INSERT INTO docledger_migrations (number, name, checksum, moved_aside)"
+            "INSERT INTO public.docledger_migrations (number, name, checksum, moved_aside)"
             " VALUES (%s, %s, %s, %s)",
             [migration.number, migration.name, migration.checksum, moved],
         )
@@ -358,7 +358,7 @@ def _undo(connection: Connection, migration: Migration, *, delete_events: bool) 
         connection.execute(migration.down_sql.encode())
         moved = _one(
             connection,
-            "DELETE FROM docledger_migrations WHERE number = %s RETURNING moved_aside",
+            "DELETE FROM public.docledger_migrations WHERE number = %s RETURNING moved_aside",
             migration.number,
         )
         _put_back(connection, moved)
@@ -368,8 +368,8 @@ def _refuse_if_events(connection: Connection, *, lock: bool = False) -> None:
     if not _one(connection, "SELECT to_regclass('public.docledger_events') IS NOT NULL"):
         return
     if lock:  # nobody may append between this look and the drop
-        connection.execute("LOCK TABLE docledger_events IN ACCESS EXCLUSIVE MODE")
-    if _one(connection, "SELECT EXISTS (SELECT FROM docledger_events)"):
+        connection.execute("LOCK TABLE public.docledger_events IN ACCESS EXCLUSIVE MODE")
+    if _one(connection, "SELECT EXISTS (SELECT FROM public.docledger_events)"):
         raise EventsWouldBeDeleted(
             "the log holds events, and this would delete them for ever; keep that step, or say "
             "--delete-events if they may go"
