@@ -1,0 +1,151 @@
+"""The rows of one document in the read models; fields are named like the tables' columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+FileKey = tuple[str, str]
+"""Stage name and file type: what one current file of a document is known by."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowRow:
+    """A row of `processing_workflows`: one run of a document."""
+
+    id: str
+    document_id: str
+    workflow_type: str
+    total_stages: int
+    completed_stages: int
+    current_stage: str
+    started_at: datetime
+    completed_at: datetime | None
+    configuration: Mapping[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageRow:
+    """A row of `documents_processing_stages`: one stage in the document's current run."""
+
+    id: str
+    document_id: str
+    stage_name: str
+    status: str
+    started_at: datetime | None
+    completed_at: datetime | None
+    error_message: str | None
+    retry_count: int
+    created_at: datetime
+    updated_at: datetime
+    attempt: int
+    metadata: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A row of `stage_output_files`: the current file of one stage and type."""
+
+    id: str
+    document_id: str
+    stage_name: str
+    file_type: str
+    file_path: str
+    file_size: int
+    mime_type: str
+    checksum: str
+    metadata: Mapping[str, Any] | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """A file of an attempt that is not over: `file` becomes a row when the stage completes."""
+
+    file: FileRow
+    file_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """A row of `document_streams`: how far a document is, and what folding on needs to know.
+
+    `version` and `position` are those of the last event folded; `run` is 0 without a workflow.
+    `pipeline` holds the stages' names in order. `attempts` is filled while a deleted document
+    has no stages: where each one's attempts go on. It outlives the document, so that a read can
+    tell a document that is gone from one that nobody knows.
+    """
+
+    document_id: str
+    version: int = 0
+    position: int = 0
+    run: int = 0
+    original_name: str | None = None
+    original_checksum: str | None = None
+    original_size_bytes: int = 0
+    original_mime_type: str | None = None
+    pipeline: tuple[str, ...] = ()
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    staged: Mapping[FileKey, StagedFile] = field(default_factory=dict)
+    file_versions: Mapping[FileKey, int] = field(default_factory=dict)
+    parked_at: datetime | None = None
+    parked_position: int | None = None
+    parked_error: str | None = None
+
+    @property
+    def registered(self) -> bool:
+        """False before a document's first event and after its deletion."""
+        return self.original_mime_type is not None
+
+    @property
+    def workflow_id(self) -> str | None:
+        """The id of the current run's row, None without a run."""
+        return workflow_id(self.document_id, self.run) if self.run else None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRows:
+    """Every row of one document that may still change.
+
+    `workflow` is the current run; the rows of earlier runs never change again.
+    """
+
+    document_id: str
+    workflow: WorkflowRow | None
+    stages: Mapping[str, StageRow]
+    files: Mapping[FileKey, FileRow]
+    stream: StreamRow
+
+    @staticmethod
+    def none(document_id: str) -> DocumentRows:
+        """Return what there is ahead of a document's first event."""
+        return DocumentRows(document_id, None, {}, {}, StreamRow(document_id))
+
+    @property
+    def whole(self) -> bool:
+        """True when no row is missing that folding on needs, as after somebody else's delete."""
+        if not self.stream.run:
+            return True
+        return self.workflow is not None and all(
+            name in self.stages for name in self.stream.pipeline
+        )
+
+
+def workflow_id(document_id: str, run: int) -> str:
+    """Return the id of a document's `run`-th workflow, counted from 1."""
+    return f"workflow_{document_id}" if run == 1 else f"workflow-{run}_{document_id}"
+
+
+def stage_id(document_id: str, stage_name: str) -> str:
+    """Return the id of a stage's row."""
+    return f"{document_id}_{stage_name}"
+
+
+def file_id(document_id: str, stage_name: str, file_type: str) -> str:
+    """Return the id of a file's row."""
+    return f"{document_id}_{stage_name}:{file_type}"
