@@ -34,7 +34,7 @@ class DurableFolders:
 
     def make(self, folder: Path) -> None:
         """Make a folder of the root, or the root, with all that lead to it."""
-        if folder in self._known:
+        if folder in self._known and folder.is_dir():
             return
         if folder == self._root:
             _make_with_parents(folder)
@@ -43,10 +43,6 @@ class DurableFolders:
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
             sync_folder(folder.parent)
         self._known.add(folder)
-
-    def forget(self) -> None:
-        """Look again at every folder; for when one that was known has gone."""
-        self._known = set()
 
 
 def _make_with_parents(folder: Path) -> None:

@@ -135,20 +135,8 @@ class LocalBlobStore:
                     _log.warning("replacing a damaged blob", extra={"checksum": blob.checksum})
                 if not sealed:
                     _seal(fd)
-                self._move(upload, final)
+                _move(upload, final)
         sync_folder(final.parent)
-
-    def _move(self, upload: Path, final: Path) -> None:
-        try:
-            upload.replace(final)
-        except FileNotFoundError:
-            if not upload.exists():
-                raise StorageUnavailable(
-                    "The upload was idle for so long that it was swept away; send it again."
-                ) from None
-            self._folders.forget()
-            self._folders.make(final.parent)
-            upload.replace(final)
 
     def _renewed(self, final: Path) -> int | None:
         """Make a blob young again and give its size; None when it is not there."""
@@ -239,6 +227,15 @@ def _write_whole(fd: int, piece: bytes) -> None:
 def _seal(fd: int) -> None:
     os.fchmod(fd, CONTENT_MODE)
     os.fsync(fd)
+
+
+def _move(upload: Path, final: Path) -> None:
+    try:
+        upload.replace(final)
+    except FileNotFoundError:
+        raise StorageUnavailable(
+            "The upload was idle for so long that it was swept away; send it again."
+        ) from None
 
 
 def _size_of(path: Path) -> int | None:

@@ -139,9 +139,6 @@ class UploadsTree:
         try:
             with self._opened(fd, self._documents / _TEMPORARY) as temporary_fd:
                 yield fd, temporary_fd
-        except FileNotFoundError:
-            self._folders.forget()
-            raise
         finally:
             os.close(fd)
 
@@ -190,8 +187,7 @@ class UploadsTree:
 
     def _remove_document(self, folder: str) -> None:
         with self._opened_documents() as (documents_fd, _):
-            with suppress(FileNotFoundError):
-                os.stat(folder, dir_fd=documents_fd, follow_symlinks=False)
+            if _exists(documents_fd, folder):
                 _remove(documents_fd, folder)
                 self._unsynced.add(self._documents)
 
@@ -225,6 +221,14 @@ def _repeat(act: Callable[[], None]) -> None:
             if error.errno not in (errno.ENOTEMPTY, errno.ELOOP, errno.ESTALE):
                 raise
     return act()
+
+
+def _exists(fd: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=fd, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _remove(fd: int, name: str) -> None:
