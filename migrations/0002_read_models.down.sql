@@ -1,4 +1,5 @@
 DROP VIEW document_processing_stages;
+DROP TABLE tracking;
 DROP TABLE document_streams;
 DROP TABLE stage_dependencies;
 DROP TABLE processing_workflows;

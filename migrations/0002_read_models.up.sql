@@ -171,7 +171,12 @@ CREATE TABLE document_streams (
     version bigint NOT NULL,
     position bigint NOT NULL,
     run int NOT NULL DEFAULT 0,
-    original_stem text,
+    original_name text,
+    original_checksum varchar(64),
+    original_size_bytes bigint NOT NULL DEFAULT 0,
+    original_mime_type text,
+    pipeline jsonb NOT NULL DEFAULT '[]',
+    attempts jsonb NOT NULL DEFAULT '{}',
     staged jsonb NOT NULL DEFAULT '[]',
     file_versions jsonb NOT NULL DEFAULT '{}',
     parked_at timestamptz,
@@ -183,6 +188,16 @@ CREATE TABLE document_streams (
 
 CREATE INDEX idx_document_streams_parked ON document_streams (document_id)
     WHERE parked_at IS NOT NULL;
+
+-- How far each consumer of the log is; whoever applies events holds its row's lock meanwhile.
+CREATE TABLE tracking (
+    projection text COLLATE "C" PRIMARY KEY,
+    position bigint NOT NULL CHECK (position >= 0),
+    updated_at timestamptz
+) WITH (
+    -- A few rows, each updated many times a second: keep updates on the page and vacuum often.
+    fillfactor = 50, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0
+);
 
 CREATE VIEW document_processing_stages AS SELECT * FROM documents_processing_stages;
 
