@@ -1,0 +1,10 @@
+DROP TRIGGER IF EXISTS tg_pgqueuer_changed ON docledger_queue.pgqueuer;
+DROP FUNCTION IF EXISTS docledger_queue.fn_pgqueuer_changed;
+DROP TABLE IF EXISTS docledger_queue.pgqueuer;
+DROP TABLE IF EXISTS docledger_queue.pgqueuer_log;
+DROP TABLE IF EXISTS docledger_queue.pgqueuer_schedules;
+DROP TABLE IF EXISTS docledger_queue.pgqueuer_statistics;
+DROP TYPE IF EXISTS docledger_queue.pgqueuer_status;
+DROP TYPE IF EXISTS docledger_queue.pgqueuer_statistics_status;
+DROP SCHEMA docledger_queue;
+DROP TABLE stage_leases;

@@ -1,0 +1,1 @@
+"""From events to finished stages: the dispatcher, the job queue, workers and the reaper."""
