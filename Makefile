@@ -1,0 +1,67 @@
+# Set-up needs make, a Python of 3.11 or newer and the package registry; on Debian and Ubuntu it
+# brings what else it needs. Everything goes into .venv and .apt, both ignored by git.
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := $(BIN)/uv pip compile pyproject.toml --group build --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+
+.PHONY: help setup setup-dev demo up test lint format bench lock clean
+
+help:
+	@echo "make demo    take every document in samples/ through all stages"
+	@echo "make up      start the service"
+	@echo "make test    check style and types, then run all tests"
+	@echo "make lint    check style, types and who imports whom"
+	@echo "make format  put style right"
+	@echo "make bench   run the measurements of bench/ (or BENCH=bench/one.py)"
+	@echo "make lock    pin the dependencies of pyproject.toml anew"
+
+setup: .venv/.set-up
+setup-dev: .venv/.set-up-dev
+
+.venv/bin/python:
+	@scripts/make-venv .venv
+
+.venv/.set-up: requirements.txt pyproject.toml | .venv/bin/python
+	@echo "Installing the pinned dependencies into .venv"
+	@$(PIP) install --require-hashes --requirement requirements.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.set-up-dev: requirements-dev.txt .venv/.set-up
+	@echo "Installing what tests need into .venv"
+	@$(PIP) install --require-hashes --requirement requirements-dev.txt
+	@touch $@
+
+demo: setup
+	$(BIN)/docledger process samples
+
+up: setup
+	$(BIN)/docledger up
+
+test: lint
+	scripts/get-postgres
+	$(BIN)/pytest
+
+lint: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+BENCH ?= $(wildcard bench/*.py)
+bench: setup-dev
+	@for script in $(BENCH); do $(BIN)/python scripts/with_postgres.py $$script || exit; done
+
+# The files name no registry: pip takes the one that it is set up with.
+lock: setup-dev
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+
+clean:
+	rm -rf .venv .apt
