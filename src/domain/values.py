@@ -118,7 +118,7 @@ class StageConfiguration(_Configured):
     """What one stage does differently from the rest of its workflow."""
 
     retries: int | None = Field(default=None, ge=0, le=100, strict=True)
-    timeout_seconds: float | None = Field(default=None, gt=0, le=86_400)
+    timeout_seconds: float | None = Field(default=None, gt=0, le=86_400, strict=True)
     options: dict[str, Any] = {}
 
 
@@ -127,7 +127,7 @@ class Configuration(_Configured):
 
     skip_stages: tuple[StageName, ...] = ()
     retries: int = Field(default=3, ge=0, le=100, strict=True)
-    timeout_seconds: float = Field(default=600, gt=0, le=86_400)
+    timeout_seconds: float = Field(default=600, gt=0, le=86_400, strict=True)
     stages: dict[StageName, StageConfiguration] = {}
 
     @classmethod
@@ -137,7 +137,7 @@ class Configuration(_Configured):
         Raises InvalidValue, naming the key, for anything that is not understood.
         """
         try:
-            return cls.model_validate(value or {})
+            return cls.model_validate({} if value is None else value, by_name=False)
         except ValidationError as error:
             first = error.errors()[0]
             path = ".".join(["configuration", *map(str, first["loc"])])
