@@ -45,7 +45,7 @@ def _register(decision: Decision, command: c.RegisterDocument) -> None:
     _begin_run(decision, command)
 
 
-def _delete(decision: Decision, command: c.DeleteDocument) -> None:
+def _delete(decision: Decision, _: c.DeleteDocument) -> None:
     decision.record(e.DocumentDeleted)
 
 
@@ -63,6 +63,10 @@ def _start_workflow(decision: Decision, command: c.StartWorkflow) -> None:
 def _begin_run(decision: Decision, command: c.RegisterDocument | c.StartWorkflow) -> None:
     pipeline = Pipeline.of(command.pipeline)
     check_configuration(command.configuration, pipeline)
+    for stage in decision.state.stages.values():
+        if stage.name not in pipeline.stage_names:
+            stages.remove_files(decision, stage)
+    attempts = decision.state.last_attempts
     decision.record(
         e.WorkflowStarted,
         run=decision.state.run + 1,
@@ -71,10 +75,12 @@ def _begin_run(decision: Decision, command: c.RegisterDocument | c.StartWorkflow
             mode="json", by_alias=True, exclude_unset=True
         ),
         pipeline=tuple(tuple(row) for row in command.pipeline),
+        attempts={name: attempts[name] + 1 for name in pipeline.stage_names if name in attempts},
     )
     for name in pipeline.stage_names:
         if name in command.configuration.skip_stages:
-            decision.record_stage(e.StageSkipped, name)
+            stages.leave_out(decision, decision.state.stages[name])
+    stages.complete_workflow_if_settled(decision)
 
 
 def check_configuration(configuration: Configuration, pipeline: Pipeline) -> None:
@@ -91,18 +97,18 @@ def check_configuration(configuration: Configuration, pipeline: Pipeline) -> Non
             raise InvalidValue(f"{field}: there is no stage '{name}'.", field=field)
 
 
-def _pause(decision: Decision, command: c.PauseWorkflow) -> None:
+def _pause(decision: Decision, _: c.PauseWorkflow) -> None:
     _require_workflow(decision.state, "paused", WorkflowStatus.RUNNING)
     decision.record(e.WorkflowPaused)
 
 
-def _resume(decision: Decision, command: c.ResumeWorkflow) -> None:
+def _resume(decision: Decision, _: c.ResumeWorkflow) -> None:
     _require_workflow(decision.state, "resumed", WorkflowStatus.PAUSED)
     decision.record(e.WorkflowResumed)
     stages.complete_workflow_if_settled(decision)
 
 
-def _cancel(decision: Decision, command: c.CancelWorkflow) -> None:
+def _cancel(decision: Decision, _: c.CancelWorkflow) -> None:
     _require_workflow(
         decision.state,
         "cancelled",

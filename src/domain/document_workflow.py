@@ -57,8 +57,10 @@ class StageState:
 class DocumentWorkflow:
     """A document and its current run, as of `version`.
 
-    `run` is 0 until the first workflow starts. `attempts` and `file_versions` keep counting over
-    runs, so that a report of an old attempt can never pass for one of a new run.
+    `run` is 0 until the first workflow starts. `attempts` holds the last attempt of each stage of
+    earlier runs, whether or not the pipeline still has the stage and even over a deletion, so that
+    a report of an old attempt can never pass for one of a new run. `file_versions` counts what was
+    registered since the document was.
     """
 
     id: str
@@ -76,6 +78,7 @@ class DocumentWorkflow:
     configuration: Configuration = field(default_factory=Configuration)
     pipeline: Pipeline = _NO_PIPELINE
     stages: Mapping[str, StageState] = field(default_factory=dict)
+    attempts: Mapping[str, int] = field(default_factory=dict)
     file_versions: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
     @staticmethod
@@ -93,12 +96,16 @@ class DocumentWorkflow:
         """True when every stage is completed or skipped."""
         return all(stage.status.settled for stage in self.stages.values())
 
+    @property
+    def last_attempts(self) -> Mapping[str, int]:
+        """The highest attempt so far of each stage that any run had."""
+        return {**self.attempts, **{name: stage.attempt for name, stage in self.stages.items()}}
+
     def stage(self, name: str) -> StageState:
         """Return the stage of this name, or raise UnknownStage."""
-        if name not in self.stages:
-            self.pipeline.stage(name)
+        if not self.run:
             raise UnknownStage(f"Document '{self.id}' has no workflow yet, so no stage '{name}'.")
-        return self.stages[name]
+        return self.stages[self.pipeline.stage(name).name]
 
     def may_start(self, name: str) -> bool:
         """Tell whether the stage is pending and everything upstream of it is settled."""
@@ -148,18 +155,12 @@ def _registered(state: DocumentWorkflow, event: e.DocumentRegistered) -> Documen
         original_checksum=event.checksum,
         original_size_bytes=event.size_bytes,
         original_mime_type=event.mime_type,
-        stages=state.stages,
+        attempts=state.attempts,
     )
 
 
-def _deleted(state: DocumentWorkflow, event: e.DocumentDeleted) -> DocumentWorkflow:
-    return DocumentWorkflow(
-        id=state.id,
-        stages={
-            name: StageState(name, attempt=stage.attempt + 1)
-            for name, stage in state.stages.items()
-        },
-    )
+def _deleted(state: DocumentWorkflow, _: e.DocumentDeleted) -> DocumentWorkflow:
+    return DocumentWorkflow(id=state.id, attempts=state.last_attempts)
 
 
 def _workflow_started(state: DocumentWorkflow, event: e.WorkflowStarted) -> DocumentWorkflow:
@@ -171,25 +172,26 @@ def _workflow_started(state: DocumentWorkflow, event: e.WorkflowStarted) -> Docu
         workflow_status=WorkflowStatus.RUNNING,
         configuration=Configuration.parse(event.configuration),
         pipeline=pipeline,
-        stages={name: _anew(name, state.stages.get(name)) for name in pipeline.stage_names},
+        stages={
+            name: StageState(
+                name,
+                attempt=event.attempts.get(name, 1),
+                files=state.stages[name].files if name in state.stages else {},
+            )
+            for name in pipeline.stage_names
+        },
+        attempts=state.last_attempts,
     )
 
 
-def _anew(name: str, before: StageState | None) -> StageState:
-    if before is None:
-        return StageState(name)
-    touched = before.status is not StageStatus.PENDING
-    return StageState(name, attempt=before.attempt + touched, files=before.files)
-
-
 def _workflow(status: WorkflowStatus) -> Callable[[DocumentWorkflow, e.Event], DocumentWorkflow]:
-    def change(state: DocumentWorkflow, event: e.Event) -> DocumentWorkflow:
+    def change(state: DocumentWorkflow, _: e.Event) -> DocumentWorkflow:
         return replace(state, workflow_status=status)
 
     return change
 
 
-def _workflow_resumed(state: DocumentWorkflow, event: e.WorkflowResumed) -> DocumentWorkflow:
+def _workflow_resumed(state: DocumentWorkflow, _: e.WorkflowResumed) -> DocumentWorkflow:
     return _with_status(replace(state, workflow_status=WorkflowStatus.RUNNING))
 
 
@@ -233,9 +235,8 @@ def _stage_started(state: DocumentWorkflow, event: e.StageStarted) -> DocumentWo
 
 def _stage_completed(state: DocumentWorkflow, event: e.StageCompleted) -> DocumentWorkflow:
     stage = state.stages[event.stage_name]
-    counted = {(stage.name, file.file_type): file.version for file in stage.staged.values()}
     return _with_stage(
-        replace(state, file_versions={**state.file_versions, **counted}) if counted else state,
+        state,
         event.stage_name,
         status=StageStatus.COMPLETED,
         files={**stage.files, **stage.staged} if stage.staged else stage.files,
@@ -297,14 +298,11 @@ def _file_registered(state: DocumentWorkflow, event: e.OutputFileRegistered) -> 
         canonical_checksum=event.canonical_checksum or event.checksum,
         version=event.file_version,
     )
-    if not event.current:
-        return _with_stage(state, stage.name, staged={**stage.staged, file.file_type: file})
     versions = {**state.file_versions, (stage.name, file.file_type): file.version}
-    return _with_stage(
-        replace(state, file_versions=versions),
-        stage.name,
-        files={**stage.files, file.file_type: file},
-    )
+    counted = replace(state, file_versions=versions)
+    if event.current:
+        return _with_stage(counted, stage.name, files={**stage.files, file.file_type: file})
+    return _with_stage(counted, stage.name, staged={**stage.staged, file.file_type: file})
 
 
 def _file_removed(state: DocumentWorkflow, event: e.OutputFileRemoved) -> DocumentWorkflow:

@@ -111,12 +111,16 @@ class DocumentDeleted(Event):
 
 
 class WorkflowStarted(Event):
-    """A run began: every stage of `pipeline` is pending."""
+    """A run began: every stage of `pipeline` is pending.
+
+    `attempts` is where the attempts of stages go on that an earlier run had; others begin at 1.
+    """
 
     run: int
     workflow_type: WorkflowType
     configuration: Mapping[str, Any] = {}
     pipeline: tuple[PipelineRow, ...]
+    attempts: Mapping[str, int] = {}
 
 
 class WorkflowPaused(Event):

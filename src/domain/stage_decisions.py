@@ -1,14 +1,14 @@
 """The stage state machine: which report is accepted when, and what it entails.
 
-    pending -> in_progress -> completed | failed
-    pending -> skipped                      if optional
-    failed -> pending                       a retry
-    completed | skipped -> pending          a re-run
+pending -> in_progress -> completed | failed
+pending -> skipped                      if optional
+failed -> pending                       a retry
+completed | skipped -> pending          a re-run
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from domain import commands as c
 from domain import events as e
 from domain.decision import Decision
 from domain.document_workflow import FileState, StageState
-from domain.errors import IllegalTransition, StaleAttempt
+from domain.errors import IllegalTransition, InvalidValue, StaleAttempt
 from domain.retry_policy import backoff
 from domain.values import (
     FailureReason,
@@ -35,7 +35,8 @@ def request(decision: Decision, command: c.RequestStage) -> None:
     _require_open_workflow(decision)
     if stage.status is _RUNS:
         raise IllegalTransition(f"Stage '{stage.name}' is in progress already.")
-    if stage.requested and command.inputs in (None, stage.requested_inputs):
+    waits_only_for_a_worker = stage.requested and stage.retry_at is None
+    if waits_only_for_a_worker and command.inputs in (None, stage.requested_inputs):
         return
     if stage.status is not _PENDING:
         _make_pending(decision, stage)
@@ -75,11 +76,14 @@ def _began_at(command: c.StartStage | c.CompleteStage | c.FailStage) -> datetime
 
 def complete(decision: Decision, command: c.CompleteStage) -> None:
     """End the attempt well: files, completion, resets downstream, the workflow's end, or more."""
+    _refuse_types_given_twice(command.files)
     stage = _running(decision, command, "completed")
     before = _contents(decision.state.stages[stage.name].files)
     for file in command.files:
         _register(decision, stage.name, file, current=False)
-    _remove_what_was_not_made_again(decision, stage.name)
+    staged = decision.state.stages[stage.name].staged
+    if staged:
+        remove_files(decision, stage, but=staged)
     decision.record_stage(
         e.StageCompleted,
         stage.name,
@@ -100,9 +104,9 @@ def _start_next(decision: Decision, command: c.CompleteStage) -> None:
     automatic = decision.state.workflow_type is WorkflowType.AUTOMATIC
     if not automatic or decision.state.workflow_status is not WorkflowStatus.RUNNING:
         return
-    name = decision.state.next_available_stage()
-    if name is not None and decision.state.stages[name].retry_at is None:
-        decision.record_stage(e.StageStarted, name, lease_id=command.lease_id)
+    ready = (stage for stage in decision.state.runnable_stages() if stage.retry_at is None)
+    if (stage := next(ready, None)) is not None:
+        decision.record_stage(e.StageStarted, stage.name, lease_id=command.lease_id)
 
 
 def fail(decision: Decision, command: c.FailStage) -> None:
@@ -163,14 +167,25 @@ def skip(decision: Decision, command: c.SkipStage) -> None:
     _require_open_workflow(decision, even_paused=True)
     if not decision.state.pipeline.may_skip(stage.name):
         raise IllegalTransition(f"Stage '{stage.name}' is not optional, so it cannot be skipped.")
-    for file_type in stage.files:
-        decision.record(e.OutputFileRemoved, stage_name=stage.name, file_type=file_type)
-    decision.record_stage(
-        e.StageSkipped, stage.name, personal=_reported(None, command.outside_metadata)
-    )
+    leave_out(decision, stage, _reported(None, command.outside_metadata))
     if stage.files:
         _reset_downstream(decision, stage.name)
     complete_workflow_if_settled(decision)
+
+
+def leave_out(
+    decision: Decision, stage: StageState, personal: e.ReportedPersonal | None = None
+) -> None:
+    """Record that the stage is skipped; files of an earlier completion go with it."""
+    remove_files(decision, stage)
+    decision.record_stage(e.StageSkipped, stage.name, personal=personal)
+
+
+def remove_files(decision: Decision, stage: StageState, *, but: Collection[str] = ()) -> None:
+    """Record that the stage's files are current no more, except those of the types in `but`."""
+    for file_type in stage.files:
+        if file_type not in but:
+            decision.record(e.OutputFileRemoved, stage_name=stage.name, file_type=file_type)
 
 
 def reset(decision: Decision, command: c.ResetStage) -> None:
@@ -186,6 +201,7 @@ def reset(decision: Decision, command: c.ResetStage) -> None:
 def register_file(decision: Decision, command: c.RegisterOutputFile) -> None:
     """Add a file: staged for the attempt, or current at once if the stage is completed."""
     stage = _current(decision, command)
+    _require_status(stage, "given files", _PENDING, _RUNS, StageStatus.COMPLETED)
     _require_open_workflow(decision, even_paused=True)
     if stage.status is StageStatus.COMPLETED:
         _refuse_while_downstream_runs(decision, stage.name)
@@ -194,8 +210,7 @@ def register_file(decision: Decision, command: c.RegisterOutputFile) -> None:
         if _contents(decision.state.stages[stage.name].files) != before:
             _reset_downstream(decision, stage.name)
         return
-    if stage.status is not _RUNS:
-        _require_status(stage, "given files", _PENDING)
+    if stage.status is _PENDING:
         _require_startable(decision, stage.name)
     _register(decision, stage.name, command.file, current=False)
 
@@ -216,9 +231,7 @@ def _current(decision: Decision, command: c.StageCommand) -> StageState:
     return stage
 
 
-def _running(
-    decision: Decision, command: c.CompleteStage | c.FailStage, done: str
-) -> StageState:
+def _running(decision: Decision, command: c.CompleteStage | c.FailStage, done: str) -> StageState:
     """Return the stage in progress; a pending one that may start is recorded as started."""
     stage = _current(decision, command)
     _require_status(stage, done, _PENDING, _RUNS)
@@ -287,21 +300,13 @@ def _reset_downstream(decision: Decision, name: str) -> None:
     for other in decision.state.pipeline.downstream(name):
         stage = decision.state.stages[other]
         if stage.status in used:
-            decision.record_stage(
-                e.StageReset, other, attempt=stage.attempt + 1, because_of=name
-            )
-
-
-def _remove_what_was_not_made_again(decision: Decision, name: str) -> None:
-    stage = decision.state.stages[name]
-    if stage.staged:
-        for file_type in stage.files.keys() - stage.staged.keys():
-            decision.record(e.OutputFileRemoved, stage_name=name, file_type=file_type)
+            decision.record_stage(e.StageReset, other, attempt=stage.attempt + 1, because_of=name)
 
 
 def _register(decision: Decision, name: str, file: OutputFile, *, current: bool) -> None:
     stage = decision.state.stages[name]
-    _refuse_taken_name(decision, stage, file)
+    # What is current now gives way to what is staged, so their names may meet.
+    _refuse_taken_name(decision, stage.files if current else stage.staged, file)
     personal = None
     if file.file_name is not None or file.outside_metadata is not None:
         personal = e.FilePersonal(file_name=file.file_name, metadata=file.outside_metadata)
@@ -321,14 +326,24 @@ def _register(decision: Decision, name: str, file: OutputFile, *, current: bool)
     )
 
 
-def _refuse_taken_name(decision: Decision, stage: StageState, file: OutputFile) -> None:
+def _refuse_taken_name(
+    decision: Decision, others: Mapping[str, FileState], file: OutputFile
+) -> None:
     name = decision.state.output_name(file.suffix, file.file_name)
-    for other in (*stage.files.values(), *stage.staged.values()):
+    for other in others.values():
         if other.name == name and other.file_type != file.file_type:
             raise IllegalTransition(
-                f"Stage '{stage.name}' has another file, of type '{other.file_type}', "
-                "under this name; give this one another name."
+                f"The stage has another file, of type '{other.file_type}', under the name of the "
+                f"one of type '{file.file_type}'; give this one another name."
             )
+
+
+def _refuse_types_given_twice(files: tuple[OutputFile, ...]) -> None:
+    types = [file.file_type for file in files]
+    for index, file_type in enumerate(types):
+        if file_type in types[:index]:
+            field = f"outputFiles.{index}.fileType"
+            raise InvalidValue(f"{field}: there is one of type '{file_type}' already.", field=field)
 
 
 def _contents(files: Mapping[str, FileState]) -> dict[str, str]:

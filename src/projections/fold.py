@@ -95,7 +95,7 @@ def _workflow_started(rows: DocumentRows, event: e.WorkflowStarted) -> DocumentR
     return DocumentRows(
         document_id=rows.document_id,
         workflow=_first_workflow_row(event, names),
-        stages={name: _anew(rows, name, event.at) for name in names},
+        stages={n: _anew(rows, n, event.at, event.attempts.get(n, 1)) for n in names},
         files={key: file for key, file in rows.files.items() if key[0] in names},
         stream=stream,
     )
@@ -118,12 +118,11 @@ def _first_workflow_row(event: e.WorkflowStarted, names: tuple[str, ...]) -> Wor
     )
 
 
-def _anew(rows: DocumentRows, name: str, at: datetime) -> StageRow:
-    """Return the stage's row for a new run; an attempt that was begun is not counted again."""
+def _anew(rows: DocumentRows, name: str, at: datetime, attempt: int) -> StageRow:
+    """Return the stage's row for a new run, which begins with this attempt."""
     before = rows.stages.get(name)
     if before is not None:
-        touched = before.status != _PENDING
-        return _pending(before, at, attempt=before.attempt + touched, retry_count=0)
+        return _pending(before, at, attempt=attempt, retry_count=0)
     return StageRow(
         id=stage_id(rows.document_id, name),
         document_id=rows.document_id,
@@ -135,7 +134,7 @@ def _anew(rows: DocumentRows, name: str, at: datetime) -> StageRow:
         retry_count=0,
         created_at=at,
         updated_at=at,
-        attempt=rows.stream.attempts.get(name, 1),
+        attempt=attempt,
         metadata=None,
     )
 
