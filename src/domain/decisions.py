@@ -7,6 +7,7 @@ from typing import Any
 
 from domain import commands as c
 from domain import events as e
+from domain import file_decisions as files
 from domain import stage_decisions as stages
 from domain.decision import Decision
 from domain.document_workflow import DocumentWorkflow
@@ -65,7 +66,7 @@ def _begin_run(decision: Decision, command: c.RegisterDocument | c.StartWorkflow
     check_configuration(command.configuration, pipeline)
     for stage in decision.state.stages.values():
         if stage.name not in pipeline.stage_names:
-            stages.remove_files(decision, stage)
+            files.remove_files(decision, stage)
     attempts = decision.state.last_attempts
     decision.record(
         e.WorkflowStarted,
@@ -151,5 +152,5 @@ _DECIDERS: Mapping[type[c.Command], Callable[[Decision, Any], None]] = {
     c.ExpireLease: stages.expire_lease,
     c.SkipStage: stages.skip,
     c.ResetStage: stages.reset,
-    c.RegisterOutputFile: stages.register_file,
+    c.RegisterOutputFile: files.register_file,
 }

@@ -8,19 +8,32 @@ completed | skipped -> pending          a re-run
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from domain import commands as c
 from domain import events as e
 from domain.decision import Decision
-from domain.document_workflow import FileState, StageState
-from domain.errors import IllegalTransition, InvalidValue, StaleAttempt
+from domain.document_workflow import StageState
+from domain.errors import IllegalTransition, StaleAttempt
+from domain.file_decisions import (
+    contents,
+    refuse_types_given_twice,
+    remove_files,
+    reset_downstream,
+    stage_files,
+)
+from domain.requirements import (
+    current_stage,
+    refuse_while_downstream_runs,
+    require_open_workflow,
+    require_startable,
+    require_status,
+)
 from domain.retry_policy import backoff
 from domain.values import (
     FailureReason,
-    OutputFile,
     StageStatus,
     WorkflowStatus,
     WorkflowType,
@@ -31,8 +44,8 @@ _PENDING, _RUNS = StageStatus.PENDING, StageStatus.IN_PROGRESS
 
 def request(decision: Decision, command: c.RequestStage) -> None:
     """Have a worker run the stage: retry a failed one, re-run a settled one."""
-    stage = _current(decision, command)
-    _require_open_workflow(decision)
+    stage = current_stage(decision, command)
+    require_open_workflow(decision)
     if stage.status is _RUNS:
         raise IllegalTransition(f"Stage '{stage.name}' is in progress already.")
     waits_only_for_a_worker = stage.requested and stage.retry_at is None
@@ -40,22 +53,22 @@ def request(decision: Decision, command: c.RequestStage) -> None:
         return
     if stage.status is not _PENDING:
         _make_pending(decision, stage)
-    _require_startable(decision, stage.name)
+    require_startable(decision, stage.name)
     decision.record_stage(e.StageRequested, stage.name, inputs=command.inputs)
 
 
 def start(decision: Decision, command: c.StartStage) -> None:
     """Begin the current attempt."""
-    stage = _current(decision, command)
-    _require_status(stage, "started", _PENDING)
+    stage = current_stage(decision, command)
+    require_status(stage, "started", _PENDING)
     _start(decision, stage.name, command)
 
 
 def _start(
     decision: Decision, name: str, command: c.StartStage | c.CompleteStage | c.FailStage
 ) -> None:
-    _require_open_workflow(decision)
-    _require_startable(decision, name)
+    require_open_workflow(decision)
+    require_startable(decision, name)
     decision.record_stage(
         e.StageStarted,
         name,
@@ -76,14 +89,10 @@ def _began_at(command: c.StartStage | c.CompleteStage | c.FailStage) -> datetime
 
 def complete(decision: Decision, command: c.CompleteStage) -> None:
     """End the attempt well: files, completion, resets downstream, the workflow's end, or more."""
-    _refuse_types_given_twice(command.files)
+    refuse_types_given_twice(command.files)
     stage = _running(decision, command, "completed")
-    before = _contents(decision.state.stages[stage.name].files)
-    for file in command.files:
-        _register(decision, stage.name, file, current=False)
-    staged = decision.state.stages[stage.name].staged
-    if staged:
-        remove_files(decision, stage, but=staged)
+    before = contents(decision.state.stages[stage.name].files)
+    stage_files(decision, stage.name, command.files)
     decision.record_stage(
         e.StageCompleted,
         stage.name,
@@ -93,8 +102,8 @@ def complete(decision: Decision, command: c.CompleteStage) -> None:
         metadata=command.metadata,
         personal=_reported(None, command.outside_metadata),
     )
-    if _contents(decision.state.stages[stage.name].files) != before:
-        _reset_downstream(decision, stage.name)
+    if contents(decision.state.stages[stage.name].files) != before:
+        reset_downstream(decision, stage.name)
     complete_workflow_if_settled(decision)
     if command.continue_with_lease:
         _start_next(decision, command)
@@ -162,14 +171,14 @@ def expire_lease(decision: Decision, command: c.ExpireLease) -> None:
 
 def skip(decision: Decision, command: c.SkipStage) -> None:
     """Leave the stage out; what was made of its earlier output is stale then."""
-    stage = _current(decision, command)
-    _require_status(stage, "skipped", _PENDING)
-    _require_open_workflow(decision, even_paused=True)
+    stage = current_stage(decision, command)
+    require_status(stage, "skipped", _PENDING)
+    require_open_workflow(decision, even_paused=True)
     if not decision.state.pipeline.may_skip(stage.name):
         raise IllegalTransition(f"Stage '{stage.name}' is not optional, so it cannot be skipped.")
     leave_out(decision, stage, _reported(None, command.outside_metadata))
     if stage.files:
-        _reset_downstream(decision, stage.name)
+        reset_downstream(decision, stage.name)
     complete_workflow_if_settled(decision)
 
 
@@ -181,38 +190,14 @@ def leave_out(
     decision.record_stage(e.StageSkipped, stage.name, personal=personal)
 
 
-def remove_files(decision: Decision, stage: StageState, *, but: Collection[str] = ()) -> None:
-    """Record that the stage's files are current no more, except those of the types in `but`."""
-    for file_type in stage.files:
-        if file_type not in but:
-            decision.record(e.OutputFileRemoved, stage_name=stage.name, file_type=file_type)
-
-
 def reset(decision: Decision, command: c.ResetStage) -> None:
     """Make the stage pending again, without running it."""
-    stage = _current(decision, command)
-    _require_status(
+    stage = current_stage(decision, command)
+    require_status(
         stage, "made pending", StageStatus.FAILED, StageStatus.COMPLETED, StageStatus.SKIPPED
     )
-    _require_open_workflow(decision, even_paused=True)
+    require_open_workflow(decision, even_paused=True)
     _make_pending(decision, stage)
-
-
-def register_file(decision: Decision, command: c.RegisterOutputFile) -> None:
-    """Add a file: staged for the attempt, or current at once if the stage is completed."""
-    stage = _current(decision, command)
-    _require_status(stage, "given files", _PENDING, _RUNS, StageStatus.COMPLETED)
-    _require_open_workflow(decision, even_paused=True)
-    if stage.status is StageStatus.COMPLETED:
-        _refuse_while_downstream_runs(decision, stage.name)
-        before = _contents(stage.files)
-        _register(decision, stage.name, command.file, current=True)
-        if _contents(decision.state.stages[stage.name].files) != before:
-            _reset_downstream(decision, stage.name)
-        return
-    if stage.status is _PENDING:
-        _require_startable(decision, stage.name)
-    _register(decision, stage.name, command.file, current=False)
 
 
 def complete_workflow_if_settled(decision: Decision) -> None:
@@ -221,64 +206,15 @@ def complete_workflow_if_settled(decision: Decision) -> None:
         decision.record(e.WorkflowCompleted)
 
 
-def _current(decision: Decision, command: c.StageCommand) -> StageState:
-    stage = decision.state.stage(command.stage_name)
-    if command.attempt is not None and command.attempt != stage.attempt:
-        raise StaleAttempt(
-            f"Attempt {command.attempt} of stage '{stage.name}' is not the current one, "
-            f"which is {stage.attempt}; read the document again."
-        )
-    return stage
-
-
 def _running(decision: Decision, command: c.CompleteStage | c.FailStage, done: str) -> StageState:
     """Return the stage in progress; a pending one that may start is recorded as started."""
-    stage = _current(decision, command)
-    _require_status(stage, done, _PENDING, _RUNS)
+    stage = current_stage(decision, command)
+    require_status(stage, done, _PENDING, _RUNS)
     if stage.status is _PENDING:
         _start(decision, stage.name, command)
     elif command.lease_id is not None and command.lease_id != stage.lease_id:
         raise StaleAttempt(f"Stage '{stage.name}' is being run by another worker.")
     return decision.state.stages[stage.name]
-
-
-def _require_status(stage: StageState, done: str, *allowed: StageStatus) -> None:
-    if stage.status not in allowed:
-        raise IllegalTransition(
-            f"Stage '{stage.name}' is {stage.status}; "
-            f"only one that is {' or '.join(allowed)} can be {done}."
-        )
-
-
-def _require_open_workflow(decision: Decision, *, even_paused: bool = False) -> None:
-    status = decision.state.workflow_status
-    if status is WorkflowStatus.CANCELLED:
-        raise IllegalTransition("The workflow is cancelled; start it again first.")
-    if status is WorkflowStatus.PAUSED and not even_paused:
-        raise IllegalTransition("The workflow is paused; resume it first.")
-
-
-def _require_startable(decision: Decision, name: str) -> None:
-    statuses = decision.state.statuses
-    waits_for = [
-        other
-        for other in decision.state.pipeline.stage_names
-        if other in decision.state.pipeline.upstream(name) and not statuses[other].settled
-    ]
-    if waits_for:
-        raise IllegalTransition(
-            f"Stage '{name}' waits for {', '.join(f'{w} ({statuses[w]})' for w in waits_for)}."
-        )
-
-
-def _refuse_while_downstream_runs(decision: Decision, name: str) -> None:
-    statuses = decision.state.statuses
-    for other in decision.state.pipeline.downstream(name):
-        if statuses[other] is _RUNS:
-            raise IllegalTransition(
-                f"Stage '{other}', which uses the output of '{name}', is in progress; "
-                "wait for its end."
-            )
 
 
 def _make_pending(decision: Decision, stage: StageState) -> None:
@@ -291,63 +227,8 @@ def _make_pending(decision: Decision, stage: StageState) -> None:
             automatic=False,
         )
         return
-    _refuse_while_downstream_runs(decision, stage.name)
+    refuse_while_downstream_runs(decision, stage.name)
     decision.record_stage(e.StageReset, stage.name, attempt=stage.attempt + 1)
-
-
-def _reset_downstream(decision: Decision, name: str) -> None:
-    used = (StageStatus.COMPLETED, StageStatus.FAILED)
-    for other in decision.state.pipeline.downstream(name):
-        stage = decision.state.stages[other]
-        if stage.status in used:
-            decision.record_stage(e.StageReset, other, attempt=stage.attempt + 1, because_of=name)
-
-
-def _register(decision: Decision, name: str, file: OutputFile, *, current: bool) -> None:
-    stage = decision.state.stages[name]
-    # What is current now gives way to what is staged, so their names may meet.
-    _refuse_taken_name(decision, stage.files if current else stage.staged, file)
-    personal = None
-    if file.file_name is not None or file.outside_metadata is not None:
-        personal = e.FilePersonal(file_name=file.file_name, metadata=file.outside_metadata)
-    decision.record_stage(
-        e.OutputFileRegistered,
-        name,
-        file_type=file.file_type,
-        suffix=file.suffix,
-        checksum=file.checksum,
-        canonical_checksum=file.canonical_checksum,
-        size_bytes=file.size_bytes,
-        mime_type=file.mime_type,
-        file_version=decision.state.file_versions.get((name, file.file_type), 0) + 1,
-        current=current,
-        metadata=file.metadata,
-        personal=personal,
-    )
-
-
-def _refuse_taken_name(
-    decision: Decision, others: Mapping[str, FileState], file: OutputFile
-) -> None:
-    name = decision.state.output_name(file.suffix, file.file_name)
-    for other in others.values():
-        if other.name == name and other.file_type != file.file_type:
-            raise IllegalTransition(
-                f"The stage has another file, of type '{other.file_type}', under the name of the "
-                f"one of type '{file.file_type}'; give this one another name."
-            )
-
-
-def _refuse_types_given_twice(files: tuple[OutputFile, ...]) -> None:
-    types = [file.file_type for file in files]
-    for index, file_type in enumerate(types):
-        if file_type in types[:index]:
-            field = f"outputFiles.{index}.fileType"
-            raise InvalidValue(f"{field}: there is one of type '{file_type}' already.", field=field)
-
-
-def _contents(files: Mapping[str, FileState]) -> dict[str, str]:
-    return {file.file_type: file.canonical_checksum for file in files.values()}
 
 
 def _reported(error_message: str | None, metadata: Mapping[str, Any] | None) -> Any:
