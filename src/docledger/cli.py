@@ -1,0 +1,197 @@
+"""The command line. Errors become exit codes here and nowhere else.
+
+    1  a document failed, or a difference was found
+    2  wrong use
+    3  could not run
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn, Optional
+
+import click
+import psycopg
+import typer
+from eventsourcing.persistence import PersistenceError
+
+from docledger import operations, roles
+from docledger.logs import configure_logs
+from docledger.process import NothingToProcess
+from docledger.settings import Settings, SettingsError
+from domain.errors import DocledgerError, InvalidValue, Refused
+
+FAILED, WRONG_USE, COULD_NOT_RUN, INTERRUPTED = 1, 2, 3, 130
+
+app = typer.Typer(
+    name="docledger",
+    help="Takes documents through processing stages and can always say what happened to them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+migrate = typer.Typer(help="Move the database's schema up and down.", no_args_is_help=True)
+projections = typer.Typer(help="Look after the read models.", no_args_is_help=True)
+app.add_typer(migrate, name="migrate")
+app.add_typer(projections, name="projections")
+
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
+]
+Supervised = Annotated[bool, typer.Option("--supervised", hidden=True)]
+Host = Annotated[Optional[str], typer.Option(help="The address to listen on.")]  # noqa: UP045
+Port = Annotated[
+    Optional[int],  # noqa: UP045  (typer reads these annotations)
+    typer.Option(min=0, max=65_535, help="The port to listen on; 0 takes a free one."),
+]
+
+
+def _settings(role: str, **given: object) -> Settings:
+    settings = Settings.load(**given)
+    configure_logs(settings.log_level, settings.log_format, role)
+    return settings
+
+
+@app.command()
+def up(host: Host = None, port: Port = None) -> None:
+    """Migrate, then run API, projector, dispatcher and worker until told to stop."""
+    roles.up(_settings("up", host=host, port=port))
+
+
+@app.command()
+def serve(
+    host: Host = None,
+    port: Port = None,
+    fd: Annotated[int | None, typer.Option(hidden=True)] = None,
+    supervised: Supervised = False,
+) -> None:
+    """Run the API alone."""
+    roles.serve(_settings("serve", host=host, port=port), fd, supervised=supervised)
+
+
+@app.command()
+def project(supervised: Supervised = False) -> None:
+    """Run the projector alone: events into the tables and the uploads tree."""
+    roles.project(_settings("project"), supervised=supervised)
+
+
+@app.command()
+def work(supervised: Supervised = False) -> None:
+    """Run the dispatcher and a worker alone."""
+    roles.work(_settings("work"), supervised=supervised)
+
+
+@app.command()
+def process(
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders with files.")],
+    realm: Annotated[str | None, typer.Option(help="The realm to put the documents in.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Take files through all stages, showing how they get on; exit 1 if one failed."""
+    if not operations.process(_settings("process"), paths, realm, as_json=json):
+        raise typer.Exit(FAILED)
+
+
+@migrate.command("up")
+def migrate_up(
+    to: Annotated[int | None, typer.Option(help="The last step to apply.")] = None,
+) -> None:
+    """Apply every step that is not applied yet."""
+    operations.migrate_up(_settings("migrate"), to)
+
+
+@migrate.command("down")
+def migrate_down(
+    to: Annotated[int | None, typer.Option(help="The last step to keep; 0 undoes all.")] = None,
+    delete_events: Annotated[
+        bool, typer.Option("--delete-events", help="Drop a log that is not empty.")
+    ] = False,
+) -> None:
+    """Undo the last step, or all steps after one."""
+    operations.migrate_down(_settings("migrate"), to, delete_events=delete_events)
+
+
+@migrate.command("status")
+def migrate_status(json: AsJson = False) -> None:
+    """List the steps and whether they are applied."""
+    operations.migrate_status(_settings("migrate"), as_json=json)
+
+
+@app.command()
+def search(
+    words: Annotated[list[str], typer.Argument(help="What to look for.")],
+    realm: Annotated[str | None, typer.Option(help="Look in this realm only.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 10,
+    json: AsJson = False,
+) -> None:
+    """Search the chunks of every document."""
+    operations.search(_settings("search"), " ".join(words), realm, limit, as_json=json)
+
+
+@projections.command("retry")
+def projections_retry(document_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
+    """Apply a parked document's events again."""
+    operations.retry(_settings("projections"), document_id)
+
+
+@app.command()
+def history(
+    document_id: Annotated[str, typer.Argument(metavar="ID")], json: AsJson = False
+) -> None:
+    """Show everything that happened to a document."""
+    operations.history(_settings("history"), document_id, as_json=json)
+
+
+@app.command()
+def show(document_id: Annotated[str, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
+    """Show a document's workflow, stages and files."""
+    operations.show(_settings("show"), document_id, as_json=json)
+
+
+@app.command()
+def status(json: AsJson = False) -> None:
+    """Show what runs, how far the read models are, what is parked, and sizes."""
+    operations.status(_settings("status"), as_json=json)
+
+
+@app.command()
+def stop() -> None:
+    """Stop an embedded server that was left behind."""
+    operations.stop(_settings("stop"))
+
+
+def main() -> NoReturn:
+    """Run the command that the arguments name and exit."""
+    try:
+        code = app(standalone_mode=False) or 0
+    except click.exceptions.Abort:
+        code = INTERRUPTED
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = WRONG_USE
+    except Exception as error:
+        code = _code(error)
+        if code is None:
+            raise
+        print(f"docledger: {_line(error)}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _code(error: Exception) -> int | None:
+    """Return the exit code for an error that was foreseen, None for a defect."""
+    if isinstance(error, SettingsError | NothingToProcess | InvalidValue):
+        return WRONG_USE
+    if isinstance(error, Refused):
+        return FAILED
+    if isinstance(error, DocledgerError | psycopg.OperationalError | PersistenceError):
+        return COULD_NOT_RUN
+    return None
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, psycopg.OperationalError | PersistenceError):
+        return f"the database cannot be used: {' '.join(str(error).split())}"
+    return " ".join(str(error).split())

@@ -1,0 +1,155 @@
+"""The long-running roles, each until it is told to stop, and `up`, which runs all of them."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+
+import structlog
+from rich.console import Console
+
+from docledger.bootstrap import Docledger
+from docledger.settings import Settings
+from docledger.supervisor import Role, Supervisor, end_with_supervisor
+from domain.errors import DocledgerError
+
+log = structlog.get_logger(__name__)
+
+_READY_SECONDS = 120.0
+
+
+class AddressInUse(DocledgerError):
+    """The API cannot listen on this address."""
+
+
+class RoleGaveUp(DocledgerError):
+    """A role cannot run; its reason is above."""
+
+
+def up(settings: Settings) -> None:
+    """Migrate and run every role as a child process until SIGINT or SIGTERM."""
+    stop = stop_on_signal()
+    listening = _listen(settings.host, settings.port)
+    with Docledger(settings) as docledger:
+        docledger.migrator.up()
+        fd = listening.fileno()
+        roles = [
+            Role("serve", ["serve", "--fd", str(fd)], pass_fds=[fd]),
+            Role("project", ["project"]),
+            Role("work", ["work"]),
+        ]
+        with Supervisor(roles) as supervisor, listening:
+            host, port = listening.getsockname()[:2]
+            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            _wait_until_ready(url, supervisor, stop)
+            if not stop.is_set():
+                Console(stderr=False).print(f"docledger is ready at {url}", highlight=False)
+            while not stop.wait(0.2):
+                _raise_if_gave_up(supervisor)
+
+
+def serve(settings: Settings, fd: int | None, *, supervised: bool) -> None:
+    """Run the API."""
+    from api.server import run
+
+    if supervised:
+        end_with_supervisor()
+    with Docledger(settings) as docledger:
+        docledger.require_schema()
+        run(
+            docledger.api(),
+            host=settings.host,
+            port=settings.port,
+            fd=fd,
+            shutdown_seconds=settings.shutdown_seconds,
+        )
+
+
+def project(settings: Settings, *, supervised: bool) -> None:
+    """Run the projector of the read models and that of the uploads tree."""
+    with Docledger(settings) as docledger:
+        docledger.require_schema()
+        _run_threads(docledger.projecting(), supervised=supervised)
+
+
+def work(settings: Settings, *, supervised: bool) -> None:
+    """Run the dispatcher, a worker and the reaper."""
+    with Docledger(settings) as docledger:
+        docledger.require_schema()
+        _run_threads(docledger.working(), supervised=supervised)
+
+
+def stop_on_signal() -> threading.Event:
+    """Return an event that SIGINT and SIGTERM set."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _run_threads(
+    runs: dict[str, Callable[[threading.Event], None]], *, supervised: bool
+) -> None:
+    """Run each part in a thread of its own until told to stop; a part that dies ends the role."""
+    stop = stop_on_signal()
+    if supervised:
+        end_with_supervisor()
+    errors: list[BaseException] = []
+
+    def guarded(name: str, run: Callable[[threading.Event], None]) -> None:
+        try:
+            run(stop)
+        except BaseException as error:
+            log.error("part ended", part=name, exc_info=True)
+            errors.append(error)
+        finally:
+            stop.set()
+
+    threads = [
+        threading.Thread(target=guarded, args=item, name=item[0]) for item in runs.items()
+    ]
+    for thread in threads:
+        thread.start()
+    while not stop.wait(1.0):
+        pass
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind the API's address ahead of everything else, so that a clash is told at once."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(1024)
+    except OSError as error:
+        listening.close()
+        raise AddressInUse(
+            f"Cannot listen on {host}:{port}: {error.strerror}; name another with --host or --port."
+        ) from error
+    return listening
+
+
+def _wait_until_ready(url: str, supervisor: Supervisor, stop: threading.Event) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while not stop.is_set() and time.monotonic() < deadline:
+        with suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(f"{url}/readyz", timeout=5).close()
+            return
+        _raise_if_gave_up(supervisor)
+        stop.wait(0.1)
+
+
+def _raise_if_gave_up(supervisor: Supervisor) -> None:
+    if (name := supervisor.gave_up()) is not None:
+        raise RoleGaveUp(f"The role '{name}' cannot run; its reason is above.")
