@@ -30,10 +30,12 @@ LOG_TABLE = "docledger_events"
 _ADVISORY_LOCK = 0x646F636C6D696772  # "doclmigr"
 _LOCK_WAIT_SECONDS = 120
 _STEP_TRIES = 5
+_STEP_LOCK_WAIT_SECONDS = 3.0
 _MADE_BY_US = "made by docledger, for tables that were in the way of its own"
 _FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.up\.sql")
 _CREATED = re.compile(
-    r"^CREATE (?:UNLOGGED )?(?:TABLE|VIEW|MATERIALIZED VIEW|SEQUENCE) (?:public\.)?([a-z_0-9]+)\b(?!\.)",
+    r"^CREATE (?:UNLOGGED )?(?:TABLE|VIEW|MATERIALIZED VIEW|SEQUENCE)"
+    r" (?:public\.)?([a-z_0-9]+)\b(?!\.)",
     re.MULTILINE,
 )
 _DROPS_LOG = re.compile(
@@ -326,7 +328,7 @@ def _patiently(step: Callable[[], None]) -> None:
 def _step(connection: Connection, migration: Migration, direction: Direction) -> Iterator[None]:
     try:
         with connection.transaction():
-            connection.execute(_set("lock_timeout", "3s", local=True))
+            connection.execute(_set("lock_timeout", f"{_STEP_LOCK_WAIT_SECONDS}s", local=True))
             yield
     except psycopg.errors.LockNotAvailable:
         raise

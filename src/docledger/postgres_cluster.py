@@ -106,7 +106,8 @@ class Cluster:
         account = self._account()
         if account is not None:
             _make_readable(_package_folder())
-            for folder in (self._home, _binaries()):
+            self._home.chmod(self._home.stat().st_mode | stat.S_IXOTH)
+            for folder in (self._home, binaries()):
                 _make_reachable(folder, account)
         if self.data_folder.exists():
             self._check_version()
@@ -191,7 +192,7 @@ class Cluster:
 
     def _check_version(self) -> None:
         theirs = (self.data_folder / "PG_VERSION").read_text().strip()
-        ours = _binaries_version()
+        ours = binaries_version()
         if theirs != ours:
             raise EmbeddedPostgresError(
                 f"{self.data_folder} was made by PostgreSQL {theirs} and {ours} is installed; dump "
@@ -282,14 +283,16 @@ def _package_folder() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Return the folder of the programs: postgres, initdb, pg_ctl, psql, pg_dump, …"""
     return _package_folder() / "pginstall18" / "bin"
 
 
 @cache
-def _binaries_version() -> str:
+def binaries_version() -> str:
+    """Return the major version of the programs, such as "18"."""
     done = subprocess.run(
-        [_binaries() / "postgres", "--version"], capture_output=True, text=True, check=True
+        [binaries() / "postgres", "--version"], capture_output=True, text=True, check=True
     )
     return done.stdout.split()[-1].split(".")[0]
 
@@ -298,7 +301,7 @@ def _run(
     account: pwd.struct_passwd | None, program: str, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [_binaries() / program, *arguments],
+        [binaries() / program, *arguments],
         user=account.pw_uid if account else None,
         group=account.pw_gid if account else None,
         extra_groups=[] if account else None,
