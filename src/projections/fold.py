@@ -48,12 +48,24 @@ def fold(rows: DocumentRows, position: int, event: e.Event) -> DocumentRows:
     change = _CHANGES.get(type(event))
     if change is None:
         raise CannotApply(f"Nothing is known of {type(event).__name__}.")
+    _check_order(rows.stream, event)
     try:
         changed = change(rows, event)
     except KeyError as error:
         raise CannotApply("The event is about a stage that the document does not have.") from error
     stream = replace(changed.stream, version=event.version, position=position)
     return replace(changed, stream=stream)
+
+
+def _check_order(stream: StreamRow, event: e.Event) -> None:
+    if event.version != stream.version + 1:
+        raise CannotApply(f"Version {stream.version + 1} was due, {event.version} came.")
+    if stream.registered == isinstance(event, e.DocumentRegistered):
+        raise CannotApply(
+            "The document is registered already."
+            if stream.registered
+            else "The document is not registered."
+        )
 
 
 def none(document_id: str) -> DocumentRows:

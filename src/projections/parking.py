@@ -1,0 +1,65 @@
+"""Documents whose events could not be applied: which they are, and how they get going again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from domain.errors import DocumentNotFound
+from projections.batch import LOCKED_ELSEWHERE, Refusal, replace_rows
+from projections.log_reader import Recorded
+from projections.tracking import READ_MODELS, lock_position
+
+ReadStream = Callable[[str], Sequence[Recorded]]
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedDocument:
+    """A document whose rows stay as they were before the event at `position`."""
+
+    document_id: str
+    position: int
+    at: datetime
+    reason: str
+
+
+def parked_documents(connection: Connection[Any], limit: int = 1000) -> list[ParkedDocument]:
+    """Return the parked documents, those parked first ahead."""
+    with connection.cursor(row_factory=class_row(ParkedDocument)) as cursor:
+        return cursor.execute(
+            "SELECT document_id, parked_position AS position, parked_at AS at, "
+            "coalesce(parked_error, '') AS reason FROM document_streams "
+            "WHERE parked_at IS NOT NULL ORDER BY parked_at, document_id LIMIT %s",
+            (limit,),
+        ).fetchall()
+
+
+def put_off_documents(connection: Connection[Any], limit: int = 100) -> list[str]:
+    """Return documents that are parked only because another session had them locked."""
+    rows = connection.execute(
+        "SELECT document_id FROM document_streams "
+        "WHERE parked_at IS NOT NULL AND parked_error = %s ORDER BY parked_at LIMIT %s",
+        (LOCKED_ELSEWHERE, limit),
+    )
+    return [row[0] for row in rows]
+
+
+def retry_document(
+    connection: Connection[Any], read_stream: ReadStream, document_id: str, at: datetime
+) -> Refusal | None:
+    """Fold the document's whole stream, up to the position reached, and replace its rows.
+
+    Return None if that worked and the document is parked no more, else why it still is. Raises
+    DocumentNotFound for one without events. Waits for a batch that is being applied.
+    """
+    with connection.transaction():
+        position = lock_position(connection, READ_MODELS, wait=True) or 0
+        stream = [r for r in read_stream(document_id) if r.position <= position]
+        if not stream:
+            raise DocumentNotFound(f"The read models have met no event of '{document_id}' yet.")
+        return replace_rows(connection, stream, at)

@@ -1,0 +1,213 @@
+"""The live projector: keeps the tables at the log, whatever happens to either."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from psycopg import Connection
+
+from projections.batch import Applied, Refusal, apply_batch
+from projections.errors import NotCaughtUp
+from projections.log_reader import LogReader, Recorded, read_appends
+from projections.parking import put_off_documents, retry_document
+from projections.status import ProjectionStatus, projection_status
+from projections.tracking import (
+    READ_MODELS,
+    ensure_tracked,
+    lock_position,
+    move_position,
+    read_position,
+)
+from projections.wakeup import Wakeup, listen
+
+READ_MODELS_CHANNEL = "docledger_read_models"
+"""Told the position of each batch that is applied."""
+
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 5.0
+_SETTINGS = (
+    "SET timezone = 'UTC'; SET lock_timeout = '5s'; "
+    # a projector that hangs, or whose host is gone, must not keep the others from working
+    "SET idle_in_transaction_session_timeout = '30s'"
+)
+
+logger = logging.getLogger(__name__)
+
+
+class Turn(Enum):
+    """What came of looking for events."""
+
+    APPLIED = "applied"
+    NOTHING_NEW = "nothing new"
+    WAITING = "waiting for a document that another session has locked"
+    STANDING_BY = "another projector is at work"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a projector spends its time.
+
+    `patience_seconds` is how long it waits for a document that another session has locked before
+    it parks that document and takes it up again later.
+    """
+
+    batch_events: int = 500
+    poll_seconds: float = 0.5
+    patience_seconds: float = 1.0
+    locked_pause_seconds: float = 0.02
+
+
+class Projector:
+    """Applies the log's events to the tables in order, a batch and its position at a time.
+
+    Any number may run, in any processes: the lock of the row in `tracking` lets one at a time
+    work, and the others look every `poll_seconds` whether it still does. `connect` makes a new
+    connection each time; `observe(events, seconds)` is called after each batch.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Connection[Any]],
+        log: LogReader,
+        *,
+        pace: Pace | None = None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        observe: Callable[[int, float], None] | None = None,
+    ) -> None:
+        self._connect = connect
+        self._log = log
+        self._pace = pace or Pace()
+        self._clock = clock
+        self._observe = observe
+        self._stopping = threading.Event()
+        self._wakeup = Wakeup()
+        self._position = -1
+        self._locked_since: dict[str, float] = {}
+        self.trouble: str | None = None
+
+    def run(self) -> None:
+        """Work until `stop` is called; whatever breaks, begin again after a pause."""
+        pause_seconds = _FIRST_PAUSE_SECONDS
+        while not self._stopping.is_set():
+            try:
+                with self._connection() as connection, self._connection() as listening:
+                    listen(listening)
+                    self._work(connection, listening)
+            except Exception as error:  # a projector that died would be no use to anybody
+                recovered = self.trouble is None
+                self.trouble = _named(error)
+                logger.warning("projector begins again: %s", self.trouble)
+                pause_seconds = _FIRST_PAUSE_SECONDS if recovered else pause_seconds * 2
+                pause_seconds = min(pause_seconds, _LONGEST_PAUSE_SECONDS)
+                self._wakeup.wait(pause_seconds)
+
+    def stop(self) -> None:
+        """Have `run` return after the batch that is being applied; from any thread."""
+        self._stopping.set()
+        self._wakeup.interrupt()
+
+    def run_until(self, position: int, timeout_seconds: float = 10.0) -> None:
+        """Apply events until the tables are at `position`; raises NotCaughtUp after the timeout."""
+        deadline = time.monotonic() + timeout_seconds
+        with self._connection() as connection:
+            ensure_tracked(connection, READ_MODELS)
+            while self._position < position:
+                if time.monotonic() > deadline:
+                    raise NotCaughtUp(
+                        f"The read models are at {self._position} and not at {position} "
+                        f"after {timeout_seconds} s; see whether another session locks documents."
+                    )
+                if self._turn(connection) is not Turn.APPLIED:
+                    time.sleep(self._pace.locked_pause_seconds)
+
+    def retry(self, document_id: str) -> Refusal | None:
+        """Apply a parked document's whole stream again; return why it is still parked, if it is.
+
+        Raises DocumentNotFound for a document without events.
+        """
+        with self._connection() as connection:
+            return retry_document(connection, self._log.of_document, document_id, self._clock())
+
+    def status(self) -> ProjectionStatus:
+        """Return how far the tables are behind the log, and which documents are parked."""
+        with self._connection() as connection:
+            return projection_status(connection, self._log, self._clock())
+
+    @contextlib.contextmanager
+    def _connection(self) -> Iterator[Connection[Any]]:
+        with contextlib.closing(self._connect()) as connection:
+            connection.autocommit = True
+            connection.execute(_SETTINGS)
+            yield connection
+
+    def _work(self, connection: Connection[Any], listening: Connection[Any]) -> None:
+        ensure_tracked(connection, READ_MODELS)
+        looked_at = -math.inf
+        while not self._stopping.is_set():
+            turn = self._turn(connection)
+            self.trouble = None
+            if time.monotonic() - looked_at >= self._pace.poll_seconds:
+                looked_at = time.monotonic()
+                self._take_up_put_off(connection)
+            if turn is Turn.WAITING:
+                self._wakeup.wait(self._pace.locked_pause_seconds)
+            elif turn is Turn.STANDING_BY:
+                # not woken by appends, which whoever is at work should get
+                self._wakeup.wait(self._pace.poll_seconds)
+            elif turn is Turn.NOTHING_NEW:
+                self._wakeup.wait(self._pace.poll_seconds, listening)
+
+    def _turn(self, connection: Connection[Any]) -> Turn:
+        # looked at without the lock first: a lock is a write, and most looks find nothing
+        position = read_position(connection, READ_MODELS)
+        if not self._log.after(position, 1):
+            others_worked = self._position not in (-1, position)
+            self._position = position
+            return Turn.STANDING_BY if others_worked else Turn.NOTHING_NEW
+        started = time.monotonic()
+        with connection.transaction():
+            locked_position = lock_position(connection, READ_MODELS)
+            if locked_position is None:
+                return Turn.STANDING_BY
+            batch = read_appends(self._log, locked_position, self._pace.batch_events)
+            if not batch:
+                return Turn.STANDING_BY
+            applied = self._apply(connection, batch, started)
+        if applied.events:
+            self._position = batch[applied.events - 1].position
+            if self._observe:
+                self._observe(applied.events, time.monotonic() - started)
+        self._locked_since = {i: self._locked_since.get(i, started) for i in applied.locked}
+        for document_id, refusal in applied.parked.items():
+            logger.warning("document parked: %s: %s", document_id, refusal.reason)
+        return Turn.WAITING if applied.locked else Turn.APPLIED
+
+    def _apply(self, connection: Connection[Any], batch: Sequence[Recorded], now: float) -> Applied:
+        patience = self._pace.patience_seconds
+        put_off = {i for i, since in self._locked_since.items() if now - since >= patience}
+        at = self._clock()
+        applied = apply_batch(connection, batch, self._log.streams, at, put_off)
+        if applied.events:
+            position = batch[applied.events - 1].position
+            move_position(connection, READ_MODELS, position, at)
+            connection.execute("SELECT pg_notify(%s, %s)", (READ_MODELS_CHANNEL, str(position)))
+        return applied
+
+    def _take_up_put_off(self, connection: Connection[Any]) -> None:
+        for document_id in put_off_documents(connection):
+            retry_document(connection, self._log.of_document, document_id, self._clock())
+
+
+def _named(error: Exception) -> str:
+    """Name an error without its text, which might quote a row."""
+    state = getattr(error, "sqlstate", None)
+    return f"{type(error).__name__} ({state})" if state else type(error).__name__
