@@ -176,7 +176,6 @@ CREATE TABLE document_streams (
     original_size_bytes bigint NOT NULL DEFAULT 0,
     original_mime_type text,
     pipeline jsonb NOT NULL DEFAULT '[]',
-    attempts jsonb NOT NULL DEFAULT '{}',
     staged jsonb NOT NULL DEFAULT '[]',
     file_versions jsonb NOT NULL DEFAULT '{}',
     parked_at timestamptz,

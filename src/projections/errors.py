@@ -3,7 +3,8 @@
 DocledgerError
 └── ProjectionError
     ├── CannotApply              an event that no row can be made of
-    └── NotCaughtUp              a position that was not reached in time
+    ├── NotCaughtUp              a position that was not reached in time
+    └── StillParked              a document whose events still cannot be applied
 """
 
 from __future__ import annotations
@@ -21,3 +22,7 @@ class CannotApply(ProjectionError):
 
 class NotCaughtUp(ProjectionError):
     """The read models did not reach the position in time; see whether a projector runs."""
+
+
+class StillParked(ProjectionError):
+    """The document's events still cannot be applied."""

@@ -85,25 +85,19 @@ def _registered(rows: DocumentRows, event: e.DocumentRegistered) -> DocumentRows
 
 
 def _deleted(rows: DocumentRows, _: e.DocumentDeleted) -> DocumentRows:
-    next_attempts = {name: attempt + 1 for name, attempt in _attempts(rows).items()}
-    gone = DocumentRows.none(rows.document_id)
-    stream = replace(
-        gone.stream,
-        attempts=next_attempts,
+    """Leave the stream's row alone: how far it is, and whether it is parked."""
+    stream = StreamRow(
+        rows.document_id,
         parked_at=rows.stream.parked_at,
         parked_position=rows.stream.parked_position,
         parked_error=rows.stream.parked_error,
     )
-    return replace(gone, stream=stream)
-
-
-def _attempts(rows: DocumentRows) -> dict[str, int]:
-    return {**rows.stream.attempts, **{s.stage_name: s.attempt for s in rows.stages.values()}}
+    return replace(DocumentRows.none(rows.document_id), stream=stream)
 
 
 def _workflow_started(rows: DocumentRows, event: e.WorkflowStarted) -> DocumentRows:
     names = Pipeline.of(event.pipeline).stage_names
-    stream = replace(rows.stream, run=event.run, pipeline=names, attempts={}, staged={})
+    stream = replace(rows.stream, run=event.run, pipeline=names, staged={})
     return DocumentRows(
         document_id=rows.document_id,
         workflow=_first_workflow_row(event, names),

@@ -15,8 +15,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from projections.batch import Applied, Refusal, apply_batch
-from projections.errors import NotCaughtUp
+from projections.batch import Applied, apply_batch
+from projections.errors import NotCaughtUp, StillParked
 from projections.log_reader import LogReader, Recorded, read_appends
 from projections.parking import put_off_documents, retry_document
 from projections.status import ProjectionStatus, projection_status
@@ -129,13 +129,19 @@ class Projector:
                 if self._turn(connection) is not Turn.APPLIED:
                     time.sleep(self._pace.locked_pause_seconds)
 
-    def retry(self, document_id: str) -> Refusal | None:
-        """Apply a parked document's whole stream again; return why it is still parked, if it is.
+    def retry(self, document_id: str) -> None:
+        """Apply a parked document's whole stream again.
 
-        Raises DocumentNotFound for a document without events.
+        Raises DocumentNotFound for a document without events and StillParked, which says why, if
+        one of them cannot be applied.
         """
         with self._connection() as connection:
-            return retry_document(connection, self._log.of_document, document_id, self._clock())
+            refusal = retry_document(connection, self._log.of_document, document_id, self._clock())
+        if refusal:
+            raise StillParked(
+                f"Document '{document_id}' stays parked at position {refusal.position}: "
+                f"{refusal.reason}."
+            )
 
     def status(self) -> ProjectionStatus:
         """Return how far the tables are behind the log, and which documents are parked."""

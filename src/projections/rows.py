@@ -76,8 +76,7 @@ class StreamRow:
     """A row of `document_streams`: how far a document is, and what folding on needs to know.
 
     `version` and `position` are those of the last event folded; `run` is 0 without a workflow.
-    `pipeline` holds the stages' names in order. `attempts` is filled while a deleted document
-    has no stages: where each one's attempts go on. It outlives the document, so that a read can
+    `pipeline` holds the stages' names in order. The row outlives the document, so that a read can
     tell a document that is gone from one that nobody knows.
     """
 
@@ -90,7 +89,6 @@ class StreamRow:
     original_size_bytes: int = 0
     original_mime_type: str | None = None
     pipeline: tuple[str, ...] = ()
-    attempts: Mapping[str, int] = field(default_factory=dict)
     staged: Mapping[FileKey, StagedFile] = field(default_factory=dict)
     file_versions: Mapping[FileKey, int] = field(default_factory=dict)
     parked_at: datetime | None = None

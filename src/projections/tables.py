@@ -126,7 +126,6 @@ STREAMS = Table(
         integer("original_size_bytes"),
         text("original_mime_type"),
         document("pipeline", list, tuple),
-        document("attempts", dict),
         document("staged", _dump_staged, _load_staged),
         document("file_versions", _dump_versions, _load_versions),
         time("parked_at"),
