@@ -1,0 +1,1 @@
+"""HTTP: the contract's paths over the ports that the composition root hands in."""

@@ -1,0 +1,58 @@
+"""Puts the API together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from api import openapi, problems
+from api.access_log import RequestLog
+from api.metrics import Metrics
+from api.parameters import refuse_unstorable_parameters
+from api.ports import Ports
+from api.routes import documents, events, files, health, projections, search, stages, workflow
+from api.services import services_of
+
+VERSION = "1"
+
+
+def create_app(ports: Ports, metrics: Metrics | None = None) -> FastAPI:
+    """Return the ASGI app over these ports.
+
+    Give `metrics` to count appends in the same registry: `metrics.observe_append` is what group
+    commit calls. `app.state.services.closing` ends streams and waiting when it is set.
+    """
+    metrics = metrics or Metrics()
+    services = services_of(ports, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        services.closing.set()
+        await services.sender.drain()
+
+    app = FastAPI(
+        title="docledger",
+        version=VERSION,
+        summary="An event-sourced ledger of every step that a document takes through its stages",
+        lifespan=lifespan,
+        dependencies=[Depends(refuse_unstorable_parameters)],
+        redirect_slashes=False,
+        telemetry={"tracing": False},
+    )
+    app.state.services = services
+    app.add_middleware(RequestLog, metrics=metrics, new_id=ports.new_id)
+    app.include_router(_v1())
+    app.include_router(health.router)
+    problems.install(app)
+    openapi.install(app)
+    return app
+
+
+def _v1() -> APIRouter:
+    v1 = APIRouter(prefix="/v1")
+    for module in (documents, workflow, stages, files, events, search, projections):
+        v1.include_router(module.router)
+    return v1

@@ -1,0 +1,96 @@
+"""Running a stage by request: what goes in, and waiting for what comes out."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from api.errors import FieldError, NotYetReadable, Unprocessable
+from api.ports import Committed
+from api.queries import DocumentRead
+from api.render import state_headers
+from api.services import Services
+from domain.errors import UnknownStage
+from domain.file_names import original_path
+from domain.values import FileReference
+
+ORIGINAL = "original"
+_FIRST_LOOK_SECONDS = 0.02
+_LONGEST_LOOK_SECONDS = 0.5
+_OVER = ("completed", "failed", "skipped")
+
+
+class Outcome(NamedTuple):
+    """How an execution ended."""
+
+    content: dict[str, Any]
+    headers: dict[str, str]
+
+
+def input_references(committed: Committed, paths: Sequence[str]) -> tuple[FileReference, ...]:
+    """Return the document's files at these paths; raise Unprocessable for any other path."""
+    known = {
+        row.file_path: FileReference(
+            stage_name=row.stage_name, file_type=row.file_type, checksum=row.checksum
+        )
+        for row in committed.rows.files.values()
+    }
+    stream = committed.rows.stream
+    if stream.original_checksum is not None:
+        path = original_path(committed.document_id, stream.original_name)
+        known[path] = FileReference(file_type=ORIGINAL, checksum=stream.original_checksum)
+    unknown = [
+        FieldError(f"inputFiles.{n}", "The document has no current file at this path.")
+        for n, path in enumerate(paths)
+        if path not in known
+    ]
+    if unknown:
+        raise Unprocessable(unknown)
+    return tuple(known[path] for path in paths)
+
+
+async def outcome(
+    services: Services, committed: Committed, stage: str, wait_seconds: float
+) -> Outcome | None:
+    """Return how the stage ended, None if it has not when the time is up or the server stops."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + wait_seconds
+    pause = _FIRST_LOOK_SECONDS
+    while (left := until - loop.time()) > 0 and not services.closing.is_set():
+        try:
+            found = await services.reader.read(
+                committed.document_id, "execution", committed.position, stage=stage
+            )
+        except NotYetReadable:
+            continue
+        if (content := _result(found, stage)) is not None:
+            return Outcome(content, state_headers(found.version, found.position))
+        await _pause(services.closing, min(pause, left))
+        pause = min(pause * 1.5, _LONGEST_LOOK_SECONDS)
+    return None
+
+
+async def _pause(closing: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(closing.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def _result(found: DocumentRead, name: str) -> dict[str, Any] | None:
+    parts = json.loads(found.body or "{}")
+    stage, workflow = parts.get("stage"), parts.get("workflow")
+    if stage is None or workflow is None:
+        raise UnknownStage(f"The document has no stage '{name}' any more.")
+    cancelled = workflow["status"] == "cancelled" and stage["status"] == "pending"
+    if stage["status"] not in _OVER and not cancelled:
+        return None
+    success = stage["status"] == "completed"
+    return {
+        "success": success,
+        "outputFiles": parts["files"] if success else [],
+        "error": "cancelled" if cancelled else stage["errorMessage"],
+        "metadata": stage["metadata"],
+    }

@@ -1,0 +1,130 @@
+"""Waiting for the read models: a caller reads its own writes, and never an older state."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from starlette.concurrency import run_in_threadpool
+
+from api.errors import DocumentParked, NotYetReadable
+from api.ports import Commands, History
+from api.queries import DocumentRead, Queries
+from domain.errors import DocumentNotFound
+
+
+class GrowingPosition:
+    """A position that only grows, looked up again and again while somebody waits for it.
+
+    However many wait, there is one look at a time.
+    """
+
+    def __init__(self, look: Callable[[], Awaitable[int]], every_seconds: float) -> None:
+        self._look = look
+        self._every_seconds = every_seconds
+        self._seen = 0
+        self._looking: asyncio.Task[None] | None = None
+
+    def note(self, position: int) -> None:
+        """Remember a position that was seen elsewhere."""
+        self._seen = max(self._seen, position)
+
+    async def reached(self, position: int, within_seconds: float) -> bool:
+        """Wait until it is at least `position`; False when the time is up."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + within_seconds
+        while self._seen < position:
+            left = until - loop.time()
+            if left <= 0:
+                return False
+            await asyncio.wait([self._look_again()], timeout=left)
+        return True
+
+    def _look_again(self) -> asyncio.Task[None]:
+        if self._looking is None or self._looking.done():
+            if self._looking is not None and not self._looking.cancelled():
+                self._looking.result()
+            self._looking = asyncio.create_task(self._next())
+        return self._looking
+
+    async def _next(self) -> None:
+        await asyncio.sleep(self._every_seconds)
+        self.note(await self._look())
+
+
+class DocumentReader:
+    """Reads documents no older than the caller knows them to be, and never one half projected."""
+
+    def __init__(
+        self,
+        queries: Queries,
+        tracked: GrowingPosition,
+        commands: Commands,
+        history: History,
+        patience_seconds: float,
+    ) -> None:
+        self._queries = queries
+        self._tracked = tracked
+        self._commands = commands
+        self._history = history
+        self._patience_seconds = patience_seconds
+
+    async def wait_for(self, position: int) -> None:
+        """Wait for the read models as a whole; raise NotYetReadable when the time is up."""
+        if position and not await self._tracked.reached(position, self._patience_seconds):
+            raise NotYetReadable
+
+    async def read(
+        self,
+        document_id: str,
+        part: str,
+        min_position: int = 0,
+        *,
+        stage: str | None = None,
+        path: str | None = None,
+    ) -> DocumentRead:
+        """Return a part of the document.
+
+        Raises DocumentNotFound, DocumentParked if its rows stopped at or before `min_position`
+        or before they began, and NotYetReadable when they do not come in time.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._patience_seconds
+        while True:
+            found = await self._queries.read(document_id, part, stage, path)
+            wanted = await self._missing_until(document_id, found, min_position)
+            if wanted == 0 and found is not None:
+                return found
+            if not await self._tracked.reached(wanted, until - loop.time()):
+                raise NotYetReadable
+
+    async def _missing_until(
+        self, document_id: str, found: DocumentRead | None, min_position: int
+    ) -> int:
+        """Return the position at which the document will be readable, 0 if it is now."""
+        if found is None:
+            return await self._absent_until(document_id)
+        self._tracked.note(found.tracked)
+        _refuse_parked(document_id, found, min_position)
+        if found.tracked < min_position:
+            return min_position
+        if found.projected:
+            return 0
+        # A row that is not projected was registered a moment ago, or is a legacy application's.
+        position = await run_in_threadpool(self._history.position_of, document_id)
+        return position if position is not None and position > found.tracked else 0
+
+    async def _absent_until(self, document_id: str) -> int:
+        committed = await run_in_threadpool(self._commands.load, document_id)
+        tracked = await self._queries.tracked()
+        self._tracked.note(tracked)
+        if tracked >= committed.position:
+            # Somebody else deleted the row.
+            raise DocumentNotFound(f"There is no document '{document_id}'.")
+        return committed.position
+
+
+def _refuse_parked(document_id: str, found: DocumentRead, min_position: int) -> None:
+    parked = found.parked_position
+    if parked is not None and (parked <= min_position or not found.projected):
+        raise DocumentParked(document_id, parked)

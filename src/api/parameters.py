@@ -1,0 +1,38 @@
+"""Parameters that many routes share."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import Path, Query
+from starlette.requests import Request
+
+from api import cursors
+from api.errors import FieldError, Unprocessable
+from api.render import page
+from api.strict_json import join, text_fault
+
+MAX_LIMIT = 1000
+
+DocumentPath = Annotated[str, Path(alias="id", description="The document's id")]
+StagePath = Annotated[str, Path(alias="stage", description="The stage's name")]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items a page has at most")]
+Cursor = Annotated[str | None, Query(max_length=4096, description="The page before's `nextCursor`")]
+
+
+def refuse_unstorable_parameters(request: Request) -> None:
+    """Raise Unprocessable for path and query values that nothing stored can be equal to."""
+    given = [
+        *((join("path", key), str(value)) for key, value in request.path_params.items()),
+        *((join("query", key), value) for key, value in request.query_params.multi_items()),
+    ]
+    errors = [FieldError(field, why) for field, value in given if (why := text_fault(value))]
+    if errors:
+        raise Unprocessable(errors)
+
+
+def numbered_page(items: list[Any], limit: int, cursor: str | None) -> dict[str, Any]:
+    """Return a page of a short list that is at hand as a whole."""
+    start = 0 if cursor is None else cursors.number(cursor)
+    end = start + limit
+    return page(items[start:end], cursors.encode(end) if end < len(items) else None)

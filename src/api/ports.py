@@ -1,0 +1,214 @@
+"""What the API needs of the other rooms; the composition root hands it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from psycopg import AsyncConnection
+
+from domain.commands import Command
+from domain.document_workflow import DocumentWorkflow
+from domain.events import Event
+
+
+class UnreadableEvent(Protocol):
+    """A stored event that this version of docledger cannot understand."""
+
+    @property
+    def document_id(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def topic(self) -> str: ...
+
+
+class RecordedEvent(Protocol):
+    """An event and its position in the whole log."""
+
+    @property
+    def position(self) -> int: ...
+    @property
+    def event(self) -> Event | UnreadableEvent: ...
+
+
+class StreamRow(Protocol):
+    """What the read models note about a document as a whole."""
+
+    @property
+    def original_name(self) -> str | None: ...
+    @property
+    def original_checksum(self) -> str | None: ...
+    @property
+    def staged(self) -> Mapping[tuple[str, str], Any]: ...
+
+
+class DocumentRows(Protocol):
+    """The rows of one document as the tables will show them; fields are named like columns."""
+
+    @property
+    def workflow(self) -> Any: ...
+    @property
+    def stages(self) -> Mapping[str, Any]: ...
+    @property
+    def files(self) -> Mapping[tuple[str, str], Any]: ...
+    @property
+    def stream(self) -> StreamRow: ...
+
+
+class Committed(Protocol):
+    """What a command led to: `position` is that of the document's newest event."""
+
+    @property
+    def document_id(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def events(self) -> Sequence[RecordedEvent]: ...
+    @property
+    def state(self) -> DocumentWorkflow: ...
+    @property
+    def rows(self) -> DocumentRows: ...
+
+
+class Commands(Protocol):
+    """Where commands go."""
+
+    def submit(self, command: Command, expected_version: int | None = None) -> Future[Any]:
+        """Have the command decided and appended; the future holds a Committed or the refusal."""
+
+    def load(self, document_id: str) -> Committed:
+        """Return the document as the log has it now; blocks; raises DocumentNotFound."""
+
+
+class History(Protocol):
+    """The log, for reading; every call blocks."""
+
+    def of_document(self, document_id: str, after_version: int = 0) -> Sequence[RecordedEvent]: ...
+    def after(self, position: int, limit: int) -> Sequence[RecordedEvent]: ...
+    def last_position(self) -> int: ...
+    def position_of(self, document_id: str) -> int | None: ...
+
+
+class Blob(Protocol):
+    """Content that is stored for good."""
+
+    @property
+    def checksum(self) -> str: ...
+    @property
+    def size_bytes(self) -> int: ...
+
+
+class BlobWriter(Protocol):
+    """One upload under way; every call blocks."""
+
+    @property
+    def size_bytes(self) -> int: ...
+    def write(self, piece: bytes) -> None: ...
+    def commit(self) -> Blob: ...
+    def abort(self) -> None: ...
+
+
+class BlobStore(Protocol):
+    """Content by checksum; every call blocks."""
+
+    def begin(self) -> BlobWriter: ...
+    def open(
+        self, checksum: str, offset: int = 0, length: int | None = None
+    ) -> Iterator[bytes]: ...
+    def size(self, checksum: str) -> int: ...
+
+
+class StoredFiles(Protocol):
+    """Files that others have put under the storage root."""
+
+    def adopt(self, path: str) -> Blob:
+        """Make a blob of the file at `path`, relative to the storage root; blocks.
+
+        Raises PathRefused for a path that leads out of it, BlobNotFound if nothing is there.
+        """
+
+
+class Canonical(Protocol):
+    """Tells equal content of different bytes."""
+
+    def __call__(self, checksum: str, mime_type: str) -> str:
+        """Return the checksum of the blob's canonical form; blocks."""
+
+
+class StageType(NamedTuple):
+    """What a stage's executor makes."""
+
+    file_type: str
+    suffix: str
+    mime_type: str
+
+
+class SearchHit(Protocol):
+    """One chunk that was found; offsets count code points of the document's Markdown."""
+
+    @property
+    def document_id(self) -> str: ...
+    @property
+    def heading_path(self) -> Sequence[str]: ...
+    @property
+    def snippet(self) -> str: ...
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+    @property
+    def score(self) -> float: ...
+
+
+class SearchStore(Protocol):
+    """The searchable store; blocks."""
+
+    def search(
+        self, words: str, *, realm_id: str | None = None, limit: int = 50, offset: int = 0
+    ) -> Sequence[SearchHit]: ...
+
+
+class Database(Protocol):
+    """A pool of asynchronous connections for the read queries."""
+
+    def connection(
+        self, timeout: float | None = None
+    ) -> AbstractAsyncContextManager[AsyncConnection[Any]]: ...
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much one request may ask for."""
+
+    upload_bytes: int = 1024**3
+    content_bytes: int = 16 * 1024**2
+    json_bytes: int = 1024**2
+    min_position_wait_seconds: float = 2.0
+    stage_wait_seconds: float = 300.0
+
+
+@dataclass(frozen=True)
+class Ports:
+    """All that `create_app` needs.
+
+    `clock` gives aware UTC, `new_id` a UUIDv7 as text.
+    """
+
+    commands: Commands
+    history: History
+    blobs: BlobStore
+    stored_files: StoredFiles
+    canonical_checksum: Canonical
+    stage_types: Mapping[str, StageType]
+    search: SearchStore
+    database: Database
+    clock: Callable[[], datetime]
+    new_id: Callable[[], str]
+    limits: Limits = Limits()

@@ -1,0 +1,282 @@
+"""The only SQL of the API: reads of the read models, as JSON that PostgreSQL builds."""
+
+# Every value is a parameter; only names of ours are put together here.
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg_pool import PoolTimeout
+
+from api import cursors
+from api.errors import ReadModelUnavailable
+from api.ports import Database
+from api.shapes import DOCUMENT, FILE, STAGE, SUMMARY, WORKFLOW
+from domain.errors import LogFull
+from domain.pipeline import StageDependency
+
+PROJECTION = "read_models"
+_TRACKED = f"SELECT position FROM tracking WHERE projection = '{PROJECTION}'"
+_PIPELINE_CACHED_SECONDS = 2.0
+_DISK_FULL = "53100"
+_ASCII_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~\s]+")
+
+# Ids of later runs are longer, or greater where they are as long.
+_NEWEST_WORKFLOW = f"""
+    SELECT {WORKFLOW.sql("w")} FROM processing_workflows w WHERE w.document_id = d.id
+    ORDER BY length(w.id) DESC, w.id DESC LIMIT 1
+"""
+_STAGES = f"""
+    SELECT coalesce(json_agg({STAGE.sql("p")}
+        ORDER BY array_position(s.pipeline, p.stage_name::text), p.stage_name), '[]')
+    FROM documents_processing_stages p WHERE p.document_id = d.id
+"""
+_FILES = f"""
+    SELECT coalesce(json_agg({FILE.sql("f")}
+        ORDER BY array_position(s.pipeline, f.stage_name::text), f.stage_name, f.file_type), '[]')
+    FROM stage_output_files f WHERE f.document_id = d.id
+"""
+_STREAM = "coalesce(s.version, 0), 'position', coalesce(s.position, 0)"
+
+
+def _joined(shape_sql: str, rest: str) -> str:
+    """Return a JSON object of a shape's fields and more of them."""
+    return f"{shape_sql[:-1]}, {rest})"
+
+
+_WHOLE = _joined(
+    DOCUMENT.sql("d"),
+    f"'processingWorkflow', ({_NEWEST_WORKFLOW}), 'stages', ({_STAGES}), "
+    f"'outputFiles', ({_FILES}), 'version', {_STREAM}",
+)
+_SUMMARY = _joined(
+    SUMMARY.sql("d"),
+    f"'processingWorkflow', ({_NEWEST_WORKFLOW}), 'stages', ({_STAGES}), 'version', {_STREAM}",
+)
+_PARTS: Mapping[str, str] = {
+    "document": _WHOLE,
+    "workflow": f"({_NEWEST_WORKFLOW})",
+    "stages": f"({_STAGES})",
+    "stage": f"""(SELECT {STAGE.sql("p")} FROM documents_processing_stages p
+        WHERE p.document_id = d.id AND p.stage_name = %(stage)s)""",
+    "files": f"({_FILES})",
+    "stage_files": f"""({_FILES} AND f.stage_name = %(stage)s)""",
+    "file": f"""(SELECT {FILE.sql("f")} FROM stage_output_files f
+        WHERE f.document_id = d.id AND f.stage_name = %(stage)s AND f.file_path = %(path)s)""",
+    "original": """(SELECT json_build_object('name', s.original_name,
+        'checksum', s.original_checksum, 'sizeBytes', s.original_size_bytes,
+        'mimeType', s.original_mime_type))""",
+    "execution": f"""json_build_object(
+        'workflow', ({_NEWEST_WORKFLOW}),
+        'stage', (SELECT {STAGE.sql("p")} FROM documents_processing_stages p
+            WHERE p.document_id = d.id AND p.stage_name = %(stage)s),
+        'files', ({_FILES} AND f.stage_name = %(stage)s))""",
+}
+_READ = """
+    SELECT ({part})::text AS body, coalesce(s.version, 0) AS version,
+        coalesce(s.position, 0) AS position, s.original_mime_type IS NOT NULL AS projected,
+        s.parked_position, ({tracked}) AS tracked
+    FROM documents d LEFT JOIN document_streams s ON s.document_id = d.id
+    WHERE d.id = %(id)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRead:
+    """What a read of one document found.
+
+    `body` is JSON, None if the part that was asked for is not there. `projected` tells whether the
+    read models know the document as registered; `tracked` is how far they are in the whole log.
+    """
+
+    body: str | None
+    version: int
+    position: int
+    projected: bool
+    parked_position: int | None
+    tracked: int
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFilter:
+    """Which documents a list shows."""
+
+    realm_id: str | None = None
+    stage: str | None = None
+    status: str | None = None
+    words: str | None = None
+
+
+class Queries:
+    """Reads over a pool of connections; each call is one query."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pipeline: tuple[float, tuple[StageDependency, ...]] = (0.0, ())
+
+    async def read(
+        self, document_id: str, part: str, stage: str | None = None, path: str | None = None
+    ) -> DocumentRead | None:
+        """Return a part of a document, None if `documents` has no such row."""
+        query = _READ.format(part=_PARTS[part], tracked=_TRACKED)
+        rows = await self._rows(query, {"id": document_id, "stage": stage, "path": path})
+        if not rows:
+            return None
+        row = rows[0]
+        return DocumentRead(
+            row["body"],
+            row["version"],
+            row["position"],
+            row["projected"],
+            row["parked_position"],
+            row["tracked"] or 0,
+        )
+
+    async def documents(
+        self, wanted: DocumentFilter, limit: int, cursor: str | None
+    ) -> tuple[list[str], str | None]:
+        """Return a page of documents as JSON texts, newest first, and the cursor of the next."""
+        conditions, values = _conditions(wanted)
+        if cursor is not None:
+            created_at, last_id = cursors.newest_first(cursor)
+            values.update(after_at=created_at, after_id=last_id)
+            conditions.append(_after(created_at))
+        query = f"""
+            SELECT ({_SUMMARY})::text AS body, d.created_at::text AS created_at, d.id AS id
+            FROM documents d LEFT JOIN document_streams s ON s.document_id = d.id
+            WHERE {" AND ".join(conditions) or "true"}
+            ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s
+        """
+        try:
+            rows = await self._rows(query, {**values, "limit": limit + 1})
+        except psycopg.DataError:
+            # A time that looks like one and is none, the 31st of February say.
+            raise cursors.refused() from None
+        page = rows[:limit]
+        last = page[-1] if len(rows) > limit else None
+        following = cursors.encode(last["created_at"], last["id"]) if last else None
+        return [row["body"] for row in page], following
+
+    async def pipeline(self) -> tuple[StageDependency, ...]:
+        """Return the rows of `stage_dependencies`, at most two seconds old."""
+        read_at, rows = self._pipeline
+        if not rows or time.monotonic() - read_at > _PIPELINE_CACHED_SECONDS:
+            rows = await self._dependencies()
+            self._pipeline = (time.monotonic(), rows)
+        return rows
+
+    async def _dependencies(self) -> tuple[StageDependency, ...]:
+        found = await self._rows(
+            "SELECT stage_name, depends_on_stage, is_required, execution_order"
+            " FROM stage_dependencies ORDER BY execution_order, stage_name, depends_on_stage",
+            {},
+        )
+        return tuple(StageDependency(**row) for row in found)
+
+    async def tracked(self) -> int:
+        """Return how far the read models are in the log."""
+        rows = await self._rows(_TRACKED, {})
+        return int(rows[0]["position"]) if rows else 0
+
+    async def log_position(self) -> int:
+        """Return the position of the newest event, 0 in an empty log."""
+        rows = await self._rows(
+            "SELECT coalesce(max(notification_id), 0) AS position FROM docledger_events", {}
+        )
+        return int(rows[0]["position"])
+
+    async def projections(self) -> list[dict[str, Any]]:
+        """Return each projection with its position, the log's, and how long ago it moved."""
+        return await self._rows(_PROJECTIONS, {})
+
+    async def parked(self, limit: int) -> list[dict[str, Any]]:
+        """Return the parked documents that were parked first."""
+        return await self._rows(_PARKED, {"limit": limit})
+
+    async def parked_count(self) -> int:
+        """Count the parked documents."""
+        rows = await self._rows(
+            "SELECT count(*) AS parked FROM document_streams WHERE parked_at IS NOT NULL", {}
+        )
+        return int(rows[0]["parked"])
+
+    async def _rows(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        with _database_errors():
+            async with self._database.connection() as connection:
+                cursor = connection.cursor(row_factory=dict_row)
+                await cursor.execute(query, values)
+                return await cursor.fetchall()
+
+
+_PROJECTIONS = """
+    SELECT t.projection, t.position, l.position AS log_position,
+        extract(epoch FROM clock_timestamp() - t.updated_at)::float8 AS idle_seconds
+    FROM tracking t
+    CROSS JOIN (SELECT coalesce(max(notification_id), 0) AS position FROM docledger_events) l
+    ORDER BY t.projection
+"""
+_PARKED = """
+    SELECT document_id AS "documentId", parked_position AS "position", parked_error AS "error"
+    FROM document_streams WHERE parked_at IS NOT NULL ORDER BY parked_position LIMIT %(limit)s
+"""
+
+
+def _conditions(wanted: DocumentFilter) -> tuple[list[str], dict[str, Any]]:
+    conditions: list[str] = []
+    values: dict[str, Any] = {}
+    if wanted.realm_id is not None:
+        conditions.append("d.realm_id = %(realm_id)s")
+        values["realm_id"] = wanted.realm_id
+    if wanted.stage is not None or wanted.status is not None:
+        conditions.append(_stage_condition(wanted))
+        values.update(stage=wanted.stage, status=wanted.status)
+    if wanted.words is not None:
+        conditions.append(f"{TITLE_WORDS.format('d')} @@ to_tsquery('simple', %(words)s)")
+        values["words"] = prefix_query(wanted.words)
+    return conditions, values
+
+
+def _stage_condition(wanted: DocumentFilter) -> str:
+    if wanted.status is None:
+        return """%(stage)s = (SELECT w.current_stage FROM processing_workflows w
+            WHERE w.document_id = d.id ORDER BY length(w.id) DESC, w.id DESC LIMIT 1)"""
+    at_stage = "" if wanted.stage is None else "AND p.stage_name = %(stage)s"
+    return f"""EXISTS (SELECT FROM documents_processing_stages p
+        WHERE p.document_id = d.id AND p.status = %(status)s {at_stage})"""
+
+
+def _after(created_at: str | None) -> str:
+    # Newest first puts rows of a legacy application that have no time ahead of all others.
+    if created_at is None:
+        return "((d.created_at IS NULL AND d.id < %(after_id)s) OR d.created_at IS NOT NULL)"
+    return "(d.created_at, d.id) < (%(after_at)s, %(after_id)s)"
+
+
+TITLE_WORDS = (
+    "to_tsvector('simple', regexp_replace(coalesce({}.title, ''), '[!-/:-@[-`{{-~]+', ' ', 'g'))"
+)
+"""The words of a title as idx_documents_title_words has them: punctuation always parts words."""
+
+
+def prefix_query(words: str) -> str:
+    """Return the tsquery that finds titles in which each of these begins a word."""
+    parts = _ASCII_PUNCTUATION.sub(" ", words).split()
+    return " & ".join(f"'{part}':*" for part in parts)
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    try:
+        yield
+    except PoolTimeout as error:
+        raise ReadModelUnavailable from error
+    except psycopg.OperationalError as error:
+        raise (LogFull() if error.sqlstate == _DISK_FULL else ReadModelUnavailable()) from error

@@ -1,0 +1,206 @@
+"""Documents: taken in, listed, read, deleted."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import examples, openapi, schemas
+from api.bodies import checked, is_json, media_type, read_json, too_large
+from api.errors import Unprocessable, UnsupportedMediaType
+from api.media_types import media_type_of
+from api.multipart import FormReader, ReceivedFile, form_values
+from api.parameters import Cursor, DocumentPath, Limit
+from api.ports import Blob
+from api.queries import DocumentFilter
+from api.render import raw_json_response, registered_document, state_headers, written
+from api.schemas import DocumentFields, NewDocument
+from api.services import IfMatch, MinPosition, Services, Shared
+from domain.commands import DeleteDocument, RegisterDocument
+from domain.file_names import safe_name, split_extension
+from domain.values import Configuration, Original, WorkflowType
+
+router = APIRouter(prefix="/documents", tags=["documents"])
+
+_CONTENT_TYPE = "text/markdown"
+_MAX_TITLE_CHARS = 255
+_JSON_OVERHEAD_BYTES = 1024**2
+
+
+@router.post(
+    "",
+    operation_id="createDocument",
+    status_code=201,
+    summary="Take a document in",
+    responses={
+        201: openapi.answer(schemas.Document, "The document", examples.DOCUMENT, state=True),
+        **openapi.errors(400, 409, 413, 415, 422, 500, 503, 507),
+    },
+    openapi_extra=openapi.request_body(
+        openapi.form_content(DocumentFields, "file"),
+        openapi.json_content(NewDocument, examples.NEW_DOCUMENT),
+    ),
+)
+async def create_document(request: Request, services: Shared) -> Response:
+    """Store the content, then register the document and start its workflow.
+
+    A form's title is by default the file's name without its extension.
+    """
+    kind = media_type(request)
+    if kind == "multipart/form-data":
+        command = await _from_form(request, services)
+    elif is_json(kind):
+        command = await _from_json(request, services)
+    else:
+        raise UnsupportedMediaType("Send multipart/form-data with a file, or application/json.")
+    committed = await services.sender.send(request, command)
+    location = f"/v1/documents/{command.document_id}"
+    return written(committed, registered_document(command, committed), 201, {"Location": location})
+
+
+async def _from_json(request: Request, services: Services) -> RegisterDocument:
+    limit = services.limits.content_bytes
+    # Escapes make JSON up to six times as long as the text that it carries.
+    body = await read_json(request, NewDocument, 6 * limit + _JSON_OVERHEAD_BYTES)
+    content = body.content.encode()
+    if len(content) > limit:
+        raise too_large(limit)
+    blob = await run_in_threadpool(_store, services, content)
+    original = Original(checksum=blob.checksum, size_bytes=blob.size_bytes, mime_type=_CONTENT_TYPE)
+    return await _registration(request, services, body, body.title, original, body.content)
+
+
+def _store(services: Services, content: bytes) -> Blob:
+    writer = services.ports.blobs.begin()
+    try:
+        writer.write(content)
+        return writer.commit()
+    finally:
+        writer.abort()
+
+
+async def _from_form(request: Request, services: Services) -> RegisterDocument:
+    reader = FormReader(request, services.ports.blobs, "file", services.limits.upload_bytes)
+    form = await reader.read()
+    try:
+        fields = checked(DocumentFields, form_values(form.fields, "configuration"))
+        file = form.file
+        if file is None:
+            raise Unprocessable.of("file", "Send the document as a file part with a file name.")
+        blob = await run_in_threadpool(file.writer.commit)
+    finally:
+        await reader.abort()
+    title = fields.title or _title_of(file)
+    return await _registration(request, services, fields, title, _original(file, blob), None)
+
+
+def _title_of(file: ReceivedFile) -> str:
+    stem, _ = split_extension(safe_name(file.file_name))
+    return unicodedata.normalize("NFC", stem)[:_MAX_TITLE_CHARS]
+
+
+def _original(file: ReceivedFile, blob: Blob) -> Original:
+    return Original(
+        file_name=safe_name(file.file_name),
+        checksum=blob.checksum,
+        size_bytes=blob.size_bytes,
+        mime_type=media_type_of(file.file_name, file.media_type),
+    )
+
+
+async def _registration(
+    request: Request,
+    services: Services,
+    fields: NewDocument | DocumentFields,
+    title: str,
+    original: Original,
+    content: str | None,
+) -> RegisterDocument:
+    return RegisterDocument(
+        document_id=fields.id or services.ports.new_id(),
+        context=services.sender.context(request),
+        title=title,
+        realm_id=fields.realm_id,
+        original=original,
+        content=content,
+        workflow_type=WorkflowType(fields.workflow_type),
+        configuration=fields.configuration or Configuration(),
+        pipeline=await services.queries.pipeline(),
+    )
+
+
+@router.get(
+    "",
+    operation_id="listDocuments",
+    summary="List documents, newest first",
+    responses={
+        200: openapi.list_answer(schemas.DocumentSummary, "A page", examples.SUMMARY),
+        **openapi.errors(*openapi.LIST_ERRORS),
+    },
+)
+async def list_documents(
+    services: Shared,
+    min_position: MinPosition,
+    realm_id: Annotated[str | None, Query(alias="realmId")] = None,
+    stage: Annotated[
+        str | None, Query(description="Alone: the current stage; with status: that stage's")
+    ] = None,
+    status: Annotated[
+        schemas.Status | None, Query(description="Alone: any stage is in this status")
+    ] = None,
+    q: Annotated[
+        str | None, Query(max_length=1000, description="Words, or their beginnings, of the title")
+    ] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Return a page of documents with their stages, without contents and files."""
+    await services.reader.wait_for(min_position)
+    wanted = DocumentFilter(realm_id, stage, status, q)
+    bodies, following = await services.queries.documents(wanted, limit, cursor)
+    next_cursor = f'"{following}"' if following else "null"
+    return raw_json_response(f'{{"items":[{",".join(bodies)}],"nextCursor":{next_cursor}}}')
+
+
+@router.get(
+    "/{id}",
+    operation_id="getDocument",
+    summary="Read a document with its workflow, stages and files",
+    responses={
+        200: openapi.answer(schemas.Document, "The document", examples.DOCUMENT, state=True),
+        **openapi.errors(*openapi.READ_ERRORS),
+    },
+)
+async def get_document(
+    services: Shared, document_id: DocumentPath, min_position: MinPosition
+) -> Response:
+    """Return the document as the read models have it, all of it from one moment."""
+    found = await services.reader.read(document_id, "document", min_position)
+    return raw_json_response(found.body or "null", state_headers(found.version, found.position))
+
+
+@router.delete(
+    "/{id}",
+    operation_id="deleteDocument",
+    status_code=204,
+    summary="Delete a document; its history stays",
+    responses={
+        204: {"description": "The document and its rows are gone"},
+        **openapi.errors(*openapi.BARE_WRITE_ERRORS),
+    },
+    dependencies=[IfMatch],
+)
+async def delete_document(
+    request: Request, services: Shared, document_id: DocumentPath
+) -> Response:
+    """Remove the document and its rows."""
+    context = services.sender.context(request)
+    committed = await services.sender.send(
+        request, DeleteDocument(document_id=document_id, context=context)
+    )
+    return Response(status_code=204, headers=state_headers(committed.version, committed.position))

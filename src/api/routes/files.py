@@ -1,0 +1,207 @@
+"""Files of a document: its original, and what its stages made."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import examples, openapi, render, schemas
+from api.bodies import checked, is_json, media_type, read_json
+from api.contents import Content, content_response
+from api.errors import FileNotFound, Unprocessable
+from api.multipart import FormReader, form_values, receive_raw
+from api.output_files import adopted, checked_name, file_type_of, output_file
+from api.parameters import Cursor, DocumentPath, Limit, StagePath, numbered_page
+from api.schemas import StageFileFields, StoredFile
+from api.services import IfMatch, MinPosition, Services, Shared
+from api.versions import version_of
+from domain.commands import RegisterOutputFile
+from domain.file_names import original_path, output_path
+from domain.values import OutputFile
+
+router = APIRouter(prefix="/documents/{id}", tags=["files"])
+
+_CONTENT: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The content", "content": {"*/*": {}}},
+    206: {"description": "The range of the content", "content": {"*/*": {}}},
+    304: {"description": "The caller has it already"},
+    **openapi.errors(400, 404, 416, 422, 500, 503),
+}
+
+
+@router.post(
+    "/stages/{stage}/files",
+    operation_id="storeStageFile",
+    status_code=201,
+    summary="Store a file of a stage, or register one that is stored already",
+    responses={
+        201: openapi.answer(schemas.OutputFile, "The file", examples.FILE, state=True),
+        **openapi.errors(*openapi.WRITE_ERRORS),
+    },
+    openapi_extra=openapi.request_body(
+        openapi.form_content(StageFileFields, "file"),
+        openapi.json_content(StoredFile, examples.STORED_FILE),
+        openapi.raw_content(),
+    ),
+    dependencies=[IfMatch],
+)
+async def store_stage_file(
+    request: Request,
+    services: Shared,
+    document_id: DocumentPath,
+    stage: StagePath,
+    file_name: Annotated[str | None, Query(alias="fileName", max_length=1024)] = None,
+    file_type: Annotated[str | None, Query(alias="fileType", max_length=100)] = None,
+) -> Response:
+    """Add the file to the stage.
+
+    A form has a `file` and may have `fileName`, `fileType` and `metadata`. Any other body is the
+    file itself; JSON without `fileName` names a file that lies in the storage.
+    """
+    kind = media_type(request)
+    # Refused before a large body is read; the command checks again.
+    (await services.sender.load(document_id)).state.stage(stage)
+    if kind == "multipart/form-data":
+        file = await _from_form(request, services, stage, file_name, file_type)
+    elif is_json(kind) and file_name is None:
+        body = await read_json(request, StoredFile, services.limits.json_bytes)
+        file = await adopted(services.ports, document_id, stage, body)
+    else:
+        file = await _from_raw(request, services, stage, file_name, file_type)
+    command = RegisterOutputFile(
+        document_id=document_id,
+        context=services.sender.context(request),
+        stage_name=stage,
+        file=file,
+    )
+    committed = await services.sender.send(request, command)
+    content = render.file(committed, stage, file.file_type)
+    name = content["filePath"].rpartition("/")[2]
+    location = f"/v1/documents/{document_id}/stages/{stage}/files/{quote(name, safe='')}"
+    return render.written(committed, content, 201, {"Location": location})
+
+
+async def _from_form(
+    request: Request, services: Services, stage: str, name: str | None, kind: str | None
+) -> OutputFile:
+    ports = services.ports
+    reader = FormReader(request, ports.blobs, "file", services.limits.upload_bytes)
+    form = await reader.read()
+    try:
+        fields = checked(StageFileFields, form_values(form.fields, "metadata"))
+        if form.file is None:
+            raise Unprocessable.of("file", "Send the content as a file part with a file name.")
+        own_name = checked_name(fields.file_name or name or form.file.file_name, "fileName")
+        file_type = file_type_of(ports, stage, fields.file_type or kind, "fileType")
+        blob = await run_in_threadpool(form.file.writer.commit)
+    finally:
+        await reader.abort()
+    return await output_file(
+        ports, stage, blob, file_type, own_name, form.file.media_type, fields.metadata
+    )
+
+
+async def _from_raw(
+    request: Request, services: Services, stage: str, name: str | None, kind: str | None
+) -> OutputFile:
+    ports = services.ports
+    own_name = checked_name(name, "query.fileName")
+    file_type = file_type_of(ports, stage, kind, "query.fileType")
+    writer = await receive_raw(request, ports.blobs, services.limits.upload_bytes)
+    blob = await run_in_threadpool(writer.commit)
+    said = request.headers.get("content-type", "")
+    return await output_file(ports, stage, blob, file_type, own_name, said, None)
+
+
+@router.get(
+    "/files",
+    operation_id="listFiles",
+    summary="List a document's current output files",
+    responses={
+        200: openapi.list_answer(schemas.OutputFile, "The files", examples.FILE),
+        **openapi.errors(*openapi.READ_ERRORS),
+    },
+)
+async def list_files(
+    services: Shared,
+    document_id: DocumentPath,
+    min_position: MinPosition,
+    stage: Annotated[str | None, Query(description="Only this stage's")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Return the files in the order of the pipeline, then by type."""
+    part = "files" if stage is None else "stage_files"
+    found = await services.reader.read(document_id, part, min_position, stage=stage)
+    page = numbered_page(json.loads(found.body or "[]"), limit, cursor)
+    return render.json_response(page, headers=render.state_headers(found.version, found.position))
+
+
+_NAME = Annotated[str, Path(description="The last part of the file's path")]
+_VERSION = Annotated[
+    int | None, Query(ge=1, le=2**31 - 1, description="An older version, counted from 1")
+]
+
+
+@router.head("/stages/{stage}/files/{name}", include_in_schema=False)
+@router.get(
+    "/stages/{stage}/files/{name}",
+    operation_id="getStageFile",
+    summary="Download a file of a stage",
+    responses=_CONTENT,
+)
+async def get_stage_file(
+    request: Request,
+    services: Shared,
+    document_id: DocumentPath,
+    stage: StagePath,
+    name: _NAME,
+    min_position: MinPosition,
+    version: _VERSION = None,
+) -> Response:
+    """Return the content; its ETag is its SHA-256."""
+    wanted = unicodedata.normalize("NFC", name)
+    path = output_path(document_id, stage, wanted)
+    found = await services.reader.read(document_id, "file", min_position, stage=stage, path=path)
+    if version is not None:
+        history = await run_in_threadpool(services.ports.history.of_document, document_id)
+        content = version_of(document_id, history, stage, wanted, version)
+    else:
+        content = _current(found.body, wanted)
+    if content is None:
+        raise FileNotFound
+    return await content_response(request, services.ports.blobs, content)
+
+
+def _current(body: str | None, name: str) -> Content | None:
+    if body is None:
+        return None
+    row = json.loads(body)
+    return Content(row["checksum"], row["fileSize"], row["mimeType"], name)
+
+
+@router.head("/original", include_in_schema=False)
+@router.get(
+    "/original",
+    operation_id="getOriginal",
+    summary="Download the document as it was handed in",
+    responses=_CONTENT,
+)
+async def get_original(
+    request: Request, services: Shared, document_id: DocumentPath, min_position: MinPosition
+) -> Response:
+    """Return the original's content; its ETag is its SHA-256."""
+    found = await services.reader.read(document_id, "original", min_position)
+    original = json.loads(found.body or "{}")
+    if not original.get("checksum"):
+        raise FileNotFound
+    name = original_path(document_id, original["name"]).rpartition("/")[2]
+    content = Content(original["checksum"], original["sizeBytes"], original["mimeType"], name)
+    return await content_response(request, services.ports.blobs, content)

@@ -1,0 +1,57 @@
+"""The search store."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from api import cursors, examples, openapi, render, schemas
+from api.parameters import Cursor, Limit
+from api.ports import SearchHit
+from api.services import Shared
+
+router = APIRouter(tags=["search"])
+
+_MAX_OFFSET = 10_000
+
+
+@router.get(
+    "/search",
+    operation_id="search",
+    summary="Find chunks by their words",
+    responses={
+        200: openapi.list_answer(schemas.SearchResult, "Best first", examples.SEARCH_RESULT),
+        **openapi.errors(*openapi.LIST_ERRORS),
+    },
+)
+async def search(
+    services: Shared,
+    q: Annotated[str, Query(min_length=1, max_length=1000, description="Words")],
+    realm_id: Annotated[str | None, Query(alias="realmId")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Return a page of chunks; `start` and `end` are offsets into the document's Markdown."""
+    offset = 0 if cursor is None else cursors.number(cursor)
+    if offset > _MAX_OFFSET:
+        raise cursors.refused()
+    hits = await run_in_threadpool(
+        services.ports.search.search, q, realm_id=realm_id, limit=limit + 1, offset=offset
+    )
+    following = cursors.encode(offset + limit) if len(hits) > limit else None
+    return render.json_response(render.page([hit_json(hit) for hit in hits[:limit]], following))
+
+
+def hit_json(hit: SearchHit) -> dict[str, object]:
+    """Return a chunk that was found."""
+    return {
+        "documentId": hit.document_id,
+        "headingPath": list(hit.heading_path),
+        "snippet": hit.snippet,
+        "start": hit.start,
+        "end": hit.end,
+        "score": hit.score,
+    }

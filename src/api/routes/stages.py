@@ -1,0 +1,176 @@
+"""Stages: read, reported on, executed."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import examples, openapi, render, schemas
+from api.bodies import json_body, optional_json_body
+from api.execution import input_references, outcome
+from api.output_files import adopted
+from api.parameters import Cursor, DocumentPath, Limit, StagePath, numbered_page
+from api.schemas import Execution, StatusReport
+from api.services import IfMatch, MinPosition, Services, Shared
+from domain import commands as c
+from domain.errors import UnknownStage
+from domain.values import FailureReason
+
+router = APIRouter(prefix="/documents/{id}", tags=["stages"])
+
+_STAGE = openapi.answer(schemas.Stage, "The stage", examples.STAGE, state=True)
+_MAX_WAIT_SECONDS = 300
+
+
+@router.get(
+    "/stages",
+    operation_id="listStages",
+    summary="Read every stage of a document, in order",
+    responses={
+        200: openapi.list_answer(schemas.Stage, "The stages", examples.STAGE),
+        **openapi.errors(*openapi.READ_ERRORS),
+    },
+)
+async def list_stages(
+    services: Shared,
+    document_id: DocumentPath,
+    min_position: MinPosition,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Return the stages in the order of the pipeline."""
+    found = await services.reader.read(document_id, "stages", min_position)
+    page = numbered_page(json.loads(found.body or "[]"), limit, cursor)
+    return render.json_response(page, headers=render.state_headers(found.version, found.position))
+
+
+@router.get(
+    "/stages/{stage}",
+    operation_id="getStage",
+    summary="Read one stage",
+    responses={200: _STAGE, **openapi.errors(*openapi.READ_ERRORS)},
+)
+async def get_stage(
+    services: Shared, document_id: DocumentPath, stage: StagePath, min_position: MinPosition
+) -> Response:
+    """Return one stage."""
+    found = await services.reader.read(document_id, "stage", min_position, stage=stage)
+    if found.body is None:
+        raise UnknownStage(f"Document '{document_id}' has no stage '{stage}'.")
+    return render.raw_json_response(found.body, render.state_headers(found.version, found.position))
+
+
+@router.put(
+    "/stages/{stage}/status",
+    operation_id="updateStageStatus",
+    summary="Report what happened to a stage",
+    responses={200: _STAGE, **openapi.errors(*openapi.WRITE_ERRORS)},
+    openapi_extra=openapi.request_body(openapi.json_content(StatusReport, examples.REPORT)),
+    dependencies=[IfMatch],
+)
+async def update_stage_status(
+    request: Request,
+    services: Shared,
+    document_id: DocumentPath,
+    stage: StagePath,
+    body: Annotated[StatusReport, Depends(json_body(StatusReport))],
+) -> Response:
+    """Record the report; without `attempt` it is about the current one."""
+    command = await _reported(request, services, document_id, stage, body)
+    committed = await services.sender.send(request, command)
+    return render.written(committed, render.stage(committed, stage))
+
+
+async def _reported(
+    request: Request, services: Services, document_id: str, stage: str, body: StatusReport
+) -> c.StageCommand:
+    about = {
+        "document_id": document_id,
+        "stage_name": stage,
+        "attempt": body.attempt,
+        "context": services.sender.context(request),
+    }
+    said = {"outside_metadata": body.metadata}
+    times = {"started_at": body.started_at, "completed_at": body.completed_at}
+    match body.status:
+        case "pending":
+            return c.ResetStage.model_validate(about)
+        case "in_progress":
+            return c.StartStage.model_validate({**about, **said, "started_at": body.started_at})
+        case "completed":
+            files = [
+                await adopted(services.ports, document_id, stage, file, f"outputFiles.{n}")
+                for n, file in enumerate(body.output_files or ())
+            ]
+            return c.CompleteStage.model_validate({**about, **said, **times, "files": tuple(files)})
+        case "failed":
+            reason = {"reason": FailureReason.REPORTED, "error_message": body.error_message}
+            return c.FailStage.model_validate({**about, **said, **times, **reason})
+        case "skipped":
+            return c.SkipStage.model_validate({**about, **said})
+
+
+@router.post(
+    "/stages/{stage}/execute",
+    operation_id="executeStage",
+    status_code=202,
+    summary="Have a worker run a stage",
+    responses={
+        200: openapi.answer(
+            schemas.ExecutionResult, "How it ended, with `wait`", examples.EXECUTION_RESULT
+        ),
+        202: openapi.answer(schemas.Stage, "The stage, to be watched", examples.STAGE, state=True),
+        **openapi.errors(*openapi.WRITE_ERRORS),
+    },
+    openapi_extra=openapi.request_body(
+        openapi.json_content(Execution, examples.EXECUTION), required=False
+    ),
+    dependencies=[IfMatch],
+)
+async def execute_stage(
+    request: Request,
+    services: Shared,
+    document_id: DocumentPath,
+    stage: StagePath,
+    body: Annotated[Execution, Depends(optional_json_body(Execution))],
+    wait: Annotated[
+        float,
+        Query(ge=0, le=_MAX_WAIT_SECONDS, allow_inf_nan=False, description="Seconds to wait"),
+    ] = 0,
+) -> Response:
+    """Ask for the stage: a failed one is retried, a completed or skipped one re-run."""
+    inputs = None
+    if body.input_files is not None:
+        inputs = input_references(await services.sender.load(document_id), body.input_files)
+    command = c.RequestStage(
+        document_id=document_id,
+        context=services.sender.context(request),
+        stage_name=stage,
+        inputs=inputs,
+    )
+    committed = await services.sender.send(request, command)
+    result = await outcome(services, committed, stage, wait)
+    if result is not None:
+        return render.json_response(result.content, headers=result.headers)
+    return render.written(committed, render.stage(committed, stage), 202)
+
+
+@router.get(
+    "/next-stage",
+    operation_id="getNextStage",
+    summary="Read which stage may start now",
+    responses={
+        200: openapi.answer(
+            schemas.NextStage, "Its name, or null", {"stageName": "chunker"}, state=True
+        ),
+        **openapi.errors(*openapi.READ_ERRORS),
+    },
+)
+async def get_next_stage(services: Shared, document_id: DocumentPath) -> Response:
+    """Return the first stage that may start, as the log has it."""
+    committed = await services.sender.load(document_id)
+    return render.written(committed, {"stageName": committed.state.next_available_stage()})

@@ -1,0 +1,333 @@
+"""What callers send and get, in camelCase; requests refuse keys that they do not know."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.alias_generators import to_camel
+
+from domain.values import DOCUMENT_ID, FILE_TYPE, Configuration
+
+_INSTANT = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
+)
+_FRACTION = re.compile(r"(\.\d{6})\d+")
+MAX_MIME_TYPE_CHARS = 100
+
+Title = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+RealmId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+Status = Literal["pending", "in_progress", "completed", "failed", "skipped"]
+WorkflowStatus = Literal["running", "paused", "cancelled", "failed", "completed"]
+WorkflowType = Literal["automatic", "manual"]
+
+
+def _document_id(value: Any) -> Any:
+    if isinstance(value, str) and (not DOCUMENT_ID.fullmatch(value) or value in (".", "..")):
+        raise ValueError("an id is 1 to 255 of A-Z a-z 0-9 . _ - but not '.' or '..'")
+    return value
+
+
+def _file_type(value: Any) -> Any:
+    if isinstance(value, str) and not FILE_TYPE.fullmatch(value):
+        raise ValueError("a file type is 1 to 100 of a-z 0-9 _")
+    return value
+
+
+def _instant(value: Any) -> datetime:
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise ValueError("a time is RFC 3339 with its offset, e.g. 2026-11-24T01:54:33Z")
+    try:
+        return datetime.fromisoformat(_FRACTION.sub(r"\1", value.upper())).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("there is no such time") from None
+
+
+DocumentId = Annotated[
+    str,
+    BeforeValidator(_document_id),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,255}$"}),
+]
+FileType = Annotated[
+    str,
+    BeforeValidator(_file_type),
+    WithJsonSchema({"type": "string", "pattern": "^[a-z0-9_]{1,100}$"}),
+]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_instant),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Checksum = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\Z")]
+Time = Annotated[
+    str, WithJsonSchema({"type": "string", "format": "date-time"}), Field(description="UTC")
+]
+
+
+class Sent(BaseModel):
+    """Base of request bodies."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, alias_generator=to_camel, populate_by_name=False
+    )
+
+
+class NewDocument(Sent):
+    """A document given as text, which is taken as Markdown."""
+
+    id: DocumentId | None = None
+    title: Title
+    content: str
+    realm_id: RealmId | None = None
+    workflow_type: WorkflowType = "manual"
+    configuration: Configuration | None = None
+
+
+class DocumentFields(Sent):
+    """What a multipart form says of the document that it uploads."""
+
+    id: DocumentId | None = None
+    title: Title | None = None
+    realm_id: RealmId | None = None
+    workflow_type: WorkflowType = "manual"
+    configuration: Configuration | None = None
+
+
+class NewWorkflow(Sent):
+    """A run of the document's stages."""
+
+    workflow_type: WorkflowType = "manual"
+    configuration: Configuration | None = None
+
+
+class StageFileFields(Sent):
+    """What a multipart form says of the file that it uploads."""
+
+    file_name: str | None = None
+    file_type: FileType | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class StoredFile(Sent):
+    """A file that is in the storage already; size and checksum are compared if given.
+
+    The owner's ids may be repeated, as in the requirement's `StageOutputFile`.
+    """
+
+    document_id: str | None = None
+    stage_name: str | None = None
+    file_path: Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+    file_type: FileType | None = None
+    file_name: str | None = None
+    file_size: Annotated[int, Field(ge=0)] | None = None
+    mime_type: Annotated[str, StringConstraints(min_length=1)] | None = None
+    checksum: Checksum | None = None
+    metadata: dict[str, Any] | None = None
+
+
+class StatusReport(Sent):
+    """What happened to a stage."""
+
+    status: Status
+    attempt: Annotated[int, Field(ge=1)] | None = None
+    started_at: Instant | None = None
+    completed_at: Instant | None = None
+    error_message: Annotated[str, StringConstraints(max_length=65_536)] | None = None
+    metadata: dict[str, Any] | None = None
+    output_files: Annotated[list[StoredFile], Field(max_length=100)] | None = None
+
+    @model_validator(mode="after")
+    def _fits_the_status(self) -> StatusReport:
+        given = {to_camel(name) for name in _OPTIONAL if getattr(self, name) is not None}
+        if extra := sorted(given - _ALLOWED[self.status]):
+            raise ValueError(f"{', '.join(extra)} cannot be reported with '{self.status}'")
+        if self.started_at and self.completed_at and self.completed_at < self.started_at:
+            raise ValueError("completedAt is before startedAt")
+        return self
+
+
+_OPTIONAL = ("started_at", "completed_at", "error_message", "metadata", "output_files")
+_ALLOWED: dict[str, frozenset[str]] = {
+    "pending": frozenset(),
+    "in_progress": frozenset(("startedAt", "metadata")),
+    "completed": frozenset(("startedAt", "completedAt", "metadata", "outputFiles")),
+    "failed": frozenset(("startedAt", "completedAt", "errorMessage", "metadata")),
+    "skipped": frozenset(("metadata",)),
+}
+
+
+class Execution(Sent):
+    """How a stage is to be run; `inputFiles` are paths of this document's files."""
+
+    input_files: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
+
+
+class Answered(BaseModel):
+    """Base of answers."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
+
+
+class ProcessingWorkflow(Answered):
+    """One run of a document's stages."""
+
+    id: str
+    document_id: str
+    workflow_type: WorkflowType
+    status: WorkflowStatus
+    total_stages: int
+    completed_stages: int
+    current_stage: str | None
+    started_at: Time | None
+    completed_at: Time | None
+    configuration: dict[str, Any] | None
+    created_at: Time | None
+    updated_at: Time | None
+
+
+class Stage(Answered):
+    """Where one stage of a document stands."""
+
+    id: str
+    document_id: str
+    stage_name: str
+    status: Status
+    attempt: int
+    retry_count: int
+    started_at: Time | None
+    completed_at: Time | None
+    error_message: str | None
+    metadata: dict[str, Any] | None
+    created_at: Time | None
+    updated_at: Time | None
+
+
+class OutputFile(Answered):
+    """A file that a stage made; `filePath` is relative to the storage root."""
+
+    id: str
+    document_id: str
+    stage_name: str
+    file_type: str
+    file_path: str
+    file_size: int | None
+    mime_type: str | None
+    checksum: str | None
+    metadata: dict[str, Any] | None
+    created_at: Time | None
+
+
+class DocumentSummary(Answered):
+    """A document as lists show it."""
+
+    id: str
+    title: str | None
+    realm_id: str | None
+    created_at: Time | None
+    updated_at: Time | None
+    processing_workflow: ProcessingWorkflow | None
+    stages: list[Stage]
+    version: int
+    position: int
+
+
+class Document(DocumentSummary):
+    """A document with everything known of it; `content` is null for uploaded files."""
+
+    content: str | None
+    output_files: list[OutputFile]
+
+
+class ExecutionResult(Answered):
+    """How an execution ended."""
+
+    success: bool
+    output_files: list[OutputFile]
+    error: str | None
+    metadata: dict[str, Any] | None
+
+
+class NextStage(Answered):
+    """The first stage that may start now."""
+
+    stage_name: str | None
+
+
+class HistoryEvent(Answered):
+    """One event; `data` is what only its type carries, null if it cannot be read any more."""
+
+    position: int
+    version: int
+    type: str
+    at: Time | None
+    actor: str | None
+    document_id: str
+    command_id: str | None
+    correlation_id: str | None
+    causation_id: str | None
+    data: dict[str, Any] | None
+
+
+class SearchResult(Answered):
+    """A chunk that was found; offsets count code points of the document's Markdown."""
+
+    document_id: str
+    heading_path: list[str]
+    snippet: str
+    start: int
+    end: int
+    score: float
+
+
+class ParkedDocument(Answered):
+    """A document with an event that could not be applied."""
+
+    document_id: str
+    position: int
+    error: str | None
+
+
+class Projection(Answered):
+    """How far a consumer of the log is."""
+
+    projection: str
+    position: int
+    lag: int
+    health: Literal["ok", "behind"]
+    parked: list[ParkedDocument]
+
+
+class Health(Answered):
+    """That the process is there."""
+
+    status: Literal["ok"]
+
+
+class FieldProblem(Answered):
+    """A value that is not acceptable."""
+
+    field: str
+    detail: str
+
+
+class ProblemDocument(Answered):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[FieldProblem] | None = None
+    current_version: int | None = None
+    position: int | None = None

@@ -1,0 +1,90 @@
+"""Commands on their way from a request to the log."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import Future
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from api.conditional import versions_matched
+from api.metrics import Metrics
+from api.ports import Commands, Committed, Ports
+from domain.commands import Command, Context
+from domain.errors import VersionMismatch
+
+ANYBODY = "api"
+"""The actor of requests that do not say who sends them."""
+
+
+def actor_of(request: Request) -> str:
+    """Return in whose name the request acts: whoever a layer ahead has found it to be."""
+    actor: str = request.scope.get("docledger.actor", ANYBODY)
+    return actor
+
+
+class Sender:
+    """Sends commands without blocking the event loop; knows which are under way."""
+
+    def __init__(self, ports: Ports, metrics: Metrics) -> None:
+        self._commands: Commands = ports.commands
+        self._clock = ports.clock
+        self._metrics = metrics
+        self._under_way: set[Future[Any]] = set()
+
+    def context(self, request: Request) -> Context:
+        """Return who asks, when, and under which id; one request is one command."""
+        request_id = request.scope["docledger.request_id"]
+        return Context(
+            at=self._clock(),
+            actor=actor_of(request),
+            command_id=request_id,
+            correlation_id=request_id,
+        )
+
+    async def load(self, document_id: str) -> Committed:
+        """Return the document as the log has it now, or raise DocumentNotFound."""
+        return await run_in_threadpool(self._commands.load, document_id)
+
+    async def send(self, request: Request, command: Command) -> Committed:
+        """Return what the command made; the request's If-Match is respected."""
+        versions = versions_matched(request.headers.get("if-match"))
+        expected = None
+        if versions is not None:
+            expected = await self._expected(command.document_id, versions)
+        kind = type(command).__name__
+        try:
+            # A caller that goes away leaves its command to be carried out.
+            committed: Committed = await asyncio.shield(
+                asyncio.wrap_future(self._submit(command, expected))
+            )
+        except Exception as error:
+            self._metrics.commands.labels(kind, type(error).__name__).inc()
+            raise
+        self._metrics.commands.labels(kind, "accepted").inc()
+        return committed
+
+    def _submit(self, command: Command, expected: int | None) -> Future[Any]:
+        future = self._commands.submit(command, expected)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        return future
+
+    async def _expected(self, document_id: str, versions: frozenset[int]) -> int:
+        if len(versions) == 1:
+            return next(iter(versions))
+        current = (await self.load(document_id)).version
+        if current not in versions:
+            raise VersionMismatch(
+                f"Document '{document_id}' is at version {current}, which If-Match does not name; "
+                "read it again.",
+                current_version=current,
+            )
+        return current
+
+    async def drain(self) -> None:
+        """Wait for the commands whose callers went away."""
+        under_way = [asyncio.wrap_future(future) for future in tuple(self._under_way)]
+        await asyncio.gather(*under_way, return_exceptions=True)

@@ -1,0 +1,100 @@
+"""Serves an app over HTTP until told to stop, and loses nothing when it does."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_KEEP_ALIVE_SECONDS = 30
+
+
+class Server(uvicorn.Server):
+    """Ends streams and waits before it waits for requests; a signal ends it, not the process."""
+
+    def __init__(
+        self, app: FastAPI, shutdown_seconds: float, on_started: Callable[[str, int], None]
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="uvloop",
+                http="httptools",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=max(1, round(shutdown_seconds)),
+            )
+        )
+        self._app = app
+        self._on_started = on_started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, then tell where."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            host, port = sockets[0].getsockname()[:2]
+            self._on_started(host, port)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, end streams, let requests finish."""
+        self._app.state.services.closing.set()
+        await super().shutdown(sockets)
+
+    def stop(self) -> None:
+        """Have the server end; may be called from any thread."""
+        self.should_exit = True
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Stop at SIGINT or SIGTERM and return to the caller, who has more to put away."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002  (signal's)
+        """Stop; a second SIGINT waits for nothing any more."""
+        if self.should_exit and sig == signal.SIGINT:
+            self.force_exit = True
+        self.should_exit = True
+
+
+def serve(
+    app: FastAPI,
+    host: str,
+    port: int,
+    *,
+    shutdown_seconds: float = 20.0,
+    on_started: Callable[[str, int], None] = lambda _host, _port: None,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then return once everything under way is finished.
+
+    Port 0 takes a free one; `on_started` is told the address once connections are taken.
+    Raises OSError if the address cannot be had.
+    """
+    listener = bound(host, port)
+    try:
+        Server(app, shutdown_seconds, on_started).run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that listens at the address."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=2048)

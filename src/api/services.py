@@ -1,0 +1,85 @@
+"""What the routes of one app share."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header
+from starlette.requests import Request
+
+from api.conditional import min_position
+from api.freshness import DocumentReader, GrowingPosition
+from api.metrics import Metrics
+from api.ports import Limits, Ports
+from api.queries import Queries
+from api.sending import Sender
+
+_READ_MODEL_LOOK_SECONDS = 0.005
+_LOG_LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Services:
+    """The ports and what the API has made of them. `closing` is set when the server stops."""
+
+    ports: Ports
+    metrics: Metrics
+    queries: Queries
+    reader: DocumentReader
+    sender: Sender
+    log_end: GrowingPosition
+    closing: asyncio.Event
+
+    @property
+    def limits(self) -> Limits:
+        """How much one request may ask for."""
+        return self.ports.limits
+
+
+def services_of(ports: Ports, metrics: Metrics) -> Services:
+    """Return the services over these ports."""
+    queries = Queries(ports.database)
+    tracked = GrowingPosition(queries.tracked, _READ_MODEL_LOOK_SECONDS)
+    patience = ports.limits.min_position_wait_seconds
+    return Services(
+        ports=ports,
+        metrics=metrics,
+        queries=queries,
+        reader=DocumentReader(queries, tracked, ports.commands, ports.history, patience),
+        sender=Sender(ports, metrics),
+        log_end=GrowingPosition(queries.log_position, _LOG_LOOK_SECONDS),
+        closing=asyncio.Event(),
+    )
+
+
+def _services(request: Request) -> Services:
+    found: Services = request.app.state.services
+    return found
+
+
+def _min_position(
+    docledger_min_position: Annotated[
+        str | None,
+        Header(
+            description="Answer from a read model that is at least at this position of the log.",
+            examples=["42"],
+        ),
+    ] = None,
+) -> int:
+    return min_position(docledger_min_position)
+
+
+def _if_match(
+    if_match: Annotated[
+        str | None,
+        Header(description="Write only if the document is at this version.", examples=['"7"']),
+    ] = None,
+) -> str | None:
+    return if_match
+
+
+Shared = Annotated[Services, Depends(_services)]
+MinPosition = Annotated[int, Depends(_min_position)]
+IfMatch = Depends(_if_match)

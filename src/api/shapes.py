@@ -1,0 +1,96 @@
+"""The JSON of rows, said once: PostgreSQL builds it for reads and Python for answers of writes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic.alias_generators import to_camel
+
+SQL_TIME = """to_char({}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
+
+
+class Shape:
+    """The columns of a table that callers see, in order; columns ending in `_at` are times."""
+
+    def __init__(self, *columns: str) -> None:
+        self.columns = columns
+        self.keys = tuple(to_camel(column) for column in columns)
+
+    def sql(self, alias: str) -> str:
+        """Return the SQL expression that makes a row of table `alias` a JSON object."""
+        pairs = (
+            f"'{key}', {_sql_value(f'{alias}.{column}')}"
+            for key, column in zip(self.keys, self.columns, strict=True)
+        )
+        return f"json_build_object({', '.join(pairs)})"
+
+    def of(self, row: Any) -> dict[str, Any]:
+        """Return the JSON of a row whose attributes are named like the columns."""
+        return {
+            key: plain(getattr(row, column))
+            for key, column in zip(self.keys, self.columns, strict=True)
+        }
+
+    def of_each(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return the JSON of several rows."""
+        return [self.of(row) for row in rows]
+
+
+WORKFLOW = Shape(
+    "id",
+    "document_id",
+    "workflow_type",
+    "status",
+    "total_stages",
+    "completed_stages",
+    "current_stage",
+    "started_at",
+    "completed_at",
+    "configuration",
+    "created_at",
+    "updated_at",
+)
+STAGE = Shape(
+    "id",
+    "document_id",
+    "stage_name",
+    "status",
+    "attempt",
+    "retry_count",
+    "started_at",
+    "completed_at",
+    "error_message",
+    "metadata",
+    "created_at",
+    "updated_at",
+)
+FILE = Shape(
+    "id",
+    "document_id",
+    "stage_name",
+    "file_type",
+    "file_path",
+    "file_size",
+    "mime_type",
+    "checksum",
+    "metadata",
+    "created_at",
+)
+DOCUMENT = Shape("id", "title", "realm_id", "content", "created_at", "updated_at")
+SUMMARY = Shape("id", "title", "realm_id", "created_at", "updated_at")
+
+
+def plain(value: Any) -> Any:
+    """Return a row's value as JSON has it."""
+    return time_text(value) if isinstance(value, datetime) else value
+
+
+def time_text(at: datetime) -> str:
+    """Return an aware time in RFC 3339, in UTC and to the microsecond."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").zfill(27)
+
+
+def _sql_value(column: str) -> str:
+    return SQL_TIME.format(column) if column.endswith("_at") else column
