@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import os
 import secrets
 import stat
@@ -13,6 +12,8 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
+
+import structlog
 
 from domain.storage_errors import StorageUnavailable, UploadFinished
 from domain.values import CHECKSUM
@@ -32,7 +33,7 @@ from files.blobs import (
 )
 from files.durable import CONTENT_MODE, DurableFolders, file_lock, sync_folder
 
-_log = logging.getLogger(__name__)
+_log = structlog.get_logger()
 
 
 class LocalBlobStore:
@@ -132,7 +133,7 @@ class LocalBlobStore:
             size = self._renewed(final)
             if size != blob.size_bytes:
                 if size is not None:
-                    _log.warning("replacing a damaged blob", extra={"checksum": blob.checksum})
+                    _log.warning("replacing a damaged blob", checksum=blob.checksum)
                 if not sealed:
                     _seal(fd)
                 _move(upload, final)
