@@ -1,12 +1,14 @@
 -- Work: who runs which document, and the job queue.
 
 -- A worker holds a lease while it runs stages of a document and renews it as long as it lives.
--- Times are the database's: no two hosts need to agree on theirs.
+-- Times are the database's: no two hosts need to agree on theirs. A lease that was reaped stays
+-- for a while: a worker that slept may start a stage under it before it notices.
 CREATE TABLE stage_leases (
     lease_id text COLLATE "C" PRIMARY KEY,
     document_id text COLLATE "C" NOT NULL,
     worker text NOT NULL,
-    expires_at timestamptz NOT NULL
+    expires_at timestamptz NOT NULL,
+    reaped_at timestamptz
 ) WITH (
     fillfactor = 50, autovacuum_vacuum_threshold = 500, autovacuum_vacuum_scale_factor = 0.1,
     autovacuum_vacuum_cost_delay = 0

@@ -1,0 +1,77 @@
+"""Connections of the roles that work on the log, and the loop that outlives them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow
+
+from domain.errors import Unavailable
+
+_log = logging.getLogger(__name__)
+
+Connection: TypeAlias = psycopg.Connection[TupleRow]
+
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 5.0
+
+_LIVELY = {
+    # Locks and the lead of a host that died are free again after this.
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "connect_timeout": 10,
+}
+# What is lost with the last half second before a crash of the server is done again: positions and
+# jobs are lost together, a lease's insert is flushed by the event that names it.
+_SESSION = "-c TimeZone=UTC -c synchronous_commit=off"
+
+
+def conninfo(dsn: str, application_name: str) -> str:
+    """Return `dsn` with what every connection of ours is given; what it says itself stays."""
+    given = conninfo_to_dict(dsn)
+    options = f"{given.pop('options', None) or ''} {_SESSION}".strip()
+    settings: dict[str, Any] = {**_LIVELY, "application_name": application_name, **given}
+    return make_conninfo(options=options, **settings)
+
+
+def connect(dsn: str, application_name: str) -> Connection:
+    """Open a connection in autocommit mode."""
+    return psycopg.connect(conninfo(dsn, application_name), autocommit=True)
+
+
+def pause_seconds(failures: int) -> float:
+    """Return how long to wait after so many failures in a row: 0.1, 0.2, 0.4 … 5 seconds."""
+    return float(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** min(failures - 1, 10)))
+
+
+def keep_going(role: str, session: Callable[[], None], stop: threading.Event) -> None:
+    """Call `session` again and again until `stop`, whatever it raises.
+
+    A session connects, works until `stop` and returns; a lost connection, a restarted server or
+    a defect ends it with an exception, and the next one begins after a pause.
+    """
+    failures = 0
+    while not stop.is_set():
+        try:
+            session()
+            failures = 0
+        except psycopg.OperationalError as error:
+            failures += 1
+            _log.warning(
+                "%s lost its database and tries again",
+                role,
+                extra={"failures": failures, "error": type(error).__name__},
+            )
+        except Exception:
+            failures += 1
+            _log.exception("%s failed and begins anew", role, extra={"failures": failures})
+        if failures:
+            stop.wait(pause_seconds(failures))

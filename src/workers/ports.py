@@ -1,0 +1,68 @@
+"""What a worker is handed: how it sends commands, reads and stores contents, runs executors."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from domain.commands import Command
+from domain.document_workflow import DocumentWorkflow
+from stages.executor import StageOutcome, StageTask
+
+
+class Answer(Protocol):
+    """What came of a command: the document as it is now, and how many events that took."""
+
+    @property
+    def state(self) -> DocumentWorkflow:
+        """The document after the command's last event."""
+
+    @property
+    def events(self) -> tuple[object, ...]:
+        """The events that the command made."""
+
+
+class Commands(Protocol):
+    """The write side of the log; safe to use from many threads."""
+
+    def execute(self, command: Command, expected_version: int | None = None) -> Answer:
+        """Wait for the command's answer; raises Refused or Unavailable."""
+
+    def load(self, document_id: str) -> Answer:
+        """Return the document as the log has it now; raises DocumentNotFound or Unavailable."""
+
+
+class StoredBlob(Protocol):
+    """Content that is stored for good."""
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 in hex."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The size."""
+
+
+class Blobs(Protocol):
+    """Contents by checksum; raises the errors of `domain.storage_errors`."""
+
+    def put_file(self, path: Path) -> StoredBlob:
+        """Store a copy of a local file."""
+
+    def local_path(self, checksum: str) -> AbstractContextManager[Path]:
+        """Lend the content as a local file, to be read only, until the block ends."""
+
+    def size(self, checksum: str) -> int:
+        """Give the size in bytes; raises BlobNotFound."""
+
+
+class Sandbox(Protocol):
+    """Processes in which executors run."""
+
+    def run(
+        self, task: StageTask, timeout_seconds: float, cancelled: threading.Event | None = None
+    ) -> StageOutcome:
+        """Execute the task; raises StageError, StageCancelled once `cancelled` is set."""

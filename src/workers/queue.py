@@ -1,0 +1,73 @@
+"""Jobs going into the queue: one per document that a worker should look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pgqueuer.adapters.drivers.psycopg import SyncPsycopgDriver
+from pgqueuer.adapters.persistence.queries import SyncQueries
+
+from workers.connections import Connection
+from workers.hints import Hint
+from workers.queue_schema import ENTRYPOINT, QUEUE
+
+_PRUNE = "DELETE FROM docledger_queue.pgqueuer_log WHERE created < now() - %s::interval"
+_WAITING = "SELECT count(*) FROM docledger_queue.pgqueuer WHERE status = 'queued'"
+_NOW = "SELECT now()"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a worker is handed: which document to look at, and what asked for it."""
+
+    document_id: str
+    causation_id: str | None = None
+    correlation_id: str | None = None
+
+    def encoded(self) -> bytes:
+        """Return the job as the queue stores it."""
+        return json.dumps([self.document_id, self.causation_id, self.correlation_id]).encode()
+
+    @staticmethod
+    def decoded(payload: bytes) -> Job:
+        """Return the job that was stored."""
+        return Job(*json.loads(payload))
+
+
+def defer(connection: Connection, hints: Sequence[Hint]) -> None:
+    """Put a job for each hint into the queue, within the connection's transaction.
+
+    A job that is there already for the same event of the document is not put in twice.
+    """
+    if not hints:
+        return
+    # The queue bases every delay on the transaction's time.
+    now: datetime = connection.execute(_NOW).fetchall()[0][0]
+    SyncQueries(SyncPsycopgDriver(connection), QUEUE).enqueue(
+        [ENTRYPOINT] * len(hints),
+        [Job(h.document_id, h.causation_id, h.correlation_id).encoded() for h in hints],
+        [0] * len(hints),
+        [_delay(hint, now) for hint in hints],
+        [f"{hint.document_id}:{hint.version}" for hint in hints],
+        on_conflict="skip",
+    )
+
+
+def waiting_jobs(connection: Connection) -> int:
+    """Return how many jobs wait for a worker, delayed ones included."""
+    row = connection.execute(_WAITING).fetchone()
+    return int(row[0]) if row else 0
+
+
+def prune(connection: Connection, older_than: timedelta) -> None:
+    """Forget what the queue's own log says of jobs that ended longer ago than this."""
+    connection.execute(_PRUNE, (older_than,))
+
+
+def _delay(hint: Hint, now: datetime) -> timedelta:
+    if hint.not_before is None:
+        return timedelta(0)
+    return max(hint.not_before - now, timedelta(0))

@@ -1,0 +1,203 @@
+"""Runs one attempt of a stage: inputs as local files, the executor, its files into the storage."""
+
+from __future__ import annotations
+
+import logging
+import mimetypes
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from domain.document_workflow import DocumentWorkflow, StageState
+from domain.errors import DocledgerError, Unavailable
+from domain.storage_errors import StorageFull
+from domain.values import FailureReason, FileReference, OutputFile, StageStatus
+from files.canonical import canonical_checksum
+from stages.errors import InputMissing, StageError
+from stages.executor import ORIGINAL, Executor, InputFile, ProducedFile, StageTask
+from stages.running import run_executor
+from workers.lease_keeper import Attempt
+from workers.ports import Blobs, Sandbox
+from workers.scratch import Scratch
+
+_log = logging.getLogger(__name__)
+
+_ORIGINAL_NAME = "content.md"
+
+
+@dataclass(frozen=True)
+class Produced:
+    """The attempt succeeded; its files are in the storage."""
+
+    files: tuple[OutputFile, ...]
+    inputs: tuple[FileReference, ...]
+    executor: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """The attempt failed; `retryable` tells whether another may succeed."""
+
+    reason: FailureReason
+    message: str
+    retryable: bool
+    executor: str | None = None
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """An input that is still to be lent as a local file."""
+
+    reference: FileReference
+    file_name: str
+    mime_type: str
+
+
+class StageRunner:
+    """Runs attempts, in the sandbox or, for executors that want it, in this process.
+
+    `executor_of` gives the executor of a stage or raises ExecutorMissing.
+    """
+
+    def __init__(
+        self,
+        executor_of: Callable[[str], Executor],
+        blobs: Blobs,
+        sandbox: Sandbox,
+        scratch: Scratch,
+    ) -> None:
+        self._executor_of = executor_of
+        self._blobs = blobs
+        self._sandbox = sandbox
+        self._scratch = scratch
+
+    def run(self, state: DocumentWorkflow, attempt: Attempt) -> Produced | Failed:
+        """Run the attempt; blocks until it ended, was ended or took too long."""
+        label = None
+        try:
+            executor = self._executor_of(attempt.stage_name)
+            label = f"{executor.stage_name}/{executor.version}"
+            return self._produce(state, attempt, executor, label)
+        except StageError as error:
+            return Failed(error.reason, str(error), error.retryable, label)
+        except DocledgerError as error:
+            # The storage: full or away it may be back later, but content that is gone stays gone.
+            again = isinstance(error, Unavailable | StorageFull)
+            return Failed(FailureReason.ERROR, str(error), again, label)
+        except OSError as error:
+            message = f"The worker could not use its disk ({error.strerror}); free some space."
+            return Failed(FailureReason.ERROR, message, retryable=True, executor=label)
+        except Exception as error:
+            _log.exception(
+                "a worker could not run a stage", extra={"stage_name": attempt.stage_name}
+            )
+            message = f"The worker failed with {type(error).__name__}; its log says more."
+            return Failed(FailureReason.ERROR, message, retryable=True, executor=label)
+
+    def _produce(
+        self, state: DocumentWorkflow, attempt: Attempt, executor: Executor, label: str
+    ) -> Produced:
+        wanted = list(_wanted(state, state.stages[attempt.stage_name], executor.reads))
+        with ExitStack() as stack:
+            task = StageTask(
+                document_id=state.id,
+                realm_id=state.realm_id,
+                stage_name=attempt.stage_name,
+                attempt=attempt.number,
+                inputs=tuple(self._lent(stack, input_) for input_ in wanted),
+                options=state.configuration.options_of(attempt.stage_name),
+                work_dir=stack.enter_context(self._scratch.work_dir()),
+            )
+            if executor.in_process:
+                outcome = run_executor(executor, task)
+            else:
+                limit = state.configuration.timeout_seconds_of(attempt.stage_name)
+                outcome = self._sandbox.run(task, limit, attempt.cancelled)
+            files = tuple(self._stored(file, executor) for file in outcome.files)
+        references = tuple(input_.reference for input_ in wanted)
+        return Produced(files, references, label, dict(outcome.metadata))
+
+    def _lent(self, stack: ExitStack, wanted: _Wanted) -> InputFile:
+        checksum = wanted.reference.checksum
+        return InputFile(
+            stage_name=wanted.reference.stage_name,
+            file_type=wanted.reference.file_type,
+            path=stack.enter_context(self._blobs.local_path(checksum)),
+            file_name=wanted.file_name,
+            mime_type=wanted.mime_type,
+            checksum=checksum,
+            size_bytes=self._blobs.size(checksum),
+        )
+
+    def _stored(self, file: ProducedFile, executor: Executor) -> OutputFile:
+        blob = self._blobs.put_file(file.path)
+        mime_type = file.mime_type or executor.mime_type
+        return OutputFile(
+            file_type=file.file_type or executor.file_type,
+            suffix=file.suffix or executor.suffix,
+            checksum=blob.checksum,
+            canonical_checksum=_canonical(mime_type, file.path),
+            size_bytes=blob.size_bytes,
+            mime_type=mime_type,
+            metadata=file.metadata,
+        )
+
+
+def _canonical(mime_type: str, path: Path) -> str | None:
+    """Return the checksum of what the content means; None where that is its bytes."""
+    return canonical_checksum(mime_type, path) if "json" in mime_type else None
+
+
+def _wanted(
+    state: DocumentWorkflow, stage: StageState, reads: tuple[str, ...]
+) -> Iterator[_Wanted]:
+    """Give the files that the stage may read: those asked for, else all that is upstream."""
+    available = list(_available(state, stage.name))
+    if stage.requested_inputs is None:
+        yield from (a for a in available if not reads or a.reference.file_type in reads)
+        return
+    known = {wanted.reference: wanted for wanted in available}
+    for reference in stage.requested_inputs:
+        yield known.get(reference) or _Wanted(
+            reference, *_named(state, reference.stage_name, reference.file_type)
+        )
+
+
+def _available(state: DocumentWorkflow, stage_name: str) -> Iterator[_Wanted]:
+    """Give the original and the files of every completed stage upstream, nearest last."""
+    if state.original_checksum is not None:
+        reference = FileReference(file_type=ORIGINAL, checksum=state.original_checksum)
+        yield _Wanted(reference, *_named(state, None, ORIGINAL))
+    upstream = state.pipeline.upstream(stage_name)
+    for name in state.pipeline.stage_names:
+        stage = state.stages[name]
+        if name in upstream and stage.status is StageStatus.COMPLETED:
+            for file in stage.files.values():
+                reference = FileReference(
+                    stage_name=name, file_type=file.file_type, checksum=file.checksum
+                )
+                yield _Wanted(reference, file.name, _mime_type(file.name))
+
+
+def _named(state: DocumentWorkflow, stage_name: str | None, file_type: str) -> tuple[str, str]:
+    """Return the name and the MIME type of an input."""
+    if stage_name is None:
+        name = state.original_name or _ORIGINAL_NAME
+        return name, state.original_mime_type or _mime_type(name)
+    stage = state.stages.get(stage_name)
+    if stage is None or file_type not in stage.files:
+        raise InputMissing(
+            f"The document has no file of type '{file_type}' of a stage '{stage_name}'; "
+            "name one that it has."
+        )
+    name = stage.files[file_type].name
+    return name, _mime_type(name)
+
+
+def _mime_type(name: str) -> str:
+    if name.endswith(".md"):
+        return "text/markdown"
+    return mimetypes.guess_type(name, strict=False)[0] or "application/octet-stream"

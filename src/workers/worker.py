@@ -1,0 +1,102 @@
+"""A worker: takes jobs in several slots at once and runs the stages of their documents."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stages.executor import Executor
+from workers.document_run import DocumentRun, RunParts
+from workers.job_taker import JobTaker
+from workers.lease_keeper import Abandonment, LeaseKeeper
+from workers.leases import Leases
+from workers.ports import Blobs, Commands, Sandbox
+from workers.queue import Job
+from workers.scratch import Scratch
+from workers.stage_run import StageRunner
+
+_log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Runs at most `slots` stages at once.
+
+    `name` tells this worker from every other and is recorded with what it does. `work_folder` is
+    where executors write; each worker has a folder of its own in it. `grace_seconds` is how long
+    running stages may go on after `stop`.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        commands: Commands,
+        blobs: Blobs,
+        sandbox: Sandbox,
+        executor_of: Callable[[str], Executor],
+        work_folder: Path,
+        name: str,
+        slots: int = 2,
+        lease_seconds: float = 30.0,
+        grace_seconds: float = 20.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._grace_seconds = grace_seconds
+        self._leases = Leases(dsn, name, lease_seconds)
+        self._keeper = LeaseKeeper(self._leases, commands)
+        self._scratch = Scratch(work_folder)
+        self._parts = RunParts(
+            commands=commands,
+            keeper=self._keeper,
+            runner=StageRunner(executor_of, blobs, sandbox, self._scratch),
+            actor=f"worker:{name}",
+            clock=clock,
+            stopping=threading.Event(),
+            giving_up=threading.Event(),
+        )
+        self._taker = JobTaker(
+            dsn,
+            self._take,
+            slots=slots,
+            stale_seconds=lease_seconds,
+            name=f"docledger worker {name}",
+        )
+        self._timer = threading.Timer(grace_seconds, self._give_up)
+        self._timer.daemon = True
+        self._stop_lock = threading.Lock()
+
+    def run(self) -> None:
+        """Work until `stop`, and return when nothing runs any more."""
+        self._leases.open()
+        self._keeper.start()
+        try:
+            self._taker.run()
+        finally:
+            self._timer.cancel()
+            self._keeper.close()
+            self._leases.close()
+            self._scratch.close()
+
+    def stop(self) -> None:
+        """Take nothing new, finish what runs; after the grace period, give it up.
+
+        What is given up is tried again at once by another worker and spends no retry. Callable
+        from any thread and more than once.
+        """
+        with self._stop_lock:
+            if self._parts.stopping.is_set():
+                return
+            self._parts.stopping.set()
+        self._timer.start()
+        self._taker.stop()
+
+    def _give_up(self) -> None:
+        _log.warning("stages still run after %s s and are given up", self._grace_seconds)
+        self._parts.giving_up.set()
+        self._keeper.abandon_all(Abandonment.STOPPING)
+
+    def _take(self, job: Job) -> None:
+        DocumentRun(self._parts, job).run()
