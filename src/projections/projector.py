@@ -89,7 +89,7 @@ class Projector:
         self._clock = clock
         self._observe = observe
         self._stopping = threading.Event()
-        self._wakeup = Wakeup()
+        self._wakeup: Wakeup | None = None
         self._position = -1
         self._locked_since: dict[str, float] = {}
         self.trouble: str | None = None
@@ -97,23 +97,25 @@ class Projector:
     def run(self) -> None:
         """Work until `stop` is called; whatever breaks, begin again after a pause."""
         pause_seconds = _FIRST_PAUSE_SECONDS
-        while not self._stopping.is_set():
-            try:
-                with self._connection() as connection, self._connection() as listening:
-                    listen(listening)
-                    self._work(connection, listening)
-            except Exception as error:  # a projector that died would be no use to anybody
-                recovered = self.trouble is None
-                self.trouble = _named(error)
-                logger.warning("projector begins again: %s", self.trouble)
-                pause_seconds = _FIRST_PAUSE_SECONDS if recovered else pause_seconds * 2
-                pause_seconds = min(pause_seconds, _LONGEST_PAUSE_SECONDS)
-                self._wakeup.wait(pause_seconds)
+        with Wakeup() as self._wakeup:
+            while not self._stopping.is_set():
+                try:
+                    with self._connection() as connection, self._connection() as listening:
+                        listen(listening)
+                        self._work(self._wakeup, connection, listening)
+                except Exception as error:  # a projector that died would be no use to anybody
+                    pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
+                    if self.trouble is None:
+                        pause_seconds = _FIRST_PAUSE_SECONDS
+                    self.trouble = _named(error)
+                    logger.warning("projector begins again: %s", self.trouble)
+                    self._wakeup.wait(pause_seconds)
 
     def stop(self) -> None:
         """Have `run` return after the batch that is being applied; from any thread."""
         self._stopping.set()
-        self._wakeup.interrupt()
+        if self._wakeup:
+            self._wakeup.interrupt()
 
     def run_until(self, position: int, timeout_seconds: float = 10.0) -> None:
         """Apply events until the tables are at `position`; raises NotCaughtUp after the timeout."""
@@ -155,7 +157,9 @@ class Projector:
             connection.execute(_SETTINGS)
             yield connection
 
-    def _work(self, connection: Connection[Any], listening: Connection[Any]) -> None:
+    def _work(
+        self, wakeup: Wakeup, connection: Connection[Any], listening: Connection[Any]
+    ) -> None:
         ensure_tracked(connection, READ_MODELS)
         looked_at = -math.inf
         while not self._stopping.is_set():
@@ -165,12 +169,12 @@ class Projector:
                 looked_at = time.monotonic()
                 self._take_up_put_off(connection)
             if turn is Turn.WAITING:
-                self._wakeup.wait(self._pace.locked_pause_seconds)
+                wakeup.wait(self._pace.locked_pause_seconds)
             elif turn is Turn.STANDING_BY:
                 # not woken by appends, which whoever is at work should get
-                self._wakeup.wait(self._pace.poll_seconds)
+                wakeup.wait(self._pace.poll_seconds)
             elif turn is Turn.NOTHING_NEW:
-                self._wakeup.wait(self._pace.poll_seconds, listening)
+                wakeup.wait(self._pace.poll_seconds, listening)
 
     def _turn(self, connection: Connection[Any]) -> Turn:
         # looked at without the lock first: a lock is a write, and most looks find nothing

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
-from typing import Any, LiteralString
+from typing import Any, LiteralString, Self
 
 from psycopg import Connection, sql
 
@@ -12,15 +13,23 @@ LOG_CHANNEL: LiteralString = "docledger_events"
 
 
 class Wakeup:
-    """Something to wait on that any thread may interrupt, for good."""
+    """Something to wait on that any thread may interrupt, for good; a context to be left."""
 
     def __init__(self) -> None:
         self._ours, self._theirs = socket.socketpair()
         self._theirs.setblocking(False)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ours.close()
+        self._theirs.close()
+
     def interrupt(self) -> None:
-        """End this wait and all that follow."""
-        self._theirs.send(b".")
+        """End this wait and all that follow; nothing happens when nobody can be waiting."""
+        with contextlib.suppress(OSError):
+            self._theirs.send(b".")
 
     def wait(self, seconds: float, listening: Connection[Any] | None = None) -> None:
         """Return after `seconds`, a notification on `listening` or an interrupt.
@@ -35,11 +44,6 @@ class Wakeup:
         if listening is not None:
             for _ in listening.notifies(timeout=0):
                 pass
-
-    def close(self) -> None:
-        """Give the sockets back; nobody may be waiting."""
-        self._ours.close()
-        self._theirs.close()
 
 
 def listen(connection: Connection[Any], channel: LiteralString = LOG_CHANNEL) -> None:
