@@ -1,0 +1,75 @@
+"""Values separated by commas, semicolons, tabs or bars."""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from typing import Final
+
+from stages.conversion.decoding import declared_charset, decode
+from stages.conversion.markdown import table
+from stages.conversion.result import ConversionOptions, Converted, Source
+from stages.errors import UnconvertibleDocument
+
+_DELIMITERS: Final = ",;\t|"
+_SAMPLE_ROWS = 200
+_MAX_FIELD_CHARS = 10_000_000
+
+
+def convert(source: Source, options: ConversionOptions) -> Converted:
+    """Make one table of the file; its first row is the header."""
+    decoded = decode(source.path.read_bytes(), declared_charset(source.mime_type))
+    delimiter = delimiter_of(decoded.text)
+    rows, cells = [], 0
+    for row in _rows(decoded.text, delimiter):
+        cells += len(row)
+        if cells > options.max_cells:
+            raise UnconvertibleDocument(
+                f"The table has more than {options.max_cells} cells; split it, or raise maxCells "
+                "in the options of this stage."
+            )
+        if any(value.strip() for value in row):
+            rows.append(row)
+    metadata = {
+        "encoding": decoded.encoding,
+        "lossy": decoded.lossy,
+        "delimiter": delimiter,
+        "rows": len(rows),
+    }
+    return Converted(table(rows), metadata)
+
+
+def delimiter_of(text: str) -> str:
+    """Return the separator that gives the most alike rows of more than one field, else a comma."""
+    return max(_DELIMITERS, key=lambda each: _evenness(text, each))
+
+
+def _evenness(text: str, delimiter: str) -> tuple[float, int]:
+    widths = Counter(
+        len(row) for row in islice(_rows(text, delimiter), _SAMPLE_ROWS) if any(row)
+    )
+    if not widths:
+        return 0, 0
+    width, count = max(widths.items(), key=lambda item: (item[1], item[0]))
+    return (count / widths.total(), width) if width > 1 else (0, 0)
+
+
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    csv.field_size_limit(_MAX_FIELD_CHARS)
+    try:
+        yield from csv.reader(_lines(text), delimiter=delimiter, skipinitialspace=True)
+    except csv.Error as error:
+        raise UnconvertibleDocument(
+            "The table cannot be read: a quotation mark is opened and never closed, or a field is "
+            "longer than ten million characters; mend the file and hand it in again."
+        ) from error
+
+
+def _lines(text: str) -> Iterator[str]:
+    lines = text.split("\n")
+    if lines and lines[0].lower().startswith("sep="):  # how Excel names the separator
+        lines = lines[1:]
+    for line in lines:
+        yield line + "\n"

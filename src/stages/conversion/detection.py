@@ -1,0 +1,186 @@
+"""Tell a document's format: content first, then name and declared type.
+
+A file's extension is a claim by whoever named it. What the bytes are decides; the claim only
+chooses between formats that are all plain text.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path, PurePath
+from typing import Final
+
+from stages.conversion.archive import read_part
+from stages.conversion.decoding import looks_like_text
+from stages.errors import UnconvertibleDocument
+
+_HEAD_BYTES = 64 * 1024
+
+
+class Format(StrEnum):
+    """The formats that can be converted."""
+
+    PDF = "pdf"
+    DOCX = "docx"
+    PPTX = "pptx"
+    SPREADSHEET = "spreadsheet"
+    HTML = "html"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    TEXT = "text"
+
+    @property
+    def module(self) -> str:
+        """The module of this package that converts it."""
+        return {Format.CSV: "delimited", Format.MARKDOWN: "text"}.get(self, self.value)
+
+
+_SUPPORTED = "PDF, DOCX, PPTX, XLSX, HTML, CSV, text and Markdown can be converted"
+
+_OFFICE_PARTS: Final[Mapping[bytes, Format]] = {
+    b"wordprocessingml.document.main": Format.DOCX,
+    b"wordprocessingml.template.main": Format.DOCX,
+    b"ms-word.document.macroEnabled.main": Format.DOCX,
+    b"presentationml.presentation.main": Format.PPTX,
+    b"presentationml.slideshow.main": Format.PPTX,
+    b"presentationml.template.main": Format.PPTX,
+    b"ms-powerpoint.presentation.macroEnabled.main": Format.PPTX,
+    b"spreadsheetml.sheet.main": Format.SPREADSHEET,
+    b"spreadsheetml.template.main": Format.SPREADSHEET,
+    b"ms-excel.sheet.macroEnabled.main": Format.SPREADSHEET,
+    b"ms-excel.sheet.binary.macroEnabled.main": Format.SPREADSHEET,
+}
+
+_OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
+    (b"\x89PNG\r\n\x1a\n", "a picture; run text recognition (OCR) and hand in the text or a PDF"),
+    (b"\xff\xd8\xff", "a picture; run text recognition (OCR) and hand in the text or a PDF"),
+    (b"GIF8", "a picture; run text recognition (OCR) and hand in the text or a PDF"),
+    (b"II*\x00", "a picture; run text recognition (OCR) and hand in the text or a PDF"),
+    (b"MM\x00*", "a picture; run text recognition (OCR) and hand in the text or a PDF"),
+    (b"{\\rtf", "a rich text file; save it as DOCX and hand in that"),
+    (b"\x1f\x8b", "a packed file; unpack it and hand in the documents inside"),
+    (b"BZh", "a packed file; unpack it and hand in the documents inside"),
+    (b"\xfd7zXZ\x00", "a packed file; unpack it and hand in the documents inside"),
+    (b"7z\xbc\xaf\x27\x1c", "an archive; unpack it and hand in the documents inside"),
+    (b"Rar!\x1a\x07", "an archive; unpack it and hand in the documents inside"),
+    (b"%!PS", "a PostScript file; save it as PDF and hand in that"),
+    (b"\x7fELF", "a program, not a document"),
+    (b"MZ\x90\x00", "a program, not a document"),
+    (b"SQLite format 3\x00", "a database, not a document; export what matters as CSV"),
+)
+
+_HTML_START: Final = re.compile(
+    rb"^(?:\s|<\?xml[^>]*\?>|<!--.*?-->)*<(?:!doctype\s+html|html|head|body)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_HTML_TAGS: Final = re.compile(
+    rb"<(?:p|div|h[1-6]|ul|ol|li|table|tr|td|span|a|br|article|section)\b[^>]*>", re.IGNORECASE
+)
+_OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+_BY_EXTENSION: Final[Mapping[str, Format]] = {
+    ".md": Format.MARKDOWN,
+    ".markdown": Format.MARKDOWN,
+    ".mdown": Format.MARKDOWN,
+    ".csv": Format.CSV,
+    ".tsv": Format.CSV,
+    ".txt": Format.TEXT,
+    ".text": Format.TEXT,
+    ".log": Format.TEXT,
+    ".html": Format.HTML,
+    ".htm": Format.HTML,
+    ".xhtml": Format.HTML,
+}
+_BY_MIME_TYPE: Final[Mapping[str, Format]] = {
+    "text/markdown": Format.MARKDOWN,
+    "text/x-markdown": Format.MARKDOWN,
+    "text/csv": Format.CSV,
+    "text/tab-separated-values": Format.CSV,
+    "text/html": Format.HTML,
+    "application/xhtml+xml": Format.HTML,
+    "text/plain": Format.TEXT,
+}
+
+
+def detect(path: Path, file_name: str, mime_type: str) -> Format:
+    """Return the format of the file; raise UnconvertibleDocument, saying what to do, if none."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if b"%PDF-" in head[:1024]:
+        return Format.PDF
+    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+        return _zipped(path)
+    if head.startswith(_OLE_MAGIC):
+        return _compound(path)
+    for magic, what in _OTHERS:
+        if head.startswith(magic):
+            raise UnconvertibleDocument(f"The file is {what}.")
+    if not looks_like_text(head):
+        raise UnconvertibleDocument(
+            f"The file is of no known type; {_SUPPORTED}. If it should be one of these, it is "
+            "damaged: export it anew."
+        )
+    return _text(head, file_name, mime_type)
+
+
+def _zipped(path: Path) -> Format:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            if "mimetype" in names:
+                return _open_document(read_part(archive, "mimetype"))
+            if "[Content_Types].xml" in names:
+                return _office(read_part(archive, "[Content_Types].xml"))
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+        raise UnconvertibleDocument(
+            "The file is cut off or damaged (its zip container cannot be read); export or download "
+            "it anew."
+        ) from error
+    raise UnconvertibleDocument(
+        "The file is a zip archive, not a document; unpack it and hand in the documents inside."
+    )
+
+
+def _office(content_types: bytes) -> Format:
+    for mark, kind in _OFFICE_PARTS.items():
+        if mark in content_types:
+            return kind
+    raise UnconvertibleDocument(f"The file is an Office document of another kind; {_SUPPORTED}.")
+
+
+def _open_document(declared: bytes) -> Format:
+    if b"opendocument.spreadsheet" in declared:
+        return Format.SPREADSHEET
+    raise UnconvertibleDocument(
+        f"The file is a document of a kind that cannot be read here; {_SUPPORTED}. Save it as one "
+        "of these."
+    )
+
+
+def _compound(path: Path) -> Format:
+    """Look at the names of the streams in an OLE compound file, which are in UTF-16."""
+    content = path.read_bytes()
+    if "EncryptedPackage".encode("utf-16-le") in content:
+        raise UnconvertibleDocument(
+            "The document is protected by a password; remove the password and hand it in again."
+        )
+    if "Workbook".encode("utf-16-le") in content:
+        return Format.SPREADSHEET
+    raise UnconvertibleDocument(
+        "The file is in an old Office format; save it as DOCX, PPTX or XLSX and hand in that."
+    )
+
+
+def _text(head: bytes, file_name: str, mime_type: str) -> Format:
+    plain = head.replace(b"\x00", b"").removeprefix(b"\xef\xbb\xbf")
+    if _HTML_START.search(plain):
+        return Format.HTML
+    claimed = _BY_EXTENSION.get(PurePath(file_name).suffix.lower()) or _BY_MIME_TYPE.get(
+        mime_type.partition(";")[0].strip().lower()
+    )
+    if claimed is Format.HTML and not _HTML_TAGS.search(plain):
+        return Format.TEXT
+    return claimed or Format.TEXT

@@ -1,0 +1,111 @@
+"""HTML."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from typing import Final
+
+from html_to_markdown import ConversionOptions as HtmlOptions
+from html_to_markdown import PreprocessingOptions, WarningKind
+from html_to_markdown import convert as html_to_markdown
+
+from stages.conversion.decoding import declared_charset, decode
+from stages.conversion.markdown import blocks, paragraph
+from stages.conversion.result import ConversionOptions, Converted, Source
+
+_OPTIONS: Final = HtmlOptions(
+    extract_metadata=False,
+    escape_misc=True,
+    escape_asterisks=True,
+    escape_underscores=True,
+    br_in_tables=True,
+    bullets="-",
+    inline_data_media="alt_text_only",
+    preprocessing=PreprocessingOptions(
+        preset="minimal", remove_navigation=False, remove_forms=False
+    ),
+)
+_META_CHARSET: Final = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_META_WITHIN_BYTES = 4096
+_SAFE_DEPTH = 400  # the library drops what is nested deeper, and says so only sometimes
+_TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>")
+_VOID: Final = frozenset(
+    "area base br col embed hr img input link meta param source track wbr p li td tr th dt dd "
+    "option".split()
+)
+_UNSEEN: Final = frozenset(["script", "style", "template", "head"])
+_BLOCKS: Final = frozenset(
+    "p div section article h1 h2 h3 h4 h5 h6 li ul ol tr table br pre blockquote dt dd".split()
+)
+
+
+def convert(source: Source, options: ConversionOptions) -> Converted:  # noqa: ARG001
+    """Convert a page; its declared encoding counts where its bytes do not say."""
+    raw = source.path.read_bytes()
+    declared = declared_charset(source.mime_type) or _meta_charset(raw)
+    decoded = decode(raw, declared)
+    flattened = _depth(decoded.text) > _SAFE_DEPTH
+    markdown = _flat(decoded.text) if flattened else markdown_of(decoded.text)
+    metadata = {"encoding": decoded.encoding, "lossy": decoded.lossy, "flattened": flattened}
+    return Converted(markdown, metadata)
+
+
+def markdown_of(html: str) -> str:
+    """Return the Markdown of HTML; what is nested too deep comes out as plain paragraphs."""
+    result = html_to_markdown(html, _OPTIONS)
+    if any(warning.kind == WarningKind.DEPTH_LIMIT_EXCEEDED for warning in result.warnings):
+        return _flat(html)
+    return result.content or ""
+
+
+def _meta_charset(raw: bytes) -> str | None:
+    match = _META_CHARSET.search(raw[:_META_WITHIN_BYTES])
+    return match[1].decode("ascii", "replace") if match else None
+
+
+def _depth(html: str) -> int:
+    deepest = depth = 0
+    for closing, name, rest in _TAG.findall(html):
+        if name.lower() in _VOID or rest.endswith("/"):
+            continue
+        depth = max(0, depth - 1) if closing else depth + 1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _flat(html: str) -> str:
+    parser = _TextOnly()
+    parser.feed(html)
+    parser.close()
+    return blocks(paragraph(text) for text in parser.texts())
+
+
+class _TextOnly(HTMLParser):
+    """Collects text by blocks, at any depth, without building a tree."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self._pieces: list[str] = []
+        self._unseen = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        """Begin a block, or something that readers do not see."""
+        self._unseen += tag in _UNSEEN
+        if tag in _BLOCKS:
+            self._pieces.append("\n\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        """End a block, or something that readers do not see."""
+        self._unseen = max(0, self._unseen - (tag in _UNSEEN))
+        if tag in _BLOCKS:
+            self._pieces.append("\n\n")
+
+    def handle_data(self, data: str) -> None:
+        """Keep text that readers see."""
+        if not self._unseen:
+            self._pieces.append(data)
+
+    def texts(self) -> list[str]:
+        """Return the text of each block."""
+        return [" ".join(text.split()) for text in re.split(r"\n\n+", "".join(self._pieces))]

@@ -1,0 +1,84 @@
+"""Write Markdown: text that stays text, tables, fences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+# Unpaired surrogates and controls but tab and line feed: PostgreSQL and JSON readers refuse some
+# of them, and no reader shows any.
+_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+_NEWLINES: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
+_MANY_BLANK: Final = re.compile(r"\n(?:[ \t]*\n){2,}")
+_SPECIAL: Final = re.compile(r"([\\`*\[\]<]|(?<!\w)_|_(?!\w)|~~|&(?=#?\w+;))")
+_LINE_START: Final = re.compile(r"^(\s*)(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|={2,}\s*$|-{2,}\s*$|~{3,})")
+_NUMBERED: Final = re.compile(r"^(\s*\d{1,9})([.)])(?=\s|$)")
+
+
+def tidied(markdown: str) -> str:
+    """Unify line ends, drop what cannot be shown, and end with one line feed."""
+    text = _UNPRINTABLE.sub("", _NEWLINES.sub("\n", markdown))
+    return text.strip("\n").rstrip() + "\n"
+
+
+def printable(text: str) -> str:
+    """Drop what cannot be shown from plain text, its line ends unified."""
+    return _UNPRINTABLE.sub("", _NEWLINES.sub("\n", text))
+
+
+def escaped(text: str) -> str:
+    """Return inline text in which nothing is Markdown; line starts are left to `paragraph`."""
+    return _SPECIAL.sub(r"\\\1", printable(text))
+
+
+def paragraph(text: str) -> str:
+    """Return a paragraph of plain text: escaped, also where a line would begin a block."""
+    return "\n".join(_plain_line(line) for line in escaped(text).split("\n") if line.strip())
+
+
+def _plain_line(line: str) -> str:
+    line = line.strip()
+    return _NUMBERED.sub(r"\1\\\2", _LINE_START.sub(r"\1\\\2", line))
+
+
+def heading(text: str, level: int) -> str:
+    """Return a heading of one line; a level beyond 6 is 6."""
+    line = re.sub(r"(#+)$", r"\\\1", " ".join(escaped(text).split()))
+    return f"{'#' * min(max(level, 1), 6)} {line}"
+
+
+def fence(code: str, language: str = "") -> str:
+    """Return a fenced block that no run of backticks within can end."""
+    runs = re.findall(r"`+", code)
+    marks = "`" * max(3, 1 + max(map(len, runs), default=0))
+    return f"{marks}{language}\n{printable(code).rstrip()}\n{marks}"
+
+
+def cell(value: str) -> str:
+    """Return the text of a table's cell: one line, pipes escaped, line ends as `<br>`."""
+    lines = [" ".join(line.split()) for line in escaped(value).strip().split("\n")]
+    return "<br>".join(line for line in lines if line).replace("|", r"\|")
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of plain text; the first row is its header, short rows are filled up."""
+    width = max((len(row) for row in rows), default=0)
+    if not width:
+        return ""
+    lines = [_row([*(cell(value) for value in row), *[""] * (width - len(row))]) for row in rows]
+    return "\n".join([lines[0], _row(["---"] * width), *lines[1:]])
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def blocks(parts: Iterable[str]) -> str:
+    """Join blocks by blank lines, leaving out empty ones."""
+    return "\n\n".join(part for part in parts if part.strip())
+
+
+def squeezed(markdown: str) -> str:
+    """Reduce runs of blank lines to one; not for text with code in it."""
+    return _MANY_BLANK.sub("\n\n", markdown)
