@@ -76,8 +76,8 @@ def log_defect(error: BaseException, request_id: str) -> None:
     chain: list[str] = []
     seen: BaseException | None = error
     while seen is not None and len(chain) < 5:
-        said = f": {seen}" if isinstance(seen, DocledgerError) else ""
-        chain.append(f"{type(seen).__qualname__}{said}")
+        said = seen if isinstance(seen, DocledgerError) else getattr(seen, "sqlstate", None)
+        chain.append(f"{type(seen).__qualname__}{f': {said}' if said else ''}")
         seen = seen.__cause__ or seen.__context__
     frames = traceback.extract_tb(error.__traceback__)[-_MOST_FRAMES:]
     where = [f"{PurePath(f.filename).name}:{f.lineno} {f.name}" for f in frames]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 
 from api import openapi, problems
 from api.access_log import RequestLog
@@ -16,6 +16,8 @@ from api.routes import documents, events, files, health, projections, search, st
 from api.services import services_of
 
 VERSION = "1"
+# Each router has its whole prefix: the log and the metrics name routes by it.
+_RESOURCES = (documents, workflow, stages, files, events, search, projections, health)
 
 
 def create_app(ports: Ports, metrics: Metrics | None = None) -> FastAPI:
@@ -29,9 +31,10 @@ def create_app(ports: Ports, metrics: Metrics | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        services.closing.set()
-        await services.sender.drain()
+        async with ports.database:
+            yield
+            services.closing.set()
+            await services.sender.drain()
 
     app = FastAPI(
         title="docledger",
@@ -44,15 +47,8 @@ def create_app(ports: Ports, metrics: Metrics | None = None) -> FastAPI:
     )
     app.state.services = services
     app.add_middleware(RequestLog, metrics=metrics, new_id=ports.new_id)
-    app.include_router(_v1())
-    app.include_router(health.router)
+    for module in _RESOURCES:
+        app.include_router(module.router)
     problems.install(app)
     openapi.install(app)
     return app
-
-
-def _v1() -> APIRouter:
-    v1 = APIRouter(prefix="/v1")
-    for module in (documents, workflow, stages, files, events, search, projections):
-        v1.include_router(module.router)
-    return v1

@@ -7,9 +7,10 @@ from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from psycopg import AsyncConnection
+from pydantic import BaseModel
 
 from domain.commands import Command
 from domain.document_workflow import DocumentWorkflow
@@ -142,12 +143,17 @@ class Canonical(Protocol):
         """Return the checksum of the blob's canonical form; blocks."""
 
 
-class StageType(NamedTuple):
-    """What a stage's executor makes."""
+class StageType(Protocol):
+    """What a stage's executor makes, and the options that it takes; executors are such."""
 
-    file_type: str
-    suffix: str
-    mime_type: str
+    @property
+    def file_type(self) -> str: ...
+    @property
+    def suffix(self) -> str: ...
+    @property
+    def mime_type(self) -> str: ...
+    @property
+    def options_model(self) -> type[BaseModel]: ...
 
 
 class SearchHit(Protocol):
@@ -176,7 +182,10 @@ class SearchStore(Protocol):
 
 
 class Database(Protocol):
-    """A pool of asynchronous connections for the read queries."""
+    """A pool of asynchronous connections for the read queries; the app opens and closes it."""
+
+    async def __aenter__(self) -> Any: ...
+    async def __aexit__(self, *_: object) -> None: ...
 
     def connection(
         self, timeout: float | None = None

@@ -26,6 +26,7 @@ from domain.pipeline import StageDependency
 PROJECTION = "read_models"
 _TRACKED = f"SELECT position FROM tracking WHERE projection = '{PROJECTION}'"
 _PIPELINE_CACHED_SECONDS = 2.0
+_MAX_WORD_CHARS = 255  # no word of a title is longer, and PostgreSQL takes 2 KB
 _DISK_FULL = "53100"
 _ASCII_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~\s]+")
 
@@ -34,14 +35,16 @@ _NEWEST_WORKFLOW = f"""
     SELECT {WORKFLOW.sql("w")} FROM processing_workflows w WHERE w.document_id = d.id
     ORDER BY length(w.id) DESC, w.id DESC LIMIT 1
 """
+_ORDER = """SELECT n FROM jsonb_array_elements_text(s.pipeline) WITH ORDINALITY o (name, n)
+    WHERE name ="""
 _STAGES = f"""
     SELECT coalesce(json_agg({STAGE.sql("p")}
-        ORDER BY array_position(s.pipeline, p.stage_name::text), p.stage_name), '[]')
+        ORDER BY ({_ORDER} p.stage_name), p.stage_name), '[]')
     FROM documents_processing_stages p WHERE p.document_id = d.id
 """
 _FILES = f"""
     SELECT coalesce(json_agg({FILE.sql("f")}
-        ORDER BY array_position(s.pipeline, f.stage_name::text), f.stage_name, f.file_type), '[]')
+        ORDER BY ({_ORDER} f.stage_name), f.stage_name, f.file_type), '[]')
     FROM stage_output_files f WHERE f.document_id = d.id
 """
 _STREAM = "coalesce(s.version, 0), 'position', coalesce(s.position, 0)"
@@ -238,9 +241,9 @@ def _conditions(wanted: DocumentFilter) -> tuple[list[str], dict[str, Any]]:
     if wanted.stage is not None or wanted.status is not None:
         conditions.append(_stage_condition(wanted))
         values.update(stage=wanted.stage, status=wanted.status)
-    if wanted.words is not None:
+    if wanted.words is not None and (words := prefix_query(wanted.words)):
         conditions.append(f"{TITLE_WORDS.format('d')} @@ to_tsquery('simple', %(words)s)")
-        values["words"] = prefix_query(wanted.words)
+        values["words"] = words
     return conditions, values
 
 
@@ -267,9 +270,15 @@ TITLE_WORDS = (
 
 
 def prefix_query(words: str) -> str:
-    """Return the tsquery that finds titles in which each of these begins a word."""
-    parts = _ASCII_PUNCTUATION.sub(" ", words).split()
-    return " & ".join(f"'{part}':*" for part in parts)
+    """Return the tsquery of titles in which each of these begins a word, '' without a word."""
+    parts = [part[:_MAX_WORD_CHARS] for part in _ASCII_PUNCTUATION.sub(" ", words).split()]
+    return " & ".join(f"({' | '.join(_prefixes(part))})" for part in parts)
+
+
+def _prefixes(word: str) -> list[str]:
+    # A database of locale C knows the case of ASCII letters only.
+    forms = [word] if word.isascii() else {word, word.lower(), word.upper(), word.capitalize()}
+    return [f"'{form}':*" for form in forms]
 
 
 @contextmanager

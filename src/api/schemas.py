@@ -68,7 +68,7 @@ Instant = Annotated[
     BeforeValidator(_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-Checksum = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}\Z")]
+Checksum = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Time = Annotated[
     str, WithJsonSchema({"type": "string", "format": "date-time"}), Field(description="UTC")
 ]

@@ -41,7 +41,6 @@ class Sender:
             at=self._clock(),
             actor=actor_of(request),
             command_id=request_id,
-            correlation_id=request_id,
         )
 
     async def load(self, document_id: str) -> Committed:

@@ -74,27 +74,28 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
 
-def serve(
+def run(
     app: FastAPI,
-    host: str,
-    port: int,
     *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    fd: int | None = None,
     shutdown_seconds: float = 20.0,
     on_started: Callable[[str, int], None] = lambda _host, _port: None,
 ) -> None:
     """Serve until SIGINT or SIGTERM, then return once everything under way is finished.
 
-    Port 0 takes a free one; `on_started` is told the address once connections are taken.
-    Raises OSError if the address cannot be had.
+    With `fd` the socket that another process listens on already is used. Port 0 takes a free one;
+    `on_started` is told the address once connections are taken. Raises OSError if the address
+    cannot be had.
     """
-    listener = bound(host, port)
+    listener = _bound(host, port) if fd is None else socket.socket(fileno=fd)
     try:
         Server(app, shutdown_seconds, on_started).run(sockets=[listener])
     finally:
         listener.close()
 
 
-def bound(host: str, port: int) -> socket.socket:
-    """Return a socket that listens at the address."""
+def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family, backlog=2048)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from api import examples, openapi, schemas
 from api.bodies import checked, is_json, media_type, read_json, too_large
+from api.configurations import configuration_of
 from api.errors import Unprocessable, UnsupportedMediaType
 from api.media_types import media_type_of
 from api.multipart import FormReader, ReceivedFile, form_values
@@ -23,9 +24,9 @@ from api.schemas import DocumentFields, NewDocument
 from api.services import IfMatch, MinPosition, Services, Shared
 from domain.commands import DeleteDocument, RegisterDocument
 from domain.file_names import safe_name, split_extension
-from domain.values import Configuration, Original, WorkflowType
+from domain.values import Original, WorkflowType
 
-router = APIRouter(prefix="/documents", tags=["documents"])
+router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
 _CONTENT_TYPE = "text/markdown"
 _MAX_TITLE_CHARS = 255
@@ -129,7 +130,7 @@ async def _registration(
         original=original,
         content=content,
         workflow_type=WorkflowType(fields.workflow_type),
-        configuration=fields.configuration or Configuration(),
+        configuration=configuration_of(services.ports, fields.configuration),
         pipeline=await services.queries.pipeline(),
     )
 

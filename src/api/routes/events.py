@@ -18,7 +18,7 @@ from api.parameters import Cursor, DocumentPath, Limit
 from api.services import MinPosition, Services, Shared
 from domain.errors import DocumentNotFound
 
-router = APIRouter(tags=["events"])
+router = APIRouter(prefix="/v1", tags=["events"])
 
 _MAX_POSITION = 2**63 - 1
 _BATCH_EVENTS = 200

@@ -26,7 +26,7 @@ from domain.commands import RegisterOutputFile
 from domain.file_names import original_path, output_path
 from domain.values import OutputFile
 
-router = APIRouter(prefix="/documents/{id}", tags=["files"])
+router = APIRouter(prefix="/v1/documents/{id}", tags=["files"])
 
 _CONTENT: dict[int | str, dict[str, Any]] = {
     200: {"description": "The content", "content": {"*/*": {}}},

@@ -12,7 +12,7 @@ from api.parameters import Cursor, Limit, numbered_page
 from api.queries import PROJECTION
 from api.services import Shared
 
-router = APIRouter(tags=["projections"])
+router = APIRouter(prefix="/v1", tags=["projections"])
 
 _BEHIND_SECONDS = 10.0
 _MAX_PARKED = 1000

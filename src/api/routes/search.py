@@ -13,7 +13,7 @@ from api.parameters import Cursor, Limit
 from api.ports import SearchHit
 from api.services import Shared
 
-router = APIRouter(tags=["search"])
+router = APIRouter(prefix="/v1", tags=["search"])
 
 _MAX_OFFSET = 10_000
 

@@ -20,7 +20,7 @@ from domain import commands as c
 from domain.errors import UnknownStage
 from domain.values import FailureReason
 
-router = APIRouter(prefix="/documents/{id}", tags=["stages"])
+router = APIRouter(prefix="/v1/documents/{id}", tags=["stages"])
 
 _STAGE = openapi.answer(schemas.Stage, "The stage", examples.STAGE, state=True)
 _MAX_WAIT_SECONDS = 300

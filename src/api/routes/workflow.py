@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from api import examples, openapi, render, schemas
 from api.bodies import optional_json_body
+from api.configurations import configuration_of
 from api.errors import WorkflowNotFound
 from api.parameters import DocumentPath
 from api.schemas import NewWorkflow
@@ -21,9 +22,9 @@ from domain.commands import (
     ResumeWorkflow,
     StartWorkflow,
 )
-from domain.values import Configuration, WorkflowType
+from domain.values import WorkflowType
 
-router = APIRouter(prefix="/documents/{id}/workflow", tags=["workflow"])
+router = APIRouter(prefix="/v1/documents/{id}/workflow", tags=["workflow"])
 
 _ANSWER = openapi.answer(schemas.ProcessingWorkflow, "The workflow", examples.WORKFLOW, state=True)
 _CHANGED: dict[int | str, dict[str, Any]] = {
@@ -54,7 +55,7 @@ async def start_workflow(
         document_id=document_id,
         context=services.sender.context(request),
         workflow_type=WorkflowType(body.workflow_type),
-        configuration=body.configuration or Configuration(),
+        configuration=configuration_of(services.ports, body.configuration),
         pipeline=await services.queries.pipeline(),
     )
     return await _changed(request, services, command, 201)
