@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -112,27 +115,33 @@ def test_it_goes_on_after_losing_its_connections(
     assert_tables_are_the_fold(database, history)
 
 
-def test_it_goes_on_when_the_server_was_restarted(tmp_path_factory: pytest.TempPathFactory) -> None:
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("home"))
-    try:
-        url = server.start()
-        Migrator(url).up()
-        with contextlib.closing(WorkflowApplication(url)) as application:
-            history = History(application)
-            commit = GroupCommit(application)
+def test_it_goes_on_when_the_server_was_restarted(own_server: EmbeddedPostgres) -> None:
+    url = own_server.start()
+    Migrator(url).up()
+    with contextlib.closing(WorkflowApplication(url)) as application:
+        history = History(application)
+        with contextlib.closing(GroupCommit(application)) as commit:
             log = LogWriter(commit, url)
             with running(make_projector(url, history)):
                 log.register("doc-1")
                 eventually(lambda: is_caught_up(url, history))
-                server.stop()
+                own_server.stop()
                 time.sleep(0.3)
-                assert server.start() == url
+                assert own_server.start() == url
                 log.register("doc-2")
                 assert eventually(lambda: is_caught_up(url, history)) < 5.0
-            commit.close()
-            assert_tables_are_the_fold(url, history)
-    finally:
-        server.stop()
+        assert_tables_are_the_fold(url, history)
+
+
+@pytest.fixture
+def own_server() -> Iterator[EmbeddedPostgres]:
+    # not under pytest's folder, which the server's account may not enter
+    with tempfile.TemporaryDirectory(prefix="docledger-test-") as home:
+        server = EmbeddedPostgres(Path(home))
+        try:
+            yield server
+        finally:
+            server.stop()
 
 
 def test_it_ends_at_once_when_told(database: str, history: History, log: LogWriter) -> None:
