@@ -10,10 +10,12 @@ import importlib.util
 import logging
 import os
 import pwd
+import re
 import shutil
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,10 +32,15 @@ _logger = logging.getLogger(__name__)
 
 _MAX_SOCKET_PATH_BYTES = 103  # 107 on Linux, 103 on macOS
 _SOCKET_NAME = ".s.PGSQL.5432"
-_START_SECONDS = 120
+_LAUNCH = '"$@" </dev/null >"$0" 2>&1 & echo $!'
 
 # Root may not run PostgreSQL: the first of these users that exists does.
 _SERVER_USERS = ("docledger", "postgres", "nobody")
+
+# The server's lines without their time; what it says of its own state is left out.
+_TELLING = re.compile(
+    r"\] ((?:FATAL|PANIC|ERROR|LOG|HINT): +(?!redirecting|starting|listening|ending|database).*)"
+)
 
 _SETTINGS: Mapping[str, str] = {
     "listen_addresses": "",
@@ -81,11 +88,10 @@ class Postmaster:
     def alive(self) -> bool:
         """True while the process is there and is this folder's server, not one of its number."""
         try:
-            process = psutil.Process(self.pid)
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return False
-            return str(self.data_folder) in process.cmdline()
-        except psutil.Error:
+            return _is_alive(self.pid) and (
+                str(self.data_folder) in psutil.Process(self.pid).cmdline()
+            )
+        except psutil.NoSuchProcess:
             return False
 
 
@@ -134,22 +140,31 @@ class Cluster:
         account = self._account()
         self._forget_reused_pid()
         self._write_settings(account)
-        start_log = self.data_folder / "start.log"
-        start_log.unlink(missing_ok=True)
-        done = _run(
-            account,
-            *("pg_ctl", "start", "--silent", "--wait", f"--timeout={_START_SECONDS}"),
-            *(f"--pgdata={self.data_folder}", f"--log={start_log}"),
-        )
-        if done.returncode == 0:
+        messages = _Messages(self.data_folder / "start.log", self.log_folder)
+        arguments = [str(binaries() / "postgres"), "-D", str(self.data_folder)]
+        # The shell leaves at once, so that the server is nobody's child; pg_ctl does the same, and
+        # stumbles over quotes in paths.
+        launched = _run(account, "/bin/sh", "-c", _LAUNCH, str(messages.start_log), *arguments)
+        if self._wait_until_ready(int(launched.stdout)):
             return None
-        complaint = _last_line(start_log) or done.stderr.strip()
-        if "still in use" in complaint or "lock file" in complaint or "did not start" in complaint:
-            return complaint
+        said = messages.since_start()
+        in_the_way = [line for line in said if "still in use" in line or "lock file" in line]
+        if in_the_way:
+            return in_the_way[-1]
+        complaint = "; ".join(said[-3:]) or "it said nothing"
         raise EmbeddedPostgresError(
-            f"the embedded PostgreSQL did not start: {complaint}; see {start_log} and "
-            f"{self.log_folder}"
+            f"the embedded PostgreSQL did not start: {complaint}; its log is in {self.log_folder}"
         )
+
+    def _wait_until_ready(self, pid: int) -> bool:
+        """Return whether process `pid` became the server; one that recovers takes its time."""
+        while _is_alive(pid):
+            with suppress(FileNotFoundError, IndexError):  # not there, or just being written
+                lines = (self.data_folder / "postmaster.pid").read_text().splitlines()
+                if lines[0] == str(pid) and lines[-1].strip() == "ready":
+                    return True
+            time.sleep(0.02)
+        return False
 
     def clean_up(self) -> None:
         """Remove what a stopped server leaves outside the home."""
@@ -169,14 +184,17 @@ class Cluster:
         return pwd.getpwuid(owner) if owner else _server_user()
 
     def _initialise(self, account: pwd.struct_passwd | None) -> None:
-        """Make the data folder beside its place, so that a half-made one is never used."""
-        new = self._home / "postgres.new"
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir(mode=0o700)
+        """Make the data folder beside its place, so that a half-made one is never used.
+
+        An initdb whose starter was killed may still be at work: each has a folder of its own.
+        """
+        for left_behind in self._home.glob("postgres.new-*"):
+            shutil.rmtree(left_behind, ignore_errors=True)
+        new = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self._home))
         _hand_over(new, account)
         done = _run(
             account,
-            *("initdb", f"--pgdata={new}", f"--username={SUPERUSER}"),
+            *(str(binaries() / "initdb"), f"--pgdata={new}", f"--username={SUPERUSER}"),
             "--auth=trust",  # the mode of the socket decides who may connect
             *("--encoding=UTF8", "--locale=C"),
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),  # sorts alike everywhere
@@ -231,7 +249,9 @@ class Cluster:
         candidates = [self._home / "run"]
         if account is None and os.access(runtime, os.W_OK | os.X_OK):
             candidates.append(Path(runtime) / short)
-        candidates += [Path(tempfile.gettempdir()) / short, Path("/tmp") / short]  # noqa: S108 - checked below
+        if account is None:
+            candidates.append(Path(tempfile.gettempdir()) / short)
+        candidates.append(Path("/tmp") / short)  # noqa: S108 - whose it is, is checked below
         folder = next(path for path in candidates if _fits(path))
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
@@ -246,7 +266,8 @@ class Cluster:
 
 
 def _fits(folder: Path) -> bool:
-    return len(bytes(folder / _SOCKET_NAME)) <= _MAX_SOCKET_PATH_BYTES
+    # A comma separates hosts in an address.
+    return "," not in str(folder) and len(bytes(folder / _SOCKET_NAME)) <= _MAX_SOCKET_PATH_BYTES
 
 
 def _foreign(folder: Path) -> EmbeddedPostgresError:
@@ -297,11 +318,9 @@ def binaries_version() -> str:
     return done.stdout.split()[-1].split(".")[0]
 
 
-def _run(
-    account: pwd.struct_passwd | None, program: str, *arguments: str
-) -> subprocess.CompletedProcess[str]:
+def _run(account: pwd.struct_passwd | None, *command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [binaries() / program, *arguments],
+        command,
         user=account.pw_uid if account else None,
         group=account.pw_gid if account else None,
         extra_groups=[] if account else None,
@@ -340,10 +359,29 @@ def _make_reachable(folder: Path, account: pwd.struct_passwd) -> None:
             _logger.warning("let user %s pass through a folder: %s", account.pw_name, path)
 
 
-def _last_line(path: Path) -> str:
+def _is_alive(pid: int) -> bool:
     try:
-        lines = path.read_text(errors="replace").strip().splitlines()
-    except OSError:
-        return ""
-    fatal = [line for line in lines if "FATAL" in line or "PANIC" in line]
-    return (fatal or lines or [""])[-1]
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+class _Messages:
+    """What a server says from now on: first on its standard error, then in its log's files."""
+
+    def __init__(self, start_log: Path, log_folder: Path) -> None:
+        self.start_log = start_log
+        self._log_folder = log_folder
+        self._sizes = {path: path.stat().st_size for path in log_folder.glob("*.log")}
+
+    def since_start(self) -> list[str]:
+        """Return what is telling, without times."""
+        lines = self._read(self.start_log, 0)
+        for path in self._log_folder.glob("*.log"):
+            lines += self._read(path, self._sizes.get(path, 0))
+        return [match[1] for line in lines if (match := _TELLING.search(line))] or lines
+
+    def _read(self, path: Path, offset: int) -> list[str]:
+        with path.open("rb") as file:
+            file.seek(offset if offset <= path.stat().st_size else 0)
+            return file.read().decode(errors="replace").splitlines()
