@@ -63,7 +63,7 @@ def keep_going(role: str, session: Callable[[], None], stop: threading.Event) ->
         try:
             session()
             failures = 0
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, Unavailable) as error:
             failures += 1
             _log.warning(
                 "%s lost its database and tries again",
