@@ -21,9 +21,6 @@ from files.durable import CONTENT_MODE, FOLDER_MODE, DurableFolders, file_lock, 
 Plan: TypeAlias = "dict[str, Plan | str]"
 """What a folder is to hold: names to folders, or to the checksums of files."""
 
-# No document's folder has such a name: there, `%` is always followed by two capital hex digits.
-_TEMPORARY = "%tmp"
-_LOCK = "%lock"
 _ATTEMPTS = 8
 _NO_LINK = frozenset(
     {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
@@ -81,12 +78,14 @@ class UploadsTree:
     """Read-only hard links to the blobs below `root/documents`; copies where a link fails.
 
     Works on open folders and never follows a symbolic link below `documents`: one that was planted
-    is removed like any file that is not wanted. Folders and files that vanish under its hands, for
-    another process does the same, are looked at again.
+    is removed like any file that is not wanted. One process at a time works on it; what vanishes or
+    appears under its hands all the same, for people have hands too, is looked at again. New files
+    are made in `root/.tree`, so `blobs`, `documents` and that are on one file system.
     """
 
     def __init__(self, root: Path, blobs: BlobStore) -> None:
         self._documents = root.absolute() / "documents"
+        self._workshop = root.absolute() / ".tree"
         self._blobs = blobs
         self._folders = DurableFolders(root.absolute())
         self._unsynced: set[Path] = set()
@@ -117,8 +116,8 @@ class UploadsTree:
     def exclusive(self) -> Iterator[bool]:
         """Hold the tree's lock file, unless another process does."""
         with system_errors():
-            self._folders.make(self._documents)
-        with file_lock(self._documents / _LOCK, exclusive=True, wait=False) as is_held:
+            self._folders.make(self._workshop)
+        with file_lock(self._workshop / "lock", exclusive=True, wait=False) as is_held:
             yield is_held
 
     def sweep(self, older_than_seconds: float) -> int:
@@ -134,13 +133,16 @@ class UploadsTree:
 
     @contextmanager
     def _opened_documents(self) -> Iterator[tuple[int, int]]:
+        """Open `documents`, and the folder of temporary files, with nobody else at work there."""
+        temporary = self._workshop / "tmp"
         self._folders.make(self._documents)
-        fd = os.open(self._documents, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            with self._opened(fd, self._documents / _TEMPORARY) as temporary_fd:
-                yield fd, temporary_fd
-        finally:
-            os.close(fd)
+        self._folders.make(temporary)
+        with (
+            file_lock(self._workshop / "busy", exclusive=True),
+            _opened_folder(self._documents) as fd,
+            _opened_folder(temporary) as temporary_fd,
+        ):
+            yield fd, temporary_fd
 
     def _match_document(self, folder: str, plan: Plan) -> None:
         with self._opened_documents() as (documents_fd, temporary_fd):
@@ -210,8 +212,17 @@ class UploadsTree:
             os.close(fd)
 
 
+@contextmanager
+def _opened_folder(folder: Path) -> Iterator[int]:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
 def _repeat(act: Callable[[], None]) -> None:
-    """Do it again when another process changed a folder in the meantime."""
+    """Do it again when somebody changed a folder in the meantime."""
     for _ in range(_ATTEMPTS - 1):
         try:
             return act()

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -147,6 +148,52 @@ def test_what_was_put_just_now_is_never_swept(tmp_path: Path) -> None:
     assert swept > 0
 
 
+def test_the_sweep_and_a_put_of_the_same_content_keep_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalBlobStore(tmp_path)
+    blob = store.put_stream([b"content"])
+    os.utime(tmp_path / blob_path(blob.checksum), (0, 0))
+    remove = Path.unlink
+    puts: list[threading.Thread] = []
+
+    def put_first(path: Path, missing_ok: bool = False) -> None:
+        if path.name == blob.checksum and not puts:
+            puts.append(threading.Thread(target=store.put_stream, args=([b"content"],)))
+            puts[0].start()
+            puts[0].join(0.3)  # found old and about to be removed: too late to make it young
+        remove(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", put_first)
+    assert store.sweep(lambda _: set(), 60).blobs == 1
+    puts[0].join()
+    store.verify(blob.checksum)
+
+
+def test_content_is_synced_before_its_name_and_its_name_before_the_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalBlobStore(tmp_path)
+    steps: list[str] = []
+    sync, rename = os.fsync, Path.replace
+
+    def synced(fd: int) -> None:
+        steps.append(f"sync {Path(f'/proc/self/fd/{fd}').readlink().parent.name}")
+        sync(fd)
+
+    def renamed(path: Path, target: Path) -> Path:
+        steps.append("rename")
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    checksum = store.put_stream([b"content"]).checksum
+    first = checksum[:2]
+    assert steps[-3:] == ["sync incoming", "rename", f"sync {first}"]
+    assert "sync blobs" in steps  # the folder sha256, for the new entry `first`
+    assert "sync sha256" in steps  # the folder `first`, for the one in it
+
+
 def test_a_limit_on_file_size_leaves_nothing_behind(tmp_path: Path) -> None:
     script = """
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -232,5 +279,5 @@ def _assert_mended(root: Path, number: int) -> None:
     held = [file for file in (root / "documents").rglob("*") if file.is_file()]
     assert [file.relative_to(root).as_posix() for file in held] == [path]
     assert (root / path).read_bytes() == raw
-    assert list((root / "documents/%tmp").iterdir()) == []
+    assert list((root / ".tree/tmp").iterdir()) == []
     assert _damaged(root) == []

@@ -18,6 +18,7 @@ from files.local_blobs import LocalBlobStore
 from files.tree import UploadsTree
 from files.tree_projector import TreeProjector, TreeStep
 
+STATE = b'{"at":"2026-11-24T01:54:33.000000Z"}'
 MARKDOWN = "stages/markdown-conversion/report.md"
 
 
@@ -60,8 +61,8 @@ class Ledger:
         """Append an event and let the read models go past it."""
         self.execute(
             "INSERT INTO docledger_events (originator_id, originator_version, topic, state)"
-            " SELECT %s, count(*) + 1, 'any', '' FROM docledger_events WHERE originator_id = %s",
-            *(document_id, document_id),
+            " SELECT %s, count(*) + 1, 'any', %s FROM docledger_events WHERE originator_id = %s",
+            *(document_id, STATE, document_id),
         )
         if project:
             self.project()

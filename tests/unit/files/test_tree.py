@@ -216,12 +216,12 @@ def test_no_temporary_file_is_left(local: Storage, tmp_path: Path) -> None:
     for _ in range(3):
         local.tree.reconcile("doc-1", wanted)
         local.tree.remove("doc-1")
-    assert list((tmp_path / "documents/%tmp").iterdir()) == []
+    assert list((tmp_path / ".tree/tmp").iterdir()) == []
 
 
 def test_the_sweep_removes_what_the_killed_left(local: Storage, tmp_path: Path) -> None:
     local.tree.reconcile("doc-1", _put(local, {ORIGINAL: b"x"}))
-    (tmp_path / "documents/%tmp/left").write_bytes(b"half")
+    (tmp_path / ".tree/tmp/left").write_bytes(b"half")
     assert local.tree.sweep(60) == 0
     time.sleep(0.05)
     assert local.tree.sweep(0.01) == 1
