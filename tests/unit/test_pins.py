@@ -1,0 +1,49 @@
+"""The pins name what is needed, with hashes, and no registry."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PINS = ("requirements.txt", "requirements-dev.txt")
+
+
+def pinned(file: str) -> dict[str, str]:
+    """Return name and version of every pin of the file."""
+    text = (REPOSITORY / file).read_text()
+    return dict(re.findall(r"^([a-z0-9._-]+)==([^ ]+)", text, re.MULTILINE))
+
+
+def wanted(*groups: str) -> set[str]:
+    """Return the names that pyproject.toml asks for."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    lines = list(project["project"]["dependencies"])
+    for group in groups:
+        lines += project["dependency-groups"][group]
+    return {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in lines}
+
+
+@pytest.mark.parametrize("file", PINS)
+def test_no_registry_is_named(file: str) -> None:
+    text = (REPOSITORY / file).read_text()
+    assert "://" not in text
+    assert "index" not in text
+
+
+@pytest.mark.parametrize("file", PINS)
+def test_every_pin_has_a_hash(file: str) -> None:
+    entries = re.split(r"\n(?=\S)", (REPOSITORY / file).read_text().strip())
+    assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_everything_wanted_is_pinned() -> None:
+    assert wanted("build") <= pinned("requirements.txt").keys()
+    assert wanted("build", "dev") <= pinned("requirements-dev.txt").keys()
+
+
+def test_tests_run_on_the_versions_that_are_shipped() -> None:
+    assert pinned("requirements.txt").items() <= pinned("requirements-dev.txt").items()
