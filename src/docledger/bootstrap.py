@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import psycopg
 import uuid_utils
+from fastapi import FastAPI
+from psycopg import AsyncConnection
 from psycopg.conninfo import make_conninfo
+from psycopg_pool import AsyncConnectionPool
+
+from api.app import create_app
+from api.metrics import Metrics
+from api.ports import Limits, Ports
+from api.queries import Queries
 
 from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.migrate import Migrator
@@ -23,8 +37,19 @@ from domain.pipeline import Pipeline, StageDependency
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
+from files.canonical import canonical_checksum
 from files.storage import Storage, open_storage
+from files.tree_projector import TRACKING_NAME as TREE
+from files.tree_projector import TreeProjector
 from projections import fold
+from projections.projector import Pace, Projector
+from projections.tracking import read_position
+from stages.postgres_search import PostgresSearchStore
+from stages.registry import Registry, discover
+from stages.sandbox import Sandbox
+from workers.dispatcher import Dispatcher
+from workers.reaper import Reaper
+from workers.worker import Worker
 
 _PIPELINE = """
     SELECT stage_name, depends_on_stage, is_required, execution_order
@@ -42,6 +67,20 @@ _STANDINGS = """
     WHERE s.document_id = ANY(%s)
     GROUP BY s.document_id, w.status
 """
+_ROLES: Mapping[str, str] = {"serve": "serve", "project": "project", "work": "worker"}
+_RUNNING = """
+    SELECT split_part(application_name, ' ', 2), count(DISTINCT application_name)
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name LIKE 'docledger %'
+    GROUP BY 1
+"""
+_SIZES = """
+    SELECT relname, pg_total_relation_size(oid) FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname = ANY (ARRAY[
+        'docledger_events', 'documents', 'documents_processing_stages', 'stage_output_files',
+        'processing_workflows', 'document_streams', 'document_keys', 'search_chunks'])
+    ORDER BY relname
+"""
 
 
 class NotMigrated(DocledgerError):
@@ -58,12 +97,39 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def _process_name() -> str:
+    """Return what tells this process from every other, on any host."""
+    return f"{socket.gethostname()[:30]}:{os.getpid()}"
+
+
+def _application_name(purpose: str) -> str:
+    """Return the name by which pg_stat_activity shows this process's connections."""
+    return f"docledger {purpose} {_process_name()}"
+
+
+class _Stoppable(Protocol):
+    def run(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+def _run_stoppable(part: _Stoppable, stop: threading.Event) -> None:
+    """Run a part and have it stop when the event is set."""
+
+    def wait() -> None:
+        stop.wait()
+        part.stop()
+
+    threading.Thread(target=wait, daemon=True).start()
+    part.run()
+
+
 class Docledger:
     """The parts of one process. Leaving the context closes what was built, newest first."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._stack = ExitStack()
+        self._observe: Callable[[int, int, float], None] = lambda *_: None
 
     def __enter__(self) -> Self:
         return self
@@ -102,7 +168,7 @@ class Docledger:
         return psycopg.connect(
             make_conninfo(
                 self.database_url,
-                application_name=f"docledger {purpose}",
+                application_name=_application_name(purpose),
                 keepalives_idle="10",
                 keepalives_interval="5",
                 keepalives_count="3",
@@ -132,7 +198,10 @@ class Docledger:
     def commands(self) -> GroupCommit:
         """The log, for writing."""
         commands = GroupCommit(
-            self.application, fold, most_commands=self.settings.commit_batch_commands
+            self.application,
+            fold,
+            most_commands=self.settings.commit_batch_commands,
+            observe=lambda *measured: self._observe(*measured),
         )
         self._stack.callback(commands.close)
         return commands
@@ -141,6 +210,142 @@ class Docledger:
     def storage(self) -> Storage:
         """Where files are."""
         return open_storage(self.settings.storage_location)
+
+    @cached_property
+    def executors(self) -> Registry:
+        """The executors that are installed, by the stage they run."""
+        return discover(search_store=self.search_store)
+
+    @cached_property
+    def search_store(self) -> PostgresSearchStore:
+        """Where ingested chunks are found."""
+        return PostgresSearchStore(self.connecting("search"))
+
+    def api(self) -> FastAPI:
+        """Return the API over this process's parts."""
+        metrics = Metrics()
+        self._observe = metrics.observe_append
+        limits = Limits(
+            upload_bytes=self.settings.max_upload_bytes,
+            min_position_wait_seconds=self.settings.read_wait_seconds,
+        )
+        ports = Ports(
+            commands=self.commands,
+            history=self.history,
+            blobs=self.storage.blobs,
+            stored_files=self.storage.stored_files,
+            canonical_checksum=self._canonical_checksum,
+            stage_types=self.executors,
+            search=self.search_store,
+            database=self._read_pool(self.settings.pool_connections),
+            clock=now,
+            new_id=new_id,
+            limits=limits,
+        )
+        return create_app(ports, metrics)
+
+    def _canonical_checksum(self, checksum: str, mime_type: str) -> str:
+        with self.storage.blobs.local_path(checksum) as path:
+            return canonical_checksum(mime_type, path)
+
+    def projector(self) -> Projector:
+        """Return a projector of the read models."""
+        pace = Pace(
+            batch_events=self.settings.projector_batch_events,
+            poll_seconds=self.settings.poll_seconds,
+        )
+        return Projector(self.connecting("project"), self.history, pace=pace)
+
+    def projecting(self) -> Mapping[str, Callable[[threading.Event], None]]:
+        """Return what the role `project` runs, each until the event is set."""
+        tree = TreeProjector(self.connecting("tree"), self.storage.tree)
+        return {"read models": partial(_run_stoppable, self.projector()), "uploads tree": tree.run}
+
+    def working(self) -> Mapping[str, Callable[[threading.Event], None]]:
+        """Return what the role `work` runs, each until the event is set."""
+        dispatcher = Dispatcher(self.database_url)
+        reaper = Reaper(self.database_url, self.commands)
+        return {
+            "dispatcher": partial(_run_stoppable, dispatcher),
+            "worker": partial(_run_stoppable, self.worker()),
+            "reaper": partial(_run_stoppable, reaper),
+        }
+
+    def worker(self) -> Worker:
+        """Return a worker with the configured number of slots."""
+        settings = self.settings
+        sandbox = Sandbox(settings.worker_slots, settings.stage_memory_bytes)
+        self._stack.callback(sandbox.close)
+        sandbox.warm_up()
+        return Worker(
+            self.database_url,
+            commands=self.commands,
+            blobs=self.storage.blobs,
+            sandbox=sandbox,
+            executor_of=self.executors.of,
+            work_folder=settings.home / "work",
+            name=_process_name(),
+            slots=settings.worker_slots,
+            lease_seconds=settings.lease_seconds,
+            grace_seconds=settings.shutdown_seconds,
+        )
+
+    def documents(self, document_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """Return these documents as `GET /v1/documents/{id}` shows them, unknown ones left out."""
+        return asyncio.run(self._documents(document_ids))
+
+    async def _documents(self, document_ids: Sequence[str]) -> list[dict[str, Any]]:
+        async with self._read_pool(1) as pool:
+            queries = Queries(pool)
+            reads = [await queries.read(document_id, "document") for document_id in document_ids]
+        return [json.loads(read.body) for read in reads if read is not None and read.body]
+
+    def _read_pool(self, size: int) -> AsyncConnectionPool[AsyncConnection[Any]]:
+        """Return the pool of the API's reads, not opened yet."""
+        timeout_ms = int(self.settings.statement_timeout_seconds * 1000)
+        return AsyncConnectionPool(
+            self.database_url,
+            min_size=min(2, size),
+            max_size=size,
+            open=False,
+            kwargs={
+                "application_name": _application_name("serve"),
+                "autocommit": True,
+                "options": f"-c TimeZone=UTC -c statement_timeout={timeout_ms}",
+            },
+        )
+
+    def wait_for_tree(self, seconds: float) -> bool:
+        """Wait until the uploads tree shows what the log says now; return whether it does."""
+        last = self.history.last_position()
+        deadline = time.monotonic() + seconds
+        with self.connect("tree") as connection:
+            connection.autocommit = True
+            while read_position(connection, TREE) < last:
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(0.05)
+        return True
+
+    def status(self) -> dict[str, Any]:
+        """Return what runs, positions, lag, parked documents and sizes in bytes."""
+        projection = self.projector().status()
+        with self.connect("status") as connection:
+            roles = dict(connection.execute(_RUNNING).fetchall())
+            sizes = dict(connection.execute(_SIZES).fetchall())
+        return {
+            "running": {
+                "database": True,
+                **{role: roles.get(word, 0) for role, word in _ROLES.items()},
+            },
+            "position": projection.last_position,
+            "lag": {"events": projection.lag_events, "seconds": projection.lag_seconds},
+            "parked": [
+                {"documentId": p.document_id, "position": p.position, "error": p.reason}
+                for p in projection.parked
+            ],
+            "sizes": sizes,
+        }
 
     def context(self, actor: str) -> Context:
         """Return the context of a command that `actor` gives now."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import mimetypes
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from domain.commands import Command, Context, RegisterDocument
 from domain.errors import DocledgerError
@@ -42,7 +43,7 @@ class Parts:
     """What processing needs of the rest: a place for files, the log, and how documents stand."""
 
     put_file: Callable[[Path], Blob]
-    execute: Callable[[Command], object]
+    submit: Callable[[Command], Future[Any]]
     context: Callable[[], Context]
     new_id: Callable[[], str]
     pipeline: Callable[[], tuple[StageDependency, ...]]
@@ -75,11 +76,14 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def register(
-    parts: Parts, files: Sequence[Path], realm_id: str | None, watching: Watching
-) -> dict[str, str]:
-    """Take every file in as a document with an automatic workflow; return titles by id."""
+    parts: Parts,
+    files: Sequence[Path],
+    realm_id: str | None,
+    titles: dict[str, str],
+    watching: Watching,
+) -> None:
+    """Take every file in as a document with an automatic workflow; put names by id in `titles`."""
     pipeline = parts.pipeline()
-    titles: dict[str, str] = {}
     for path in files:
         blob = parts.put_file(path)
         document_id, title = parts.new_id(), path.stem[:_TITLE_CHARACTERS]
@@ -89,7 +93,7 @@ def register(
             size_bytes=blob.size_bytes,
             mime_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
         )
-        parts.execute(
+        answer = parts.submit(
             RegisterDocument(
                 document_id=document_id,
                 context=parts.context(),
@@ -100,9 +104,9 @@ def register(
                 pipeline=pipeline,
             )
         )
+        answer.result()
         titles[document_id] = path.name
         watching.registered(len(titles), len(files))
-    return titles
 
 
 def follow(parts: Parts, titles: Mapping[str, str], watching: Watching) -> list[Standing]:

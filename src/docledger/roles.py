@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import http.client
 import signal
 import socket
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 import structlog
 from rich.console import Console
@@ -94,7 +93,7 @@ def stop_on_signal() -> threading.Event:
 
 
 def _run_threads(
-    runs: dict[str, Callable[[threading.Event], None]], *, supervised: bool
+    runs: Mapping[str, Callable[[threading.Event], None]], *, supervised: bool
 ) -> None:
     """Run each part in a thread of its own until told to stop; a part that dies ends the role."""
     stop = stop_on_signal()
@@ -143,11 +142,22 @@ def _listen(host: str, port: int) -> socket.socket:
 def _wait_until_ready(url: str, supervisor: Supervisor, stop: threading.Event) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while not stop.is_set() and time.monotonic() < deadline:
-        with suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(f"{url}/readyz", timeout=5).close()
+        if _answers(url):
             return
         _raise_if_gave_up(supervisor)
         stop.wait(0.1)
+
+
+def _answers(url: str) -> bool:
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _raise_if_gave_up(supervisor: Supervisor) -> None:

@@ -15,15 +15,21 @@ from files.blobs import BlobStore
 from files.local_blobs import LocalBlobStore
 from files.object_blobs import ObjectBlobStore
 from files.object_tree import ObjectTree
+from files.stored_files import LocalStoredFiles, ObjectStoredFiles, StoredFiles
 from files.tree import DocumentTree, UploadsTree
 
 
 @dataclass(frozen=True, slots=True)
 class Storage:
-    """The blobs and the browsable tree of one storage root."""
+    """One storage root: its blobs, its browsable tree, files that others put there.
+
+    `location` says where it is, for people.
+    """
 
     blobs: BlobStore
     tree: DocumentTree
+    stored_files: StoredFiles
+    location: str
 
 
 def open_storage(url: str, options: Mapping[str, Any] | None = None) -> Storage:
@@ -35,10 +41,12 @@ def open_storage(url: str, options: Mapping[str, Any] | None = None) -> Storage:
     parts = urlsplit(url)
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
         blobs = LocalBlobStore(Path(unquote(parts.path)))
-        return Storage(blobs, UploadsTree(blobs.root, blobs))
+        tree = UploadsTree(blobs.root, blobs)
+        return Storage(blobs, tree, LocalStoredFiles(blobs.root, blobs), str(blobs.root))
     if parts.scheme == "s3" and parts.netloc:
         store = S3Store.from_url(url, **(options or {}))
-        return Storage(ObjectBlobStore(store), ObjectTree(store))
+        objects = ObjectBlobStore(store)
+        return Storage(objects, ObjectTree(store), ObjectStoredFiles(store, objects), url)
     raise StorageError(
         "The storage URL is neither file:///folder nor s3://bucket/prefix; "
         "correct DOCLEDGER_STORAGE_URL."

@@ -1,0 +1,184 @@
+"""What the one-shot commands do."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from docledger import reports
+from docledger.bootstrap import Docledger, new_id
+from docledger.embedded_postgres import EmbeddedPostgres
+from docledger.process import Parts, files_under, follow, register
+from docledger.progress import Bars, Lines, Silence, Watching
+from docledger.settings import Settings
+from docledger.supervisor import Role, Supervisor
+from domain.errors import DocumentNotFound
+
+_TREE_SECONDS = 30.0
+_ACTOR = "command line"
+
+
+def process(
+    settings: Settings, paths: Sequence[Path], realm_id: str | None, *, as_json: bool
+) -> bool:
+    """Run the workflows of these files to their end; return False if a document failed."""
+    console = Console()
+    files = files_under(paths)
+    with Docledger(settings) as docledger, ExitStack() as stack:
+        docledger.migrator.up()
+        supervisor = Supervisor([Role("project", ["project"]), Role("work", ["work"])])
+        stack.enter_context(supervisor)
+        parts = _parts(docledger, supervisor.gave_up)
+        titles: dict[str, str] = {}
+        with _watching(console, titles, as_json=as_json) as watching:
+            register(parts, files, realm_id, titles, watching)
+            ended = follow(parts, titles, watching)
+        docledger.wait_for_tree(_TREE_SECONDS)
+        documents = docledger.documents([standing.document_id for standing in ended])
+    if as_json:
+        _print_json({"documents": documents})
+    else:
+        reports.documents(console, documents, titles, docledger.storage.location)
+    return all(standing.workflow_status == "completed" for standing in ended)
+
+
+def _parts(docledger: Docledger, gave_up: Callable[[], str | None]) -> Parts:
+    return Parts(
+        put_file=docledger.storage.blobs.put_file,
+        submit=docledger.commands.submit,
+        context=lambda: docledger.context(_ACTOR),
+        new_id=new_id,
+        pipeline=docledger.pipeline,
+        standings=docledger.standings,
+        gave_up=gave_up,
+    )
+
+
+def _watching(console: Console, titles: dict[str, str], *, as_json: bool) -> Watching:
+    if as_json:
+        return Silence()
+    return Bars(console, titles) if console.is_terminal else Lines(console)
+
+
+def migrate_up(settings: Settings, to: int | None) -> None:
+    """Apply the steps that are not applied, up to `to`."""
+    with Docledger(settings) as docledger:
+        done = docledger.migrator.up(to)
+    print("\n".join(f"applied {step}" for step in done) or "nothing to apply")
+
+
+def migrate_down(settings: Settings, to: int | None, *, delete_events: bool) -> None:
+    """Undo the last step, or all after `to`."""
+    with Docledger(settings) as docledger:
+        done = docledger.migrator.down(to, delete_events=delete_events)
+    print("\n".join(f"undid {step}" for step in done) or "nothing to undo")
+
+
+def migrate_status(settings: Settings, *, as_json: bool) -> None:
+    """List every step and how it stands."""
+    with Docledger(settings) as docledger:
+        steps = docledger.migrator.status()
+    if as_json:
+        fields = ("number", "name", "state")
+        _print_json({"items": [{name: getattr(s, name) for name in fields} for s in steps]})
+        return
+    for step in steps:
+        print(f"{step.number:04d} {step.state:<8} {step.name}")
+
+
+def search(
+    settings: Settings, words: str, realm_id: str | None, limit: int, *, as_json: bool
+) -> None:
+    """Print the chunks that the words are found in, best first."""
+    with Docledger(settings) as docledger:
+        docledger.require_schema()
+        hits = docledger.search_store.search(words, realm_id=realm_id, limit=limit)
+    if as_json:
+        _print_json({"items": [reports.hit(found) for found in hits], "nextCursor": None})
+    else:
+        reports.hits(Console(), hits)
+
+
+def retry(settings: Settings, document_id: str) -> None:
+    """Apply a parked document's events again."""
+    with Docledger(settings) as docledger:
+        docledger.require_schema()
+        docledger.projector().retry(document_id)
+    print(f"{document_id}: its events are applied")
+
+
+def history(settings: Settings, document_id: str, *, as_json: bool) -> None:
+    """Print every event of the document, oldest first."""
+    with Docledger(settings) as docledger:
+        docledger.require_schema()
+        events = docledger.history.of_document(document_id)
+    if not events:
+        raise DocumentNotFound(f"There is no document '{document_id}'.")
+    if as_json:
+        _print_json({"items": [reports.event(recorded) for recorded in events], "nextCursor": None})
+    else:
+        reports.timeline(Console(), events)
+
+
+def show(settings: Settings, document_id: str, *, as_json: bool) -> None:
+    """Print the document's workflow, stages and files."""
+    with Docledger(settings) as docledger:
+        docledger.require_schema()
+        found = docledger.documents([document_id])
+        location = docledger.storage.location
+    if not found:
+        raise DocumentNotFound(f"There is no document '{document_id}'.")
+    if as_json:
+        _print_json(found[0])
+    else:
+        reports.documents(Console(), found, {}, location)
+
+
+def status(settings: Settings, *, as_json: bool) -> None:
+    """Print what runs and how far it is; an embedded server that is down is not started."""
+    found = _status(settings)
+    if as_json:
+        _print_json(found)
+    else:
+        reports.status(Console(), found)
+
+
+def _status(settings: Settings) -> dict[str, Any]:
+    down = settings.uses_embedded_postgres and not EmbeddedPostgres(settings.home).status().running
+    if down:
+        running = {"database": False, "serve": 0, "project": 0, "work": 0}
+        return {"running": running, "position": None, "lag": None, "parked": [], "sizes": {}}
+    with Docledger(settings) as docledger:
+        docledger.require_schema()
+        return docledger.status()
+
+
+def stop(settings: Settings) -> None:
+    """Stop the embedded server, whoever uses it."""
+    if not settings.uses_embedded_postgres:
+        print("DOCLEDGER_DATABASE_URL names a server of your own; it is left alone")
+        return
+    stopped = EmbeddedPostgres(settings.home).stop()
+    print("stopped" if stopped else "nothing to stop")
+
+
+def _print_json(document: Any) -> None:
+    jsonlib.dump(document, sys.stdout, ensure_ascii=False, indent=2)
+    print()
+
+
+def wait_until(reached: Callable[[], bool], seconds: float) -> bool:
+    """Wait for something to become true; return whether it did in time."""
+    deadline = time.monotonic() + seconds
+    while not reached():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

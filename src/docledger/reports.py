@@ -1,0 +1,157 @@
+"""How results are shown to people; scripts read the JSON of the same facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from api.render import event_json
+from docledger.progress import MARKS
+from eventstore.history import RecordedEvent
+from stages.search_store import SearchHit
+
+
+def documents(
+    console: Console,
+    found: Sequence[Mapping[str, Any]],
+    titles: Mapping[str, str],
+    location: str,
+) -> None:
+    """Print each document's stages and files, then how many ended how."""
+    for document in found:
+        _document(console, document, titles.get(document["id"]) or document["title"])
+    ends = [(d["processingWorkflow"] or {}).get("status", "no workflow") for d in found]
+    counts = ", ".join(f"{ends.count(end)} {end}" for end in sorted(set(ends)))
+    console.print(f"[bold]{len(found)} documents:[/] {counts}; their files are under {location}")
+
+
+def _document(console: Console, document: Mapping[str, Any], title: str) -> None:
+    console.print(Text(title, "bold"), Text(document["id"], "dim"))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("", width=1)
+    for name in ("stage", "status", "attempt", "took"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("file", overflow="fold")
+    table.add_column("bytes", justify="right", no_wrap=True)
+    table.add_column("sha-256", no_wrap=True)
+    for stage in document["stages"]:
+        _stage_rows(table, stage, [f for f in document["outputFiles"] if _is_of(f, stage)])
+    console.print(table)
+
+
+def _is_of(file: Mapping[str, Any], stage: Mapping[str, Any]) -> bool:
+    return bool(file["stageName"] == stage["stageName"])
+
+
+def _stage_rows(
+    table: Table, stage: Mapping[str, Any], files: Sequence[Mapping[str, Any]]
+) -> None:
+    sign, style = MARKS.get(stage["status"], ("?", ""))
+    cells: list[Text | str] = [
+        Text(sign, style),
+        stage["stageName"],
+        Text(stage["status"], style),
+        str(stage["attempt"]),
+        _took(stage["startedAt"], stage["completedAt"]),
+    ]
+    if stage["errorMessage"]:
+        table.add_row(*cells, Text(stage["errorMessage"], "red"), "", "")
+        return
+    shown: Sequence[Mapping[str, Any] | None] = files or [None]
+    for file in shown:
+        name, size, checksum = "", "", ""
+        if file is not None:
+            name, size = file["filePath"], f"{file['fileSize']:,}"
+            checksum = (file["checksum"] or "")[:12]
+        table.add_row(*cells, Text(name), size, checksum)
+        cells = ["", "", "", "", ""]
+
+
+def _took(started_at: str | None, completed_at: str | None) -> str:
+    if started_at is None or completed_at is None:
+        return ""
+    took = datetime.fromisoformat(completed_at) - datetime.fromisoformat(started_at)
+    return f"{took.total_seconds():.2f} s"
+
+
+def event(recorded: RecordedEvent) -> dict[str, Any]:
+    """Return an event as `GET …/history` shows it."""
+    return event_json(recorded)
+
+
+def timeline(console: Console, events: Sequence[RecordedEvent]) -> None:
+    """Print a document's history, a line an event."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in ("version", "at", "event", "stage", "attempt", "actor", "what"):
+        table.add_column(name, overflow="fold")
+    for recorded in events:
+        shown = event_json(recorded)
+        fields = shown["data"] or {}
+        table.add_row(
+            str(shown["version"]),
+            str(shown["at"]),
+            shown["type"],
+            fields.get("stageName") or "",
+            str(fields.get("attempt") or ""),
+            Text(str(shown["actor"])),
+            Text(_what(fields)),
+        )
+    console.print(table)
+
+
+def _what(fields: Mapping[str, Any]) -> str:
+    personal = fields.get("personal") or {}
+    said = (
+        personal.get("errorMessage"),
+        personal.get("title"),
+        fields.get("executor"),
+        fields.get("fileType") and f"{fields['fileType']} {fields.get('checksum', '')[:12]}",
+        fields.get("becauseOf") and f"because of {fields['becauseOf']}",
+        fields.get("retryAt") and f"not before {fields['retryAt']}",
+    )
+    return "; ".join(word for word in said if word)
+
+
+def hit(found: SearchHit) -> dict[str, Any]:
+    """Return a hit as `GET /v1/search` shows it."""
+    return {
+        "documentId": found.document_id,
+        "headingPath": list(found.heading_path),
+        "snippet": found.snippet,
+        "start": found.start,
+        "end": found.end,
+        "score": found.score,
+    }
+
+
+def hits(console: Console, found: Sequence[SearchHit]) -> None:
+    """Print what was found, best first."""
+    for one in found:
+        console.print(Text(one.document_id, "dim"), Text(" › ".join(one.heading_path), "bold"))
+        console.print(Text(one.snippet), "")
+    if not found:
+        console.print("nothing found")
+
+
+def status(console: Console, found: Mapping[str, Any]) -> None:
+    """Print what runs, how far the read models are, what is parked, and sizes."""
+    running = found["running"]
+    roles = ", ".join(f"{name} {running[name]}" for name in ("serve", "project", "work"))
+    console.print(f"database {'answers' if running['database'] else 'does not run'}; {roles}")
+    if not running["database"]:
+        return
+    lag = found["lag"]
+    console.print(
+        f"log at position {found['position']}; "
+        f"read models {lag['events']} events, {lag['seconds']:.1f} s behind"
+    )
+    for parked in found["parked"]:
+        console.print(Text(f"parked: {parked['documentId']}: {parked['error']}", "red"))
+    for name, size in found["sizes"].items():
+        console.print(f"  {name:<32} {size:>16,} bytes")

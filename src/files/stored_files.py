@@ -1,0 +1,101 @@
+"""Files that others have put under the storage root, taken in as blobs."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+import obstore
+from obstore.store import ObjectStore
+
+from domain.storage_errors import BlobNotFound, PathRefused
+from files.blobs import PIECE_BYTES, Blob, BlobStore, system_errors
+from files.object_blobs import object_errors
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_ABSENT = "The storage has no file at this path; put it there first."
+
+
+class StoredFiles(Protocol):
+    """Takes in files by their path relative to the storage root."""
+
+    def adopt(self, path: str) -> Blob:
+        """Make a blob of the file; raises PathRefused or BlobNotFound."""
+
+
+class LocalStoredFiles:
+    """Files under a folder; no symbolic link is followed on the way to one."""
+
+    def __init__(self, root: Path, blobs: BlobStore) -> None:
+        self._root = root
+        self._blobs = blobs
+
+    def adopt(self, path: str) -> Blob:
+        """Make a blob of the regular file at `path`."""
+        with system_errors(), _opened(self._root, _parts(path)) as fd:
+            return self._blobs.put_stream(_pieces(fd))
+
+
+class ObjectStoredFiles:
+    """Objects under a prefix."""
+
+    def __init__(self, store: ObjectStore, blobs: BlobStore) -> None:
+        self._store = store
+        self._blobs = blobs
+
+    def adopt(self, path: str) -> Blob:
+        """Make a blob of the object at `path`."""
+        key = "/".join(_parts(path))
+        with object_errors():
+            try:
+                found = obstore.get(self._store, key)
+            except FileNotFoundError:
+                raise BlobNotFound(_ABSENT) from None
+            return self._blobs.put_stream(
+                bytes(piece) for piece in found.stream(min_chunk_size=PIECE_BYTES)
+            )
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    parts = PurePosixPath(path).parts
+    if not parts or path.startswith("/") or ".." in parts or "\0" in path:
+        raise PathRefused("A path is relative to the storage root and does not lead out of it.")
+    return parts
+
+
+@contextmanager
+def _opened(root: Path, parts: tuple[str, ...]) -> Iterator[int]:
+    """Open a file step by step, so that nothing can be swapped for a link meanwhile."""
+    fds = [os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
+    try:
+        for name in parts[:-1]:
+            fds.append(_open(name, _FOLDER, fds[-1]))
+        fds.append(_open(parts[-1], _FILE, fds[-1]))
+        if not stat.S_ISREG(os.fstat(fds[-1]).st_mode):
+            raise PathRefused("The path does not name a regular file.")
+        yield fds[-1]
+    finally:
+        for fd in fds:
+            os.close(fd)
+
+
+def _open(name: str, flags: int, folder: int) -> int:
+    try:
+        return os.open(name, flags, dir_fd=folder)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise PathRefused("The path leads over a link or to no regular file.") from error
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            raise BlobNotFound(_ABSENT) from error
+        raise
+
+
+def _pieces(fd: int) -> Iterator[bytes]:
+    while piece := os.read(fd, PIECE_BYTES):
+        yield piece
