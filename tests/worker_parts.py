@@ -26,6 +26,7 @@ from pydantic import BaseModel
 
 from domain import commands as c
 from domain.document_workflow import DocumentWorkflow
+from domain.errors import Unavailable
 from domain.events import Event
 from domain.pipeline import StageDependency
 from domain.values import Configuration, Original, StageStatus, WorkflowType
@@ -229,9 +230,19 @@ def context() -> c.Context:
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 20, what: str = "") -> float:
-    """Return after how many seconds it held; fail the test if it did not in time."""
+    """Return after how many seconds it held; fail the test if it did not in time.
+
+    A database that is away for a moment is asked again.
+    """
+
+    def asked() -> bool:
+        try:
+            return holds()
+        except Unavailable:
+            return False
+
     started = time.monotonic()
-    while not holds():
+    while not asked():
         if time.monotonic() - started > seconds:
             raise AssertionError(what or "this did not come about in time")
         time.sleep(0.01)

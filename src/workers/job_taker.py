@@ -15,6 +15,7 @@ from pgqueuer.domain import models, types
 from pgqueuer.domain.errors import RetryRequested
 from pgqueuer.ports.repository import EntrypointExecutionParameter
 
+from domain.errors import Unavailable
 from workers.connections import keep_going
 from workers.errors import JobPutOff
 from workers.queue import Job
@@ -23,6 +24,7 @@ from workers.queue_schema import CHANNEL, ENTRYPOINT, ENVIRONMENT, QUEUE, SCHEDU
 
 _log = logging.getLogger(__name__)
 
+_AWAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 60.0
 
 
@@ -167,6 +169,9 @@ class JobTaker:
                 await loop.run_in_executor(threads, self._take, Job.decoded(job.payload or b""))
             except JobPutOff as put_off:
                 raise RetryRequested(timedelta(seconds=put_off.delay_seconds)) from None
+            except Unavailable as error:
+                _log.warning("a job is put off: %s", error)
+                raise RetryRequested(timedelta(seconds=_AWAY_SECONDS)) from None
             except Exception as error:
                 _log.exception("a job failed and will be taken up again")
                 delay = min(_LONGEST_DELAY_SECONDS, 2.0 ** min(job.attempts, 10))
