@@ -36,17 +36,22 @@ class Furniture:
     def without(self, lines: Sequence[Line]) -> list[Line]:
         """Return the lines of a page that say something new."""
         edges = {id(line) for line in _edges(lines)}
-        kept = [line for line in lines if id(line) not in edges or self._says_something(line)]
+        kept = [kept for line in lines for kept in self._kept(line, at_edge=id(line) in edges)]
         self.left_out += len(lines) - len(kept)
         return kept
 
-    def _says_something(self, line: Line) -> bool:
+    def _kept(self, line: Line, *, at_edge: bool) -> Sequence[Line]:
         key = _key(line)
-        if key not in self.repeated:
-            return True
+        if not at_edge or key not in self.repeated:
+            return [line]
         first = key[0] not in self._seen
         self._seen.add(key[0])
-        return first and not _PAGE_NUMBER.match(line.text)
+        return [_small(line)] if first and not _PAGE_NUMBER.match(line.text) else []
+
+
+def _small(line: Line) -> Line:
+    """Return the line in a size in which nobody takes it for a heading."""
+    return Line(tuple(word._replace(size=1.0, bold=False) for word in line.words))
 
 
 def _edges(lines: Sequence[Line]) -> list[Line]:

@@ -107,11 +107,11 @@ def _turned(page: Any) -> Callable[[float, float, float, float], Box]:
 
 
 def _chars(text_page: Any, to_shown: Callable[..., Box]) -> Iterator[_Char]:
-    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
+    rect = pdfium.FS_RECTF()
     for index in range(pdfium.FPDFText_CountChars(text_page)):
         code = pdfium.FPDFText_GetUnicode(text_page, index)
-        pdfium.FPDFText_GetCharBox(text_page, index, left, right, bottom, top)
-        box = to_shown(left.value, bottom.value, right.value, top.value)
+        pdfium.FPDFText_GetLooseCharBox(text_page, index, rect)
+        box = to_shown(rect.left, rect.bottom, rect.right, rect.top)
         yield _Char(code, *box, pdfium.FPDFText_GetFontSize(text_page, index), index)
 
 

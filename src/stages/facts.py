@@ -1,0 +1,93 @@
+"""The executor of the stage `fact-generator`: statements with the words that they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from pydantic import Field
+
+from stages.errors import ExecutorFailed
+from stages.executor import Options, ProducedFile, StageOutcome, StageTask
+from stages.fact_rules import Candidate, candidates, sentences
+from stages.languages import language_of
+from stages.shapes import Chunk, ChunksDocument, Fact, FactsDocument, read_document, write_document
+
+
+class FactOptions(Options):
+    """Options of the stage."""
+
+    max_facts_per_chunk: int = Field(default=100, ge=1, le=10_000)
+
+
+class FactGenerator:
+    """Finds facts by rules, in some twenty languages, without asking anybody."""
+
+    stage_name: ClassVar[str] = "fact-generator"
+    file_type: ClassVar[str] = "facts"
+    suffix: ClassVar[str] = ".facts.json"
+    mime_type: ClassVar[str] = "application/json"
+    version: ClassVar[str] = "1"
+    in_process: ClassVar[bool] = False
+    reads: ClassVar[tuple[str, ...]] = ("chunks",)
+    options_model: ClassVar[type[FactOptions]] = FactOptions
+
+    def run(self, task: StageTask) -> StageOutcome:
+        """Find the facts of the document's chunks and write them as JSON."""
+        options = task.options_as(FactOptions)
+        chunks = read_document(task.input_of("chunks").path, ChunksDocument).chunks
+        found = facts(chunks, options)
+        path = task.work_dir / "facts.json"
+        write_document(path, FactsDocument(facts=tuple(found)))
+        return StageOutcome(files=(ProducedFile(path),), metadata={"facts": len(found)})
+
+
+def facts(chunks: Sequence[Chunk], options: FactOptions | None = None) -> list[Fact]:
+    """Return the facts of a document's chunks, in order, each said once."""
+    limit = (options or FactOptions()).max_facts_per_chunk
+    language = language_of("\n".join(chunk.text for chunk in chunks[:20]))
+    said: set[tuple[str, str]] = set()
+    found: list[Fact] = []
+    for chunk in chunks:
+        for candidate in _fresh(_of_chunk(chunk.text, language), said, limit):
+            found.append(_fact(len(found), chunk, candidate))
+    return found
+
+
+def _of_chunk(text: str, language: str) -> list[Candidate]:
+    return list(candidates(text, language)) or list(_first_sentence(text, language))
+
+
+def _first_sentence(text: str, language: str) -> Iterator[Candidate]:
+    """Return the first sentence of some length, for a chunk in which no rule finds anything."""
+    for start, end in sentences(text, 0, len(text), language):
+        sentence = text[start:end]
+        if len(sentence.split()) >= 4 and "\n" not in sentence and sentence[0] not in "#|>`~":
+            yield Candidate("statement", sentence, start, end)
+            return
+
+
+def _fresh(
+    found: Sequence[Candidate], said: set[tuple[str, str]], limit: int
+) -> Iterator[Candidate]:
+    for candidate in found[:limit]:
+        key = (candidate.kind, candidate.statement.casefold())
+        if key not in said and candidate.statement:
+            said.add(key)
+            yield candidate
+
+
+def _fact(index: int, chunk: Chunk, candidate: Candidate) -> Fact:
+    quote = chunk.text[candidate.start : candidate.end]
+    start, end = chunk.start + candidate.start, chunk.start + candidate.end
+    if not quote.strip() or end > chunk.end or end - start != len(quote):
+        raise ExecutorFailed("A quote does not stand where it should; report this fault.")
+    return Fact(
+        index=index,
+        kind=candidate.kind,
+        statement=candidate.statement,
+        quote=quote,
+        chunk_index=chunk.index,
+        start=start,
+        end=end,
+    )

@@ -1,0 +1,40 @@
+"""The executor of the stage `ingestor`: fills the search store."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from stages.executor import Options, ProducedFile, StageOutcome, StageTask
+from stages.search_store import SearchStore
+from stages.shapes import ChunksDocument, FactsDocument, canonical_json, read_document
+
+
+class IngestorOptions(Options):
+    """The stage has no options."""
+
+
+class Ingestor:
+    """Puts a document's chunks and facts where searches find them; runs where the store is."""
+
+    stage_name: ClassVar[str] = "ingestor"
+    file_type: ClassVar[str] = "ingestion_json"
+    suffix: ClassVar[str] = ".ingestion.json"
+    mime_type: ClassVar[str] = "application/json"
+    version: ClassVar[str] = "1"
+    in_process: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("chunks", "facts")
+    options_model: ClassVar[type[IngestorOptions]] = IngestorOptions
+
+    def __init__(self, search_store: SearchStore) -> None:
+        self._store = search_store
+
+    def run(self, task: StageTask) -> StageOutcome:
+        """Replace what the store holds of the document, and write what it holds now."""
+        task.options_as(IngestorOptions)
+        chunks = read_document(task.input_of("chunks").path, ChunksDocument).chunks
+        facts = read_document(task.input_of("facts").path, FactsDocument).facts
+        stored = self._store.replace(task.document_id, task.realm_id, chunks, facts)
+        counts = {"target": self._store.target, "chunks": stored.chunks, "facts": stored.facts}
+        path = task.work_dir / "ingestion.json"
+        path.write_text(canonical_json(counts), encoding="utf-8", newline="\n")
+        return StageOutcome(files=(ProducedFile(path),), metadata=counts)

@@ -1,0 +1,244 @@
+"""The search store in PostgreSQL: its own full text search, in the language of each document.
+
+A chunk is indexed under the text search configuration of its document's language, and a search is
+read under every configuration, each finding the chunks of its own. So words meet their inflections
+in each language and no stemmer meddles with another's words. Ideographs, which PostgreSQL takes for
+one long word, are indexed one by one and searched for as phrases.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final, TypeAlias
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from stages.languages import language_of
+from stages.search_store import CursorInvalid, SearchHit, SearchPage, SearchUnavailable, Stored
+from stages.shapes import Chunk, Fact
+
+Connect: TypeAlias = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
+
+_CONFIGS: Final[Mapping[str, str]] = {
+    "ar": "arabic",
+    "da": "danish",
+    "de": "german",
+    "el": "greek",
+    "en": "english",
+    "es": "spanish",
+    "fr": "french",
+    "hi": "hindi",
+    "hy": "armenian",
+    "it": "italian",
+    "nl": "dutch",
+    "ru": "russian",
+}
+_ANY: Final = "simple"
+_LOCK_SPACE = 0x73656172  # "sear"
+_MAX_INDEXED_CHARS = 200_000  # a tsvector holds at most a megabyte
+_RANGES: Final = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_IDEOGRAPHS: Final = re.compile(f"[{_RANGES}]+")
+_APART: Final = re.compile(f"(?<=[{_RANGES}]) +(?=[{_RANGES}])")
+_BEGIN, _END = "\ue000", "\ue001"  # around what was found, until the snippet is made safe
+_MARKUP: Final = re.compile(r"[*_`~#|]+|\\(?=[^\w\s])|<[^<>]*>")
+_INERT: Final = str.maketrans({"<": "‹", ">": "›"})
+
+_INSERT: Final = """
+INSERT INTO search_chunks (
+    document_id, chunk_index, realm_id, config, heading_path, body,
+    start_offset, end_offset, token_count, facts, tsv
+) VALUES (
+    %(document_id)s, %(index)s, %(realm_id)s, %(config)s, %(heading_path)s, %(body)s,
+    %(start)s, %(end)s, %(token_count)s, %(facts)s,
+    setweight(to_tsvector(%(config)s::text::regconfig, %(headings)s), 'A')
+        || to_tsvector(%(config)s::text::regconfig, %(indexed)s)
+)
+"""
+
+_SEARCH: Final = rf"""
+WITH asked AS MATERIALIZED (
+    SELECT config, websearch_to_tsquery(config::regconfig, %(words)s) AS query
+    FROM unnest(%(configs)s::text[]) AS config
+), found AS (
+    SELECT c.*, a.query, ts_rank_cd(c.tsv, a.query, 1 | 32) AS score
+    FROM asked a
+    JOIN search_chunks c ON c.tsv @@ a.query AND c.config = a.config
+    WHERE %(realm_id)s::text IS NULL OR c.realm_id = %(realm_id)s
+), page AS (
+    SELECT * FROM found
+    WHERE %(after_score)s::real IS NULL
+        OR (-score, document_id, chunk_index)
+            > (-%(after_score)s::real, %(after_document)s::text COLLATE "C", %(after_index)s::int)
+    ORDER BY -score, document_id, chunk_index
+    LIMIT %(limit)s
+)
+SELECT document_id, chunk_index, heading_path, start_offset, end_offset, score,
+    ts_headline(
+        config::regconfig,
+        CASE config WHEN 'simple' THEN regexp_replace(body, %(ideograph)s, ' \1 ', 'g') ELSE body END,
+        query,
+        'StartSel={_BEGIN}, StopSel={_END}, MaxWords=40, MinWords=15, MaxFragments=2, '
+        'FragmentDelimiter=" … "') AS snippet
+FROM page
+ORDER BY -score, document_id, chunk_index
+"""  # noqa: S608 - only the markers above go into the text
+
+
+class PostgresSearchStore:
+    """Keeps chunks in the table `search_chunks`.
+
+    `connect` gives a connection for the time of a `with` block and commits at its end, as
+    `psycopg_pool.ConnectionPool.connection` does.
+    """
+
+    target = "postgresql"
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+
+    def replace(
+        self,
+        document_id: str,
+        realm_id: str | None,
+        chunks: Sequence[Chunk],
+        facts: Sequence[Fact],
+    ) -> Stored:
+        """Replace what is held of the document in one transaction; one at a time a document."""
+        rows = list(_rows(document_id, realm_id, chunks, facts))
+        with self._transaction() as connection:
+            connection.execute(
+                "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_SPACE, document_id]
+            )
+            # Whoever deletes the document waits for us, or we find it gone: never half of both.
+            held = connection.execute(
+                "SELECT FROM documents WHERE id = %s FOR KEY SHARE", [document_id]
+            )
+            if held.fetchone() is None:
+                return Stored(0, 0)
+            connection.execute("DELETE FROM search_chunks WHERE document_id = %s", [document_id])
+            connection.cursor().executemany(_INSERT, rows)
+        return Stored(len(chunks), len(facts))
+
+    def search(
+        self,
+        words: str,
+        *,
+        realm_id: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> SearchPage:
+        """Return the best chunks for the words, in any language."""
+        score, document_id, index = _read_cursor(cursor) if cursor else (None, None, None)
+        parameters = {
+            "words": _phrased(words.replace("\x00", " ")),
+            "configs": [_ANY, *_CONFIGS.values()],
+            "realm_id": realm_id,
+            "after_score": score,
+            "after_document": document_id,
+            "after_index": index,
+            "limit": limit + 1,
+            "ideograph": f"([{_RANGES}])",
+        }
+        with self._transaction() as connection:
+            rows = connection.execute(_SEARCH, parameters).fetchall()
+        shown = rows[:limit]
+        following = _cursor(shown[-1]) if len(rows) > limit and shown else None
+        return SearchPage(tuple(_hit(row) for row in shown), following)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[psycopg.Connection[Any]]:
+        try:
+            with self._connect() as connection, connection.transaction():
+                yield connection
+        except psycopg.OperationalError as error:
+            raise SearchUnavailable from error
+
+
+def _rows(
+    document_id: str,
+    realm_id: str | None,
+    chunks: Sequence[Chunk],
+    facts: Sequence[Fact],
+) -> Iterator[dict[str, Any]]:
+    config = _CONFIGS.get(language_of("\n".join(chunk.text for chunk in chunks[:20])), _ANY)
+    by_chunk = defaultdict(list)
+    for fact in facts:
+        by_chunk[fact.chunk_index].append(_storable(fact.model_dump(mode="json", by_alias=True)))
+    for chunk in chunks:
+        body = _storable(chunk.text)
+        headings = [_storable(heading) for heading in chunk.heading_path]
+        yield {
+            "document_id": document_id,
+            "index": chunk.index,
+            "realm_id": realm_id,
+            "config": config,
+            "heading_path": headings,
+            "headings": _spaced("\n".join(headings)[:_MAX_INDEXED_CHARS]),
+            "body": body,
+            "indexed": _spaced(body[:_MAX_INDEXED_CHARS]),
+            "start": chunk.start,
+            "end": chunk.end,
+            "token_count": chunk.token_count,
+            "facts": Jsonb(by_chunk[chunk.index]),
+        }
+
+
+def _storable(value: Any) -> Any:
+    """Replace NUL, which PostgreSQL does not take, in texts at any depth."""
+    match value:
+        case str():
+            return value.replace("\x00", " ")
+        case dict():
+            return {key: _storable(each) for key, each in value.items()}
+        case list():
+            return [_storable(each) for each in value]
+        case _:
+            return value
+
+
+def _spaced(text: str) -> str:
+    return _IDEOGRAPHS.sub(lambda run: f" {' '.join(run[0])} ", text)
+
+
+def _phrased(words: str) -> str:
+    """Make a phrase of each run of ideographs, unless it stands in a phrase already."""
+    outside = True
+    pieces = []
+    for piece in re.split('(")', words):
+        outside = not outside if piece == '"' else outside
+        pieces.append(
+            _IDEOGRAPHS.sub(lambda run: f' "{" ".join(run[0])}" ', piece)
+            if outside
+            else _spaced(piece)
+        )
+    return "".join(pieces)
+
+
+def _hit(row: Sequence[Any]) -> SearchHit:
+    document_id, _, heading_path, start, end, score, snippet = row
+    return SearchHit(document_id, tuple(heading_path), _safe(snippet), start, end, score)
+
+
+def _safe(snippet: str) -> str:
+    """Return plain text: no markup of the document, nothing that a browser would take for a tag."""
+    plain = " ".join(_MARKUP.sub("", snippet).split())
+    joined = _APART.sub("", plain).translate(_INERT)
+    return joined.replace(_BEGIN, "**").replace(_END, "**")
+
+
+def _cursor(row: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps([row[5], row[0], row[1]]).encode()).decode()
+
+
+def _read_cursor(cursor: str) -> tuple[float, str, int]:
+    try:
+        score, document_id, index = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        return float(score), str(document_id).replace("\x00", ""), int(index)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise CursorInvalid from error
