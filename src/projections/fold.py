@@ -7,7 +7,6 @@ and no database: every value in a row comes from events.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +24,7 @@ from projections.rows import (
     StreamRow,
     WorkflowRow,
     file_id,
+    replaced,
     stage_id,
     workflow_id,
 )
@@ -53,8 +53,8 @@ def fold(rows: DocumentRows, position: int, event: e.Event) -> DocumentRows:
         changed = change(rows, event)
     except KeyError as error:
         raise CannotApply("The event is about a stage that the document does not have.") from error
-    stream = replace(changed.stream, version=event.version, position=position)
-    return replace(changed, stream=stream)
+    stream = replaced(changed.stream, version=event.version, position=position)
+    return replaced(changed, stream=stream)
 
 
 def _check_order(stream: StreamRow, event: e.Event) -> None:
@@ -74,14 +74,14 @@ def none(document_id: str) -> DocumentRows:
 
 
 def _registered(rows: DocumentRows, event: e.DocumentRegistered) -> DocumentRows:
-    stream = replace(
+    stream = replaced(
         rows.stream,
         original_name=event.personal.file_name if event.personal else None,
         original_checksum=event.checksum,
         original_size_bytes=event.size_bytes,
         original_mime_type=event.mime_type,
     )
-    return replace(rows, stream=stream)
+    return replaced(rows, stream=stream)
 
 
 def _deleted(rows: DocumentRows, _: e.DocumentDeleted) -> DocumentRows:
@@ -92,12 +92,12 @@ def _deleted(rows: DocumentRows, _: e.DocumentDeleted) -> DocumentRows:
         parked_position=rows.stream.parked_position,
         parked_error=rows.stream.parked_error,
     )
-    return replace(DocumentRows.none(rows.document_id), stream=stream)
+    return replaced(DocumentRows.none(rows.document_id), stream=stream)
 
 
 def _workflow_started(rows: DocumentRows, event: e.WorkflowStarted) -> DocumentRows:
     names = Pipeline.of(event.pipeline).stage_names
-    stream = replace(rows.stream, run=event.run, pipeline=names, staged={})
+    stream = replaced(rows.stream, run=event.run, pipeline=names, staged={})
     return DocumentRows(
         document_id=rows.document_id,
         workflow=_first_workflow_row(event, names),
@@ -146,7 +146,7 @@ def _anew(rows: DocumentRows, name: str, at: datetime, attempt: int) -> StageRow
 
 
 def _pending(stage: StageRow, at: datetime, *, attempt: int, retry_count: int) -> StageRow:
-    return replace(
+    return replaced(
         stage,
         status=_PENDING,
         started_at=None,
@@ -179,7 +179,7 @@ def _stage_requested(rows: DocumentRows, event: e.StageRequested) -> DocumentRow
 
 
 def _stage_started(rows: DocumentRows, event: e.StageStarted) -> DocumentRows:
-    stage = replace(
+    stage = replaced(
         rows.stages[event.stage_name],
         status=StageStatus.IN_PROGRESS.value,
         started_at=event.started_at or event.at,
@@ -191,7 +191,7 @@ def _stage_started(rows: DocumentRows, event: e.StageStarted) -> DocumentRows:
 
 def _stage_completed(rows: DocumentRows, event: e.StageCompleted) -> DocumentRows:
     before = rows.stages[event.stage_name]
-    stage = replace(
+    stage = replaced(
         before,
         status=StageStatus.COMPLETED.value,
         completed_at=event.completed_at or event.at,
@@ -206,10 +206,10 @@ def _staged_made_current(rows: DocumentRows, stage_name: str) -> DocumentRows:
     if not ours:
         return rows
     versions = {key: staged.file_version for key, staged in ours.items()}
-    return replace(
+    return replaced(
         rows,
         files={**rows.files, **{key: staged.file for key, staged in ours.items()}},
-        stream=replace(
+        stream=replaced(
             rows.stream,
             staged=_without(rows.stream.staged, stage_name),
             file_versions={**rows.stream.file_versions, **versions},
@@ -219,7 +219,7 @@ def _staged_made_current(rows: DocumentRows, stage_name: str) -> DocumentRows:
 
 def _stage_failed(rows: DocumentRows, event: e.StageFailed) -> DocumentRows:
     before = rows.stages[event.stage_name]
-    stage = replace(
+    stage = replaced(
         before,
         status=_FAILED,
         completed_at=event.completed_at or event.at,
@@ -231,7 +231,7 @@ def _stage_failed(rows: DocumentRows, event: e.StageFailed) -> DocumentRows:
 
 
 def _stage_skipped(rows: DocumentRows, event: e.StageSkipped) -> DocumentRows:
-    stage = replace(
+    stage = replaced(
         rows.stages[event.stage_name],
         status=StageStatus.SKIPPED.value,
         metadata=_merged(_outside(event.personal)),
@@ -261,10 +261,10 @@ def _file_registered(rows: DocumentRows, event: e.OutputFileRegistered) -> Docum
     stream = rows.stream
     if not event.current:
         staged = {**stream.staged, key: StagedFile(file, event.file_version)}
-        return _followed(replace(rows, stream=replace(stream, staged=staged)), event.at)
+        return _followed(replaced(rows, stream=replaced(stream, staged=staged)), event.at)
     versions = {**stream.file_versions, key: event.file_version}
-    changed = replace(
-        rows, files={**rows.files, key: file}, stream=replace(stream, file_versions=versions)
+    changed = replaced(
+        rows, files={**rows.files, key: file}, stream=replaced(stream, file_versions=versions)
     )
     return _followed(changed, event.at)
 
@@ -289,11 +289,11 @@ def _file_row(stream: StreamRow, event: e.OutputFileRegistered) -> FileRow:
 def _file_removed(rows: DocumentRows, event: e.OutputFileRemoved) -> DocumentRows:
     key = (rows.stages[event.stage_name].stage_name, event.file_type)
     files = {other: file for other, file in rows.files.items() if other != key}
-    return _followed(replace(rows, files=files), event.at)
+    return _followed(replaced(rows, files=files), event.at)
 
 
 def _with_stage(rows: DocumentRows, stage: StageRow, at: datetime) -> DocumentRows:
-    return _followed(replace(rows, stages={**rows.stages, stage.stage_name: stage}), at)
+    return _followed(replaced(rows, stages={**rows.stages, stage.stage_name: stage}), at)
 
 
 def _followed(rows: DocumentRows, at: datetime) -> DocumentRows:
@@ -328,14 +328,14 @@ def _with_workflow(rows: DocumentRows, at: datetime, **changes: Any) -> Document
         raise CannotApply("The event is about a workflow, and the document has none.")
     if changes.get("status") != _COMPLETED:
         changes["completed_at"] = None
-    return replace(rows, workflow=replace(rows.workflow, updated_at=at, **changes))
+    return replaced(rows, workflow=replaced(rows.workflow, updated_at=at, **changes))
 
 
 def _staged_dropped(rows: DocumentRows, stage_name: str) -> DocumentRows:
     staged = _without(rows.stream.staged, stage_name)
     if len(staged) == len(rows.stream.staged):
         return rows
-    return replace(rows, stream=replace(rows.stream, staged=staged))
+    return replaced(rows, stream=replaced(rows.stream, staged=staged))
 
 
 def _without(staged: Mapping[FileKey, StagedFile], stage_name: str) -> dict[FileKey, StagedFile]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -20,17 +20,16 @@ from projections.rows import (
     StreamRow,
     WorkflowRow,
 )
-from projections.table import Table, document, integer, text, time
+from projections.table import Json, Table
 
 
 def _dump_staged(staged: Mapping[FileKey, StagedFile]) -> list[dict[str, Any]]:
     return [
         {
-            **asdict(file.file),
-            "created_at": file.file.created_at.isoformat(),
-            "file_version": file.file_version,
+            **{name: getattr(it.file, name) for name in FILES.columns},
+            "file_version": it.file_version,
         }
-        for file in staged.values()
+        for it in staged.values()
     ]
 
 
@@ -57,81 +56,18 @@ def _file_key(key: str) -> FileKey:
     return stage_name, file_type
 
 
-WORKFLOWS = Table(
-    "processing_workflows",
-    WorkflowRow,
-    "id",
-    (
-        text("id"),
-        text("document_id"),
-        text("workflow_type"),
-        integer("total_stages"),
-        integer("completed_stages"),
-        text("current_stage"),
-        time("started_at"),
-        time("completed_at"),
-        document("configuration"),
-        time("created_at"),
-        time("updated_at"),
-        text("status"),
-    ),
-)
-STAGES = Table(
-    "documents_processing_stages",
-    StageRow,
-    "id",
-    (
-        text("id"),
-        text("document_id"),
-        text("stage_name"),
-        text("status"),
-        time("started_at"),
-        time("completed_at"),
-        text("error_message"),
-        integer("retry_count"),
-        time("created_at"),
-        time("updated_at"),
-        integer("attempt"),
-        document("metadata"),
-    ),
-)
-FILES = Table(
-    "stage_output_files",
-    FileRow,
-    "id",
-    (
-        text("id"),
-        text("document_id"),
-        text("stage_name"),
-        text("file_type"),
-        text("file_path"),
-        integer("file_size"),
-        text("mime_type"),
-        text("checksum"),
-        document("metadata"),
-        time("created_at"),
-    ),
-)
+WORKFLOWS = Table("processing_workflows", WorkflowRow, "id", {"configuration": Json()})
+STAGES = Table("documents_processing_stages", StageRow, "id", {"metadata": Json()})
+FILES = Table("stage_output_files", FileRow, "id", {"metadata": Json()})
 STREAMS = Table(
     "document_streams",
     StreamRow,
     "document_id",
-    (
-        text("document_id"),
-        integer("version"),
-        integer("position"),
-        integer("run"),
-        text("original_name"),
-        text("original_checksum"),
-        integer("original_size_bytes"),
-        text("original_mime_type"),
-        document("pipeline", list, tuple),
-        document("staged", _dump_staged, _load_staged),
-        document("file_versions", _dump_versions, _load_versions),
-        time("parked_at"),
-        integer("parked_position"),
-        text("parked_error"),
-    ),
+    {
+        "pipeline": Json(list, tuple),
+        "staged": Json(_dump_staged, _load_staged),
+        "file_versions": Json(_dump_versions, _load_versions),
+    },
 )
 READ_MODELS: tuple[Table[Any], ...] = (WORKFLOWS, STAGES, FILES)
 """The tables whose rows refer to `documents`."""
