@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from types import TracebackType
 from typing import Any, Protocol
 
 from psycopg import AsyncConnection
@@ -173,19 +174,39 @@ class SearchHit(Protocol):
     def score(self) -> float: ...
 
 
+class SearchPage(Protocol):
+    """Hits from the best on; `next_cursor` asks for those after them."""
+
+    @property
+    def hits(self) -> Sequence[SearchHit]: ...
+    @property
+    def next_cursor(self) -> str | None: ...
+
+
 class SearchStore(Protocol):
     """The searchable store; blocks."""
 
     def search(
-        self, words: str, *, realm_id: str | None = None, limit: int = 50, offset: int = 0
-    ) -> Sequence[SearchHit]: ...
+        self,
+        words: str,
+        *,
+        realm_id: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> SearchPage:
+        """Return a page; raises InvalidValue for a cursor that it did not give."""
 
 
 class Database(Protocol):
     """A pool of asynchronous connections for the read queries; the app opens and closes it."""
 
     async def __aenter__(self) -> Any: ...
-    async def __aexit__(self, *_: object) -> None: ...
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None: ...
 
     def connection(
         self, timeout: float | None = None

@@ -26,7 +26,6 @@ from api.app import create_app
 from api.metrics import Metrics
 from api.ports import Limits, Ports
 from api.queries import Queries
-
 from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.migrate import Migrator
 from docledger.progress import Standing
@@ -37,8 +36,10 @@ from domain.pipeline import Pipeline, StageDependency
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
+from eventstore.named_blobs import named_checksums
 from files.canonical import canonical_checksum
 from files.storage import Storage, open_storage
+from files.sweeper import Sweeper
 from files.tree_projector import TRACKING_NAME as TREE
 from files.tree_projector import TreeProjector
 from projections import fold
@@ -129,7 +130,7 @@ class Docledger:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._stack = ExitStack()
-        self._observe: Callable[[int, int, float], None] = lambda *_: None
+        self._metrics: Metrics | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -201,10 +202,14 @@ class Docledger:
             self.application,
             fold,
             most_commands=self.settings.commit_batch_commands,
-            observe=lambda *measured: self._observe(*measured),
+            observe=self._observe_append,
         )
         self._stack.callback(commands.close)
         return commands
+
+    def _observe_append(self, commands: int, events: int, seconds: float) -> None:
+        if self._metrics is not None:
+            self._metrics.observe_append(commands, events, seconds)
 
     @cached_property
     def storage(self) -> Storage:
@@ -223,8 +228,7 @@ class Docledger:
 
     def api(self) -> FastAPI:
         """Return the API over this process's parts."""
-        metrics = Metrics()
-        self._observe = metrics.observe_append
+        metrics = self._metrics = Metrics()
         limits = Limits(
             upload_bytes=self.settings.max_upload_bytes,
             min_position_wait_seconds=self.settings.read_wait_seconds,
@@ -259,7 +263,18 @@ class Docledger:
     def projecting(self) -> Mapping[str, Callable[[threading.Event], None]]:
         """Return what the role `project` runs, each until the event is set."""
         tree = TreeProjector(self.connecting("tree"), self.storage.tree)
-        return {"read models": partial(_run_stoppable, self.projector()), "uploads tree": tree.run}
+        sweeper = Sweeper(
+            self.storage.blobs,
+            self.storage.tree,
+            partial(named_checksums, self.application),
+            every_seconds=self.settings.sweep_seconds,
+            older_than_seconds=self.settings.sweep_age_seconds,
+        )
+        return {
+            "read models": partial(_run_stoppable, self.projector()),
+            "uploads tree": tree.run,
+            "sweeper": sweeper.run,
+        }
 
     def working(self) -> Mapping[str, Callable[[threading.Event], None]]:
         """Return what the role `work` runs, each until the event is set."""

@@ -1,8 +1,8 @@
 """The command line. Errors become exit codes here and nowhere else.
 
-    1  a document failed, or a difference was found
-    2  wrong use
-    3  could not run
+1  a document failed, or a difference was found
+2  wrong use
+3  could not run
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ def process(
     settings: Settings, paths: Sequence[Path], realm_id: str | None, *, as_json: bool
 ) -> bool:
     """Run the workflows of these files to their end; return False if a document failed."""
-    console = Console()
+    console = reports.console()
     files = files_under(paths)
     with Docledger(settings) as docledger, ExitStack() as stack:
         docledger.migrator.up()
@@ -99,11 +99,12 @@ def search(
     """Print the chunks that the words are found in, best first."""
     with Docledger(settings) as docledger:
         docledger.require_schema()
-        hits = docledger.search_store.search(words, realm_id=realm_id, limit=limit)
+        page = docledger.search_store.search(words, realm_id=realm_id, limit=limit)
     if as_json:
-        _print_json({"items": [reports.hit(found) for found in hits], "nextCursor": None})
+        items = [reports.hit(found) for found in page.hits]
+        _print_json({"items": items, "nextCursor": page.next_cursor})
     else:
-        reports.hits(Console(), hits)
+        reports.hits(reports.console(), page.hits)
 
 
 def retry(settings: Settings, document_id: str) -> None:
@@ -124,7 +125,7 @@ def history(settings: Settings, document_id: str, *, as_json: bool) -> None:
     if as_json:
         _print_json({"items": [reports.event(recorded) for recorded in events], "nextCursor": None})
     else:
-        reports.timeline(Console(), events)
+        reports.timeline(reports.console(), events)
 
 
 def show(settings: Settings, document_id: str, *, as_json: bool) -> None:
@@ -138,7 +139,7 @@ def show(settings: Settings, document_id: str, *, as_json: bool) -> None:
     if as_json:
         _print_json(found[0])
     else:
-        reports.documents(Console(), found, {}, location)
+        reports.documents(reports.console(), found, {}, location)
 
 
 def status(settings: Settings, *, as_json: bool) -> None:
@@ -147,7 +148,7 @@ def status(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         _print_json(found)
     else:
-        reports.status(Console(), found)
+        reports.status(reports.console(), found)
 
 
 def _status(settings: Settings) -> dict[str, Any]:

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import mimetypes
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from docledger.progress import Standing, Watching
 from domain.commands import Command, Context, RegisterDocument
 from domain.errors import DocledgerError
+from domain.file_names import safe_name, split_extension
 from domain.pipeline import StageDependency
 from domain.values import Original, WorkflowType
-from docledger.progress import Standing, Watching
 
 _FIRST_POLL_SECONDS = 0.1
 _LONGEST_POLL_SECONDS = 1.0
 _TITLE_CHARACTERS = 255
+_IN_FLIGHT = 64
 
 
 class NothingToProcess(DocledgerError):
@@ -84,29 +87,35 @@ def register(
 ) -> None:
     """Take every file in as a document with an automatic workflow; put names by id in `titles`."""
     pipeline = parts.pipeline()
+    answers: deque[Future[Any]] = deque()
     for path in files:
         blob = parts.put_file(path)
-        document_id, title = parts.new_id(), path.stem[:_TITLE_CHARACTERS]
+        # A name on disk can be any bytes; only what is text may get into the log.
+        document_id, name = parts.new_id(), safe_name(path.name)
         original = Original(
-            file_name=path.name,
+            file_name=name,
             checksum=blob.checksum,
             size_bytes=blob.size_bytes,
-            mime_type=mimetypes.guess_type(path.name)[0] or "application/octet-stream",
+            mime_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
         )
         answer = parts.submit(
             RegisterDocument(
                 document_id=document_id,
                 context=parts.context(),
-                title=title,
+                title=split_extension(name)[0][:_TITLE_CHARACTERS],
                 realm_id=realm_id,
                 original=original,
                 workflow_type=WorkflowType.AUTOMATIC,
                 pipeline=pipeline,
             )
         )
-        answer.result()
-        titles[document_id] = path.name
+        answers.append(answer)
+        if len(answers) >= _IN_FLIGHT:
+            answers.popleft().result()
+        titles[document_id] = name
         watching.registered(len(titles), len(files))
+    for answer in answers:
+        answer.result()
 
 
 def follow(parts: Parts, titles: Mapping[str, str], watching: Watching) -> list[Standing]:

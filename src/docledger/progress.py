@@ -106,6 +106,8 @@ class Lines(Silence):
     def show(self, standings: Sequence[Standing]) -> None:
         """Say how many documents are over, at most every few seconds."""
         over = sum(standing.over for standing in standings)
+        if not standings:
+            return
         if time.monotonic() >= self._next_line_at or over == len(standings):
             self._next_line_at = time.monotonic() + _LINE_EVERY_SECONDS
             running = Counter(s.running_stage for s in standings if s.running_stage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any
 
 from rich import box
@@ -13,8 +14,17 @@ from rich.text import Text
 
 from api.render import event_json
 from docledger.progress import MARKS
+from domain.file_names import document_folder
 from eventstore.history import RecordedEvent
 from stages.search_store import SearchHit
+
+_PIPED_WIDTH = 120
+
+
+def console() -> Console:
+    """Return a console as wide as the terminal; what is piped or logged is given more room."""
+    found = Console()
+    return found if found.is_terminal else Console(width=_PIPED_WIDTH)
 
 
 def documents(
@@ -25,21 +35,22 @@ def documents(
 ) -> None:
     """Print each document's stages and files, then how many ended how."""
     for document in found:
-        _document(console, document, titles.get(document["id"]) or document["title"])
+        _document(console, document, titles.get(document["id"]) or document["title"], location)
     ends = [(d["processingWorkflow"] or {}).get("status", "no workflow") for d in found]
     counts = ", ".join(f"{ends.count(end)} {end}" for end in sorted(set(ends)))
-    console.print(f"[bold]{len(found)} documents:[/] {counts}; their files are under {location}")
+    console.print(f"[bold]{len(found)} documents:[/] {counts}")
 
 
-def _document(console: Console, document: Mapping[str, Any], title: str) -> None:
+def _document(console: Console, document: Mapping[str, Any], title: str, location: str) -> None:
+    folder = f"{location}/documents/{document_folder(document['id'])}/stages/"
     console.print(Text(title, "bold"), Text(document["id"], "dim"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("", width=1)
-    for name in ("stage", "status", "attempt", "took"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("file", overflow="fold")
-    table.add_column("bytes", justify="right", no_wrap=True)
-    table.add_column("sha-256", no_wrap=True)
+    console.print(Text(folder, "dim"), soft_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
+    for name, width in (("", 1), ("stage", 19), ("status", 11), ("attempt", 7), ("took", 8)):
+        table.add_column(name, no_wrap=True, min_width=width)
+    table.add_column("file", overflow="ellipsis", no_wrap=True)
+    table.add_column("bytes", justify="right", no_wrap=True, min_width=9)
+    table.add_column("sha-256", no_wrap=True, min_width=8)
     for stage in document["stages"]:
         _stage_rows(table, stage, [f for f in document["outputFiles"] if _is_of(f, stage)])
     console.print(table)
@@ -49,9 +60,7 @@ def _is_of(file: Mapping[str, Any], stage: Mapping[str, Any]) -> bool:
     return bool(file["stageName"] == stage["stageName"])
 
 
-def _stage_rows(
-    table: Table, stage: Mapping[str, Any], files: Sequence[Mapping[str, Any]]
-) -> None:
+def _stage_rows(table: Table, stage: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> None:
     sign, style = MARKS.get(stage["status"], ("?", ""))
     cells: list[Text | str] = [
         Text(sign, style),
@@ -67,8 +76,8 @@ def _stage_rows(
     for file in shown:
         name, size, checksum = "", "", ""
         if file is not None:
-            name, size = file["filePath"], f"{file['fileSize']:,}"
-            checksum = (file["checksum"] or "")[:12]
+            name, size = PurePosixPath(file["filePath"]).name, f"{file['fileSize']:,}"
+            checksum = (file["checksum"] or "")[:8]
         table.add_row(*cells, Text(name), size, checksum)
         cells = ["", "", "", "", ""]
 

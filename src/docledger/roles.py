@@ -110,9 +110,7 @@ def _run_threads(
         finally:
             stop.set()
 
-    threads = [
-        threading.Thread(target=guarded, args=item, name=item[0]) for item in runs.items()
-    ]
+    threads = [threading.Thread(target=guarded, args=item, name=item[0]) for item in runs.items()]
     for thread in threads:
         thread.start()
     while not stop.wait(1.0):

@@ -74,6 +74,13 @@ class Settings(BaseSettings):
         default=2, ge=0, le=60, description="how long a read waits for the position it asks for"
     )
 
+    sweep_seconds: float = Field(
+        default=6 * 3600, gt=0, description="how often stored files that nothing names are removed"
+    )
+    sweep_age_seconds: float = Field(
+        default=24 * 3600, ge=60, description="how old such a file must be at the least"
+    )
+
     worker_slots: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,

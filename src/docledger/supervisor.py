@@ -47,7 +47,7 @@ class Supervisor:
 
     def __init__(self, roles: Sequence[Role], *, on_restart: Callable[[str], None] | None = None):
         self._roles = list(roles)
-        self._on_restart = on_restart or (lambda name: None)
+        self._on_restart = on_restart or (lambda _name: None)
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 

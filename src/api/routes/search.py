@@ -8,14 +8,12 @@ from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api import cursors, examples, openapi, render, schemas
+from api import examples, openapi, render, schemas
 from api.parameters import Cursor, Limit
 from api.ports import SearchHit
 from api.services import Shared
 
 router = APIRouter(prefix="/v1", tags=["search"])
-
-_MAX_OFFSET = 10_000
 
 
 @router.get(
@@ -35,14 +33,10 @@ async def search(
     cursor: Cursor = None,
 ) -> Response:
     """Return a page of chunks; `start` and `end` are offsets into the document's Markdown."""
-    offset = 0 if cursor is None else cursors.number(cursor)
-    if offset > _MAX_OFFSET:
-        raise cursors.refused()
-    hits = await run_in_threadpool(
-        services.ports.search.search, q, realm_id=realm_id, limit=limit + 1, offset=offset
+    page = await run_in_threadpool(
+        services.ports.search.search, q, realm_id=realm_id, limit=limit, cursor=cursor
     )
-    following = cursors.encode(offset + limit) if len(hits) > limit else None
-    return render.json_response(render.page([hit_json(hit) for hit in hits[:limit]], following))
+    return render.json_response(render.page([hit_json(hit) for hit in page.hits], page.next_cursor))
 
 
 def hit_json(hit: SearchHit) -> dict[str, object]:

@@ -25,6 +25,7 @@ from api.metrics import Metrics
 from api.ports import Limits, Ports
 from api.server import Server
 from conftest import Server as DatabaseServer
+from domain.errors import InvalidValue
 from domain.storage_errors import BlobNotFound, PathRefused
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
@@ -88,6 +89,14 @@ class Hit:
     score: float
 
 
+@dataclass
+class Page:
+    """Some of the chunks that were found."""
+
+    hits: list[Hit]
+    next_cursor: str | None
+
+
 class ListedChunks:
     """A search store over a few chunks that a test puts there."""
 
@@ -95,10 +104,19 @@ class ListedChunks:
         self.hits: list[Hit] = []
 
     def search(
-        self, words: str, *, realm_id: str | None = None, limit: int = 50, offset: int = 0
-    ) -> list[Hit]:
+        self,
+        words: str,
+        *,
+        realm_id: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Page:
+        if cursor is not None and not cursor.isdecimal():
+            raise InvalidValue("The cursor is not one that a search gave.", field="cursor")
+        start = int(cursor or 0)
         found = [hit for hit in self.hits if words in hit.snippet]
-        return found[offset : offset + limit]
+        end = start + limit
+        return Page(found[start:end], str(end) if end < len(found) else None)
 
 
 class FolderFiles:

@@ -1,0 +1,50 @@
+"""Clears away, now and then, what nothing names: lost uploads, orphaned blobs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from files.blobs import BlobStore
+from files.tree import DocumentTree
+
+_log = structlog.get_logger()
+
+
+class Sweeper:
+    """Sweeps every `every_seconds`; only what is older than `older_than_seconds` goes.
+
+    `named` tells which of the checksums it is given the log names; these are kept. The age spares
+    uploads whose event is still on its way.
+    """
+
+    def __init__(
+        self,
+        blobs: BlobStore,
+        tree: DocumentTree,
+        named: Callable[[Iterable[str]], set[str]],
+        *,
+        every_seconds: float,
+        older_than_seconds: float,
+    ) -> None:
+        self._blobs = blobs
+        self._tree = tree
+        self._named = named
+        self._every_seconds = every_seconds
+        self._older_than_seconds = older_than_seconds
+
+    def run(self, stop: threading.Event) -> None:
+        """Sweep until told to stop; what fails is tried again the next time."""
+        while not stop.wait(self._every_seconds):
+            try:
+                self.sweep()
+            except Exception as error:  # whatever it is must not end the role
+                _log.warning("sweep failed", error=type(error).__name__)
+
+    def sweep(self) -> None:
+        """Sweep once."""
+        swept = self._blobs.sweep(self._named, self._older_than_seconds)
+        leftovers = self._tree.sweep(self._older_than_seconds)
+        _log.info("swept", result=repr(swept), tree_leftovers=leftovers)
