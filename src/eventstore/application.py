@@ -25,11 +25,15 @@ class WorkflowApplication(Application[str]):
     def __init__(self, dsn: str, *, pool_size: int = 4) -> None:
         self._datastore = DsnDatastore(dsn, pool_size=pool_size)
         self.keys = DocumentKeys(self._datastore)
+        self.event_mapper = EventMapper(self.keys)
+        self.append_recorder = AppendRecorder(self._datastore, self.keys, f"{self.name}_events")
         super().__init__()
-        assert isinstance(self.recorder, AppendRecorder)
-        self.append_recorder: AppendRecorder = self.recorder
 
-    def construct_env(self, name: str, env: EnvType | None = None) -> Environment:
+    def construct_env(
+        self,
+        name: str,
+        env: EnvType | None = None,  # noqa: ARG002 - the library's signature
+    ) -> Environment:
         """Return what the library needs; the process's environment is not read here."""
         return Environment(name, {"CREATE_TABLE": "no", "ORIGINATOR_ID_TYPE": "text"})
 
@@ -39,11 +43,11 @@ class WorkflowApplication(Application[str]):
 
     def construct_mapper(self) -> Mapper[str]:
         """Return the mapper for pydantic events."""
-        return EventMapper(self.keys)
+        return self.event_mapper
 
     def construct_recorder(self) -> ApplicationRecorder:
         """Return the recorder over the tables that the migrations made."""
-        return AppendRecorder(self._datastore, self.keys, f"{self.name}_events")
+        return self.append_recorder
 
     def construct_event_store(self) -> EventStore[str]:
         """Return the store of the mapper and the recorder."""

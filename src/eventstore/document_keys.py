@@ -6,8 +6,10 @@ import os
 import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Collection, Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -17,8 +19,11 @@ from domain.errors import LogUnreadable
 
 _SELECT = "SELECT document_id, key_id, key FROM document_keys WHERE document_id = ANY(%s)"
 _NONCE_BYTES = 12
-_CACHE_SECONDS = 60.0
-_CACHE_SIZE = 10_000
+_REMEMBER_SECONDS = 60.0
+_MOST_REMEMBERED = 20_000
+
+_Name = TypeVar("_Name", bound=Hashable)
+_Kept = TypeVar("_Kept")
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class DocumentKey:
     """An AES-256 key and the id by which sealed text names it."""
 
     key_id: str
-    key: bytes
+    key: bytes = field(repr=False)
 
     @staticmethod
     def generate() -> DocumentKey:
@@ -39,93 +44,149 @@ class DocumentKey:
         sealed = nonce + AESGCM(self.key).encrypt(nonce, plaintext, about)
         return f"{self.key_id}.{b64encode(sealed).decode('ascii')}"
 
-    def unseal(self, text: str, about: bytes) -> bytes | None:
-        """Return what `seal` hid, or None if that was under another key, now gone.
+    def unseal(self, text: str, about: bytes) -> bytes:
+        """Return what `seal` hid.
 
         Raises LogUnreadable when the text was altered or belongs to another event.
         """
-        key_id, _, encoded = text.partition(".")
-        if key_id != self.key_id:
-            return None
         try:
-            sealed = b64decode(encoded, validate=True)
+            sealed = b64decode(text.partition(".")[2], validate=True)
             return AESGCM(self.key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about)
         except (InvalidTag, ValueError) as error:
             raise LogUnreadable("An event's sealed part was altered.") from error
+
+
+@dataclass(frozen=True)
+class SealingKey:
+    """The key to seal with; an append stores a new one, and checks that another is still there."""
+
+    key: DocumentKey
+    is_new: bool
 
 
 class DocumentKeys:
     """The keys in table `document_keys`, remembered for a minute so that erasure takes effect.
 
     A key is made when a document's first personal part is sealed and stored by the append that
-    stores the event (`proposed`), so that neither is ever there without the other.
+    stores the event, so that neither is ever there without the other. Thread-safe.
     """
 
     def __init__(self, datastore: PostgresDatastore) -> None:
         self._datastore = datastore
-        self._known: dict[str, tuple[float, DocumentKey | None]] = {}
-        self._proposed: dict[str, DocumentKey] = {}
         self._lock = threading.Lock()
+        self._unsealing: _Memory[tuple[str, str], DocumentKey] = _Memory()
+        self._sealing: _Memory[str, SealingKey] = _Memory()
 
-    def prefetch(self, document_ids: Collection[str]) -> None:
-        """Read the keys of these documents in one query."""
+    def prefetch(self, named: Collection[tuple[str, str]]) -> None:
+        """Read, in one query, the keys that sealed parts name: pairs of document id and key id.
+
+        That such a key is not there is final, since it was stored with the event that names it.
+        A key of another id says nothing: it may have taken the place of one erased.
+        """
         now = time.monotonic()
         with self._lock:
-            missing = [i for i in document_ids if self._remembered(i, now) is None]
+            missing = {pair for pair in named if not self._unsealing.has(pair, now)}
         if missing:
-            self._read(missing, now)
+            self._read_named(missing)
 
-    def find(self, document_id: str) -> DocumentKey | None:
-        """Return the document's key, or None if it has none (any more)."""
+    def for_unsealing(self, document_id: str, key_id: str) -> DocumentKey | None:
+        """Return the key of this id, or None if it is gone."""
+        pair = (document_id, key_id)
+        with self._lock:
+            if self._unsealing.has(pair, time.monotonic()):
+                return self._unsealing.get(pair)
+        return self._read_named({pair})[pair]
+
+    def prefetch_for_sealing(self, document_ids: Collection[str]) -> None:
+        """Read, in one query, the keys that events of these documents are to be sealed with."""
         now = time.monotonic()
         with self._lock:
-            remembered = self._remembered(document_id, now)
-        if remembered is None:
-            self._read([document_id], now)
-            with self._lock:
-                remembered = self._known.get(document_id)
-        return remembered[1] if remembered else None
+            missing = [i for i in document_ids if not self._sealing.has(i, now)]
+        if missing:
+            self._read_for_sealing(missing)
 
-    def for_sealing(self, document_id: str, version: int) -> DocumentKey:
-        """Return the key to seal with, proposing a new one where there is none.
+    def for_sealing(self, document_id: str, version: int) -> SealingKey:
+        """Return the key to seal with, a new one where there is none.
 
-        The first event of a stream asks nobody: no key can be there yet.
+        The first event of a stream asks nobody, unless that went wrong before: no key should be
+        there yet.
         """
         with self._lock:
-            if document_id in self._proposed:
-                return self._proposed[document_id]
-        key = None if version == 1 else self.find(document_id)
-        if key is None:
-            key = DocumentKey.generate()
-            with self._lock:
-                self._proposed[document_id] = key
-        return key
+            found = self._sealing.get(document_id)
+            if found is not None and self._sealing.has(document_id, time.monotonic()):
+                return found
+            ask = version > 1 or self._sealing.knows(document_id)
+        return self._read_for_sealing([document_id])[document_id] if ask else self._new(document_id)
 
-    def proposed(self, document_ids: Collection[str]) -> dict[str, DocumentKey]:
-        """Return the new keys that an append of these documents has to store."""
-        with self._lock:
-            return {i: self._proposed[i] for i in set(document_ids) if i in self._proposed}
-
-    def settle(self, proposed: dict[str, DocumentKey], stored: Collection[str]) -> None:
-        """Keep the keys of documents whose append was stored; forget what is known of others."""
+    def settle(self, used: dict[str, SealingKey], stored: Collection[str]) -> None:
+        """Keep the keys of documents whose append was stored; ask for others again."""
         now = time.monotonic()
         with self._lock:
-            for document_id, key in proposed.items():
-                self._proposed.pop(document_id, None)
-                self._known.pop(document_id, None)
+            for document_id, sealing in used.items():
                 if document_id in stored:
-                    self._known[document_id] = (now, key)
+                    self._sealing.put(document_id, SealingKey(sealing.key, is_new=False), now)
+                    self._unsealing.put((document_id, sealing.key.key_id), sealing.key, now)
+                else:
+                    self._sealing.put(document_id, None, now - _REMEMBER_SECONDS)
 
-    def _remembered(self, document_id: str, now: float) -> tuple[float, DocumentKey | None] | None:
-        entry = self._known.get(document_id)
-        return entry if entry is not None and now - entry[0] < _CACHE_SECONDS else None
-
-    def _read(self, document_ids: list[str], now: float) -> None:
-        with self._datastore.get_connection() as connection:
-            rows = connection.execute(_SELECT, (document_ids,)).fetchall()
-        found = {r["document_id"]: DocumentKey(r["key_id"], bytes(r["key"])) for r in rows}
+    def _new(self, document_id: str) -> SealingKey:
+        sealing = SealingKey(DocumentKey.generate(), is_new=True)
         with self._lock:
-            if len(self._known) > _CACHE_SIZE:
-                self._known.clear()
-            for document_id in document_ids:
-                self._known[document_id] = (now, found.get(document_id))
+            self._sealing.put(document_id, sealing, time.monotonic())
+        return sealing
+
+    def _read_for_sealing(self, document_ids: Collection[str]) -> dict[str, SealingKey]:
+        now = time.monotonic()
+        stored = self._read(document_ids)
+        found = {i: SealingKey(key, is_new=False) for i, key in stored.items()}
+        with self._lock:
+            for document_id, sealing in found.items():
+                self._sealing.put(document_id, sealing, now)
+        return found | {i: self._new(i) for i in document_ids if i not in found}
+
+    def _read_named(
+        self, named: Collection[tuple[str, str]]
+    ) -> dict[tuple[str, str], DocumentKey | None]:
+        now = time.monotonic()
+        stored = self._read({document_id for document_id, _ in named})
+        found: dict[tuple[str, str], DocumentKey | None] = {}
+        for document_id, key_id in named:
+            key = stored.get(document_id)
+            found[document_id, key_id] = key if key and key.key_id == key_id else None
+        with self._lock:
+            for pair, named_key in found.items():
+                self._unsealing.put(pair, named_key, now)
+        return found
+
+    def _read(self, document_ids: Iterable[str]) -> dict[str, DocumentKey]:
+        with self._datastore.get_connection() as connection:
+            rows = connection.execute(_SELECT, (list(document_ids),)).fetchall()
+        return {r["document_id"]: DocumentKey(r["key_id"], bytes(r["key"])) for r in rows}
+
+
+class _Memory(Generic[_Name, _Kept]):
+    """What was found out lately, None for what is known not to be there."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[_Name, tuple[float, _Kept | None]] = OrderedDict()
+
+    def knows(self, name: _Name) -> bool:
+        """Tell whether there is an entry, however old."""
+        return name in self._entries
+
+    def has(self, name: _Name, now: float) -> bool:
+        """Tell whether there is an entry that is young enough."""
+        entry = self._entries.get(name)
+        return entry is not None and now - entry[0] < _REMEMBER_SECONDS
+
+    def get(self, name: _Name) -> _Kept | None:
+        """Return what is kept under the name."""
+        entry = self._entries.get(name)
+        return None if entry is None else entry[1]
+
+    def put(self, name: _Name, kept: _Kept | None, at: float) -> None:
+        """Keep this as found out at that time, letting go of the oldest beyond the limit."""
+        self._entries[name] = (at, kept)
+        self._entries.move_to_end(name)
+        if len(self._entries) > _MOST_REMEMBERED:
+            self._entries.popitem(last=False)

@@ -9,12 +9,12 @@ from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
 
 from domain.events import Event
 from eventstore.application import WorkflowApplication
+from eventstore.mapper import key_named_by
 from eventstore.recorder import stored_event
 
-_COLUMNS = "originator_id, originator_version, topic, state, notification_id"
-_AFTER = f"""
-    SELECT {_COLUMNS} FROM docledger_events
-    WHERE notification_id > %s ORDER BY notification_id LIMIT %s
+_AFTER = """
+    SELECT originator_id, originator_version, topic, state, notification_id
+    FROM docledger_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s
 """
 _LAST_POSITION = "SELECT coalesce(max(notification_id), 0) AS position FROM docledger_events"
 _POSITION_OF = """
@@ -46,6 +46,7 @@ class History:
 
     def __init__(self, application: WorkflowApplication) -> None:
         self._application = application
+        self._mapper = application.event_mapper
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
         """Return up to `limit` events after `position`, in log order."""
@@ -61,14 +62,9 @@ class History:
         """Return every event of these documents, each in order."""
         return self.since(dict.fromkeys(document_ids, 0))
 
-    def since(
-        self, after_versions: Mapping[str, int], *, locked: bool = False
-    ) -> dict[str, list[RecordedEvent]]:
-        """Return each document's events after the version given for it.
-
-        With `locked`, an append that is under way is waited for first.
-        """
-        found = self._application.append_recorder.select_streams(after_versions, locked=locked)
+    def since(self, after_versions: Mapping[str, int]) -> dict[str, list[RecordedEvent]]:
+        """Return each document's events after the version given for it."""
+        found = self._application.append_recorder.select_streams(after_versions)
         every = self.decode(stored for stream in found.values() for stored in stream)
         streams: dict[str, list[RecordedEvent]] = {i: [] for i in after_versions}
         for recorded in every:
@@ -90,18 +86,16 @@ class History:
     def decode(self, stored: Iterable[tuple[int, StoredEvent]]) -> list[RecordedEvent]:
         """Return the events that were stored, reading the keys of all in one query."""
         listed = list(stored)
-        sealed = {str(e.originator_id) for _, e in listed if b'"sealed"' in e.state}
-        if sealed:
-            self._application.keys.prefetch(sealed)
+        named = {(str(e.originator_id), key_id) for _, e in listed if (key_id := key_named_by(e))}
+        if named:
+            self._application.keys.prefetch(named)
         return [RecordedEvent(position, self._decode(event)) for position, event in listed]
 
     def _decode(self, stored: StoredEvent) -> Event | UnreadableEvent:
         try:
-            event = self._application.mapper.to_domain_event(stored)
+            event = self._mapper.to_domain_event(stored)
         except MapperDeserialisationError as error:
             return UnreadableEvent(
                 str(stored.originator_id), stored.originator_version, stored.topic, str(error)
             )
-        assert isinstance(event, Event)
         return event
-

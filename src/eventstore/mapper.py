@@ -12,21 +12,37 @@ id, the version and the topic are columns.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from eventsourcing.domain import DomainEventProtocol
-from eventsourcing.persistence import JSONTranscoder, Mapper, MapperDeserialisationError, StoredEvent
+from eventsourcing.persistence import (
+    JSONTranscoder,
+    Mapper,
+    MapperDeserialisationError,
+    PersistenceError,
+    StoredEvent,
+)
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from domain.errors import LogUnreadable
-from domain.events import EVENT_TYPES, Event
-from eventstore.document_keys import DocumentKeys
+from domain.events import EVENT_TYPES, Event, Personal
+from eventstore.document_keys import DocumentKeys, SealingKey
 
 _NOT_IN_BODY = {"document_id", "version", "at", "personal"}
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+_SEALED = re.compile(rb',"sealed":"([0-9a-f]+)\.[A-Za-z0-9+/=]+"}\Z')
+
+
+@dataclass(frozen=True)
+class SealedEvent(StoredEvent):
+    """A stored event with the key of its personal part, which the append sees to."""
+
+    sealing: SealingKey
 
 
 def format_time(at: datetime) -> str:
@@ -48,37 +64,35 @@ class EventMapper(Mapper[str]):
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
         """Return what is stored of the event."""
-        event = domain_event
-        assert isinstance(event, Event)
+        event = cast("Event", domain_event)
         topic = type(event).__name__
         parts = [f'{{"at":"{format_time(event.at)}"']
         if event.class_version > 1:
             parts.append(f'"class_version":{event.class_version}')
         parts.append(event.model_dump_json(exclude=_NOT_IN_BODY, exclude_none=True)[1:-1])
-        if (sealed := self._seal(event, topic)) is not None:
-            parts.append(f'"sealed":"{sealed}"')
-        state = (",".join(parts) + "}").encode()
-        return StoredEvent(event.document_id, event.version, topic, state)
-
-    def _seal(self, event: Event, topic: str) -> str | None:
-        personal = getattr(event, "personal", None)
-        if personal is None:
-            return None
-        key = self._keys.for_sealing(event.document_id, event.version)
+        if (personal := personal_part(event)) is None:
+            return StoredEvent(event.document_id, event.version, topic, _state(parts))
+        sealing = self._keys.for_sealing(event.document_id, event.version)
         plaintext = personal.model_dump_json(exclude_none=True).encode()
-        return key.seal(plaintext, _about(event.document_id, event.version, topic))
+        sealed = sealing.key.seal(plaintext, _about(event.document_id, event.version, topic))
+        parts.append(f'"sealed":"{sealed}"')
+        return SealedEvent(event.document_id, event.version, topic, _state(parts), sealing)
 
     def to_domain_event(self, stored_event: StoredEvent) -> Event:
         """Return the event that was stored, upcast to its newest version.
 
-        Raises MapperDeserialisationError for an unknown topic or a state that does not fit.
+        Raises MapperDeserialisationError for an unknown topic or a state that does not fit, and
+        the library's PersistenceError if a key cannot be asked for.
         """
         event_type = EVENT_TYPES.get(stored_event.topic)
         if event_type is None:
             raise MapperDeserialisationError(f"unknown topic '{stored_event.topic[:100]}'")
         try:
             return self._decode(event_type, stored_event)
-        except (ValidationError, ValueError, LogUnreadable) as error:
+        except (MapperDeserialisationError, PersistenceError):
+            raise
+        except Exception as error:
+            # Whatever is wrong with one stored event must not keep others from being read.
             raise MapperDeserialisationError(
                 f"state of version {stored_event.originator_version}, {stored_event.topic}: "
                 f"{_without_content(error)}"
@@ -101,26 +115,48 @@ class EventMapper(Mapper[str]):
         return event_type.model_validate(fields)
 
     def _unseal(self, fields: dict[str, Any], stored: StoredEvent) -> None:
-        sealed = fields.pop("sealed", None)
+        sealed: str | None = fields.pop("sealed", None)
         if sealed is None:
             return
-        key = self._keys.find(str(stored.originator_id))
-        if key is None:
-            return
-        about = _about(str(stored.originator_id), stored.originator_version, stored.topic)
-        plaintext = key.unseal(sealed, about)
-        fields["personal"] = None if plaintext is None else from_json(plaintext)
+        document_id = str(stored.originator_id)
+        key = self._keys.for_unsealing(document_id, sealed.partition(".")[0])
+        if key is not None:
+            about = _about(document_id, stored.originator_version, stored.topic)
+            fields["personal"] = from_json(key.unseal(sealed, about))
+
+
+def personal_part(event: Event) -> Personal | None:
+    """Return what of the event goes into the log under the document's key only."""
+    personal: Personal | None = getattr(event, "personal", None)
+    return personal
+
+
+def key_named_by(stored: StoredEvent) -> str | None:
+    """Return the id of the key under which part of the event is sealed, None if nothing is."""
+    found = _SEALED.search(stored.state)
+    return None if found is None else found[1].decode("ascii")
 
 
 def upcast(event_type: type[Event], fields: dict[str, Any]) -> None:
-    """Bring the stored fields, in place, from the version they have to the newest."""
-    version = fields.pop("class_version", 1)
+    """Bring the stored fields, in place, from the version they have to the newest.
+
+    Raises MapperDeserialisationError for a version that only a newer docledger knows.
+    """
+    version: int = fields.pop("class_version", 1)
+    if version > event_type.class_version:
+        raise MapperDeserialisationError(
+            f"version {version} of {event_type.__name__} needs a newer docledger"
+        )
     while version < event_type.class_version:
         step: Callable[[dict[str, Any]], None] = getattr(
             event_type, f"upcast_v{version}_v{version + 1}"
         )
         step(fields)
         version += 1
+
+
+def _state(parts: list[str]) -> bytes:
+    return (",".join(parts) + "}").encode()
 
 
 def _about(document_id: str, version: int, topic: str) -> bytes:
@@ -131,6 +167,7 @@ def _without_content(error: Exception) -> str:
     """Return what is wrong without the values, which may be personal."""
     if isinstance(error, ValidationError):
         return "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['type']}" for e in error.errors(include_input=False)
+            f"{'.'.join(map(str, e['loc']))}: {e['type']}"
+            for e in error.errors(include_input=False)
         )
-    return type(error).__name__ if isinstance(error, ValueError) else str(error)
+    return str(error) if isinstance(error, LogUnreadable) else type(error).__name__

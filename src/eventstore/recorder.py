@@ -8,22 +8,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eventsourcing.persistence import IntegrityError, StoredEvent
+from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg.types.json import Jsonb
 
-from eventstore.document_keys import DocumentKeys
+from eventstore.document_keys import DocumentKeys, SealingKey
+from eventstore.mapper import SealedEvent
 
 _APPEND = """
     SELECT event_position, event_at, refusal FROM docledger_append(
         %s::text[], %s::bigint[], %s::text[], %s::bytea[], %s::jsonb, %s::text[],
-        %s::text[], %s::text[], %s::bytea[])
+        %s::text[], %s::text[], %s::bytea[], %s)
 """
+# One probe of the index per document; a join may be planned as a scan of the whole log.
 _SELECT_STREAMS = """
-    SELECT e.originator_id, e.originator_version, e.topic, e.state, e.notification_id
-    FROM unnest(%s::text[], %s::bigint[]) AS wanted (id, after)
-    JOIN docledger_events e ON e.originator_id = wanted.id AND e.originator_version > wanted.after
-    ORDER BY e.originator_id, e.originator_version
+    SELECT e.* FROM unnest(%s::text[], %s::bigint[]) AS wanted (id, after)
+    CROSS JOIN LATERAL (
+        SELECT originator_id, originator_version, topic, state, notification_id
+        FROM docledger_events
+        WHERE originator_id = wanted.id AND originator_version > wanted.after
+        ORDER BY originator_version LIMIT 9223372036854775807
+    ) AS e
 """
 
 
@@ -56,15 +61,17 @@ class AppendRecorder(PostgresApplicationRecorder):
     ) -> Sequence[int]:
         """Append the events; return a position each, 0 for those of a refused document.
 
-        Without `append` (the library's own save) a refusal raises IntegrityError. Nothing is
-        tried again here: after a lost connection only the caller can tell whether its events
-        landed.
+        Without `append` (the library's own save) it is all or nothing: a refusal raises
+        IntegrityError. Nothing is tried again here: after a lost connection only the caller can
+        tell whether its events landed.
         """
         asked = append or Append()
-        proposed = self._keys.proposed([str(e.originator_id) for e in stored_events])
+        sealing = {
+            str(e.originator_id): e.sealing for e in stored_events if isinstance(e, SealedEvent)
+        }
         won: set[str] = set()
         try:
-            rows = self._append(stored_events, asked, proposed)
+            rows = self._append(stored_events, asked, sealing, whole=append is None)
             for event, row in zip(stored_events, rows, strict=True):
                 document_id = str(event.originator_id)
                 if row["refusal"] is None:
@@ -74,14 +81,19 @@ class AppendRecorder(PostgresApplicationRecorder):
                     asked.refusals[document_id] = row["refusal"]
                     asked.stored.append(None)
         finally:
-            self._keys.settle(proposed, won)
-        if append is None and asked.refusals:
-            raise IntegrityError(f"conflicts: {asked.refusals}")
+            self._keys.settle(sealing, won)
         return [0 if stored is None else stored[0] for stored in asked.stored]
 
     def _append(
-        self, events: Sequence[StoredEvent], asked: Append, proposed: Mapping[str, Any]
+        self,
+        events: Sequence[StoredEvent],
+        asked: Append,
+        sealing: Mapping[str, SealingKey],
+        *,
+        whole: bool,
     ) -> list[dict[str, Any]]:
+        if not events:
+            return []
         parameters = (
             [e.originator_id for e in events],
             [e.originator_version for e in events],
@@ -89,30 +101,27 @@ class AppendRecorder(PostgresApplicationRecorder):
             [e.state for e in events],
             Jsonb(asked.registrations, dumps=json.dumps) if asked.registrations else None,
             asked.deleted_ids,
-            list(proposed),
-            [key.key_id for key in proposed.values()],
-            [key.key for key in proposed.values()],
+            list(sealing),
+            [s.key.key_id for s in sealing.values()],
+            [s.key.key if s.is_new else None for s in sealing.values()],
+            whole,
         )
         with self.datastore.get_connection() as connection:
             return connection.execute(_APPEND, parameters, prepare=True).fetchall()
 
-    def select_streams(
-        self, after_versions: Mapping[str, int], *, locked: bool = False
-    ) -> dict[str, list[tuple[int, StoredEvent]]]:
-        """Return (position, event) of each document after the version given for it.
+    def wait_for_appends(self) -> None:
+        """Wait until whatever appends are under way now have ended, one way or the other."""
+        with self.datastore.get_connection() as connection:
+            connection.execute("SELECT docledger_lock_log()")
 
-        With `locked`, whatever an earlier append still does is waited for first.
-        """
+    def select_streams(
+        self, after_versions: Mapping[str, int]
+    ) -> dict[str, list[tuple[int, StoredEvent]]]:
+        """Return (position, event) of each document after the version given for it."""
         found: dict[str, list[tuple[int, StoredEvent]]] = defaultdict(list)
-        with self.datastore.get_connection() as connection, connection.transaction():
-            if locked:
-                connection.execute("SELECT docledger_lock_log()")
-            rows = connection.execute(
-                _SELECT_STREAMS,
-                (list(after_versions), list(after_versions.values())),
-                prepare=True,
-            )
-            for row in rows:
+        parameters = (list(after_versions), list(after_versions.values()))
+        with self.datastore.get_connection() as connection:
+            for row in connection.execute(_SELECT_STREAMS, parameters, prepare=True):
                 found[row["originator_id"]].append((row["notification_id"], stored_event(row)))
         return found
 

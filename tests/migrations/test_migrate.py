@@ -23,6 +23,8 @@ from docledger.migrate import (
 )
 from migrations.schema import dump_schema
 
+STATE = '{"at":"2026-01-01T00:00:00.000000Z"}'
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -146,7 +148,7 @@ def test_numbers_without_a_file_are_refused(database: str, folder: Path) -> None
 
 
 def test_a_log_with_events_is_kept(database: str) -> None:
-    execute(database, "INSERT INTO docledger_events VALUES ('d', 1, 't', '{}')")
+    execute(database, f"INSERT INTO docledger_events VALUES ('d', 1, 't', '{STATE}')")
     migrator = Migrator(database)
 
     with pytest.raises(EventsWouldBeDeleted, match="--delete-events"):
@@ -157,7 +159,7 @@ def test_a_log_with_events_is_kept(database: str) -> None:
 
 
 def test_a_log_with_events_is_deleted_where_that_was_said(database: str) -> None:
-    execute(database, "INSERT INTO docledger_events VALUES ('d', 1, 't', '{}')")
+    execute(database, f"INSERT INTO docledger_events VALUES ('d', 1, 't', '{STATE}')")
     execute(database, "INSERT INTO documents (id) VALUES ('d')")
 
     Migrator(database).down(to=0, delete_events=True)
