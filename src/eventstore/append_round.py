@@ -10,7 +10,7 @@ from typing import Any
 from domain.commands import Command, DeleteDocument, RegisterDocument
 from domain.decisions import decide
 from domain.document_workflow import DocumentWorkflow, evolve
-from domain.errors import DocumentExists, Refused, VersionMismatch
+from domain.errors import DocumentExists, LogUnreadable, VersionMismatch
 from domain.events import DocumentRegistered, Event
 from eventstore.history import RecordedEvent
 from eventstore.mapper import parse_time
@@ -41,13 +41,17 @@ class Committed:
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """A command whose caller waits; `in_doubt_after` is set once an append of it got lost."""
+    """A command whose caller waits.
+
+    `beaten` counts appends that lost to another writer's; `in_doubt_after` is the version after
+    which its events stand if an append landed whose answer was lost.
+    """
 
     command: Command
     expected_version: int | None
     future: Future[Committed]
     deadline: float
-    tries: int = 0
+    beaten: int = 0
     in_doubt_after: int | None = None
 
     @property
@@ -55,12 +59,22 @@ class Waiting:
         """The document that the command is for."""
         return self.command.document_id
 
+    def begin(self) -> bool:
+        """Tell whether an answer is still wanted; from now on the future cannot be cancelled."""
+        if self.future.running():
+            return True
+        return not self.future.done() and self.future.set_running_or_notify_cancel()
+
 
 @dataclass(slots=True)
 class _Decided:
     waiting: Waiting
     events: tuple[Event, ...] = ()
-    refusal: Refused | None = None
+    failure: Exception | None = None
+
+
+Answer = Committed | Exception | None
+"""What a command led to, why it led to nothing, or None: to be decided again on newer state."""
 
 
 @dataclass
@@ -76,6 +90,7 @@ class AppendRound:
     _states: dict[str, DocumentWorkflow] = field(default_factory=dict)
     _decided: list[_Decided] = field(default_factory=list)
     _closed: set[str] = field(default_factory=set)
+    _broken: dict[str, LogUnreadable] = field(default_factory=dict)
 
     def decide(self, waiting: Waiting) -> bool:
         """Decide the command; False if it has to wait for the next round.
@@ -89,11 +104,12 @@ class AppendRound:
         try:
             _check_version(state, waiting)
             events = decide(state, waiting.command)
-        except Refused as refusal:
-            self._decided.append(_Decided(waiting, refusal=refusal))
+            for event in events:
+                state = evolve(state, event)
+        except Exception as failure:
+            # A refusal, or a defect: either is this command's own.
+            self._decided.append(_Decided(waiting, failure=failure))
             return True
-        for event in events:
-            state = evolve(state, event)
         self._states[document_id] = state
         self._decided.append(_Decided(waiting, events))
         if isinstance(waiting.command, DeleteDocument):
@@ -104,14 +120,9 @@ class AppendRound:
         """Return the commands decided in this round."""
         return [decided.waiting for decided in self._decided]
 
-    def appended(self) -> list[Event]:
-        """Return every event to append, in order, their times never going back."""
-        events: list[Event] = []
-        for decided in self._decided:
-            for event in decided.events:
-                behind = bool(events) and event.at < events[-1].at
-                events.append(event.happened_at(events[-1].at) if behind else event)
-        return events
+    def events(self) -> list[Event]:
+        """Return every event to append, in order."""
+        return [event for decided in self._decided for event in decided.events]
 
     def append(self) -> Append:
         """Return what has to change in the same transaction."""
@@ -127,38 +138,54 @@ class AppendRound:
                 append.deleted_ids.append(command.document_id)
         return append
 
-    def answers(
-        self, append: Append, events: list[Event]
-    ) -> Iterator[tuple[Waiting, Committed | Refused | None]]:
-        """Give each command's answer, None for one to be decided again on newer state.
+    def doubt(self, deadline: float) -> None:
+        """Remember that the append may have landed; who was in no doubt yet waits till then."""
+        for decided in self._decided:
+            waiting = decided.waiting
+            if decided.events and waiting.in_doubt_after is None:
+                waiting.in_doubt_after = self.snapshots[waiting.document_id].state.version
+                waiting.deadline = deadline
 
-        Leaves in `snapshots` what is now known of the documents that won.
+    def answers(self, append: Append) -> Iterator[tuple[Waiting, Answer]]:
+        """Give each command's answer, after the append of its round.
+
+        Leaves in `snapshots` what is now known of the documents, `fresh` telling the newest.
         """
+        events = self.events()
+        landed = {event.document_id for event in events} - append.refusals.keys()
+        self.fresh |= landed
         stored = iter(zip(events, append.stored, strict=True))
-        touched: set[str] = set()
         for decided in self._decided:
             document_id = decided.waiting.document_id
-            landed = [next(stored) for _ in decided.events]
+            own = [next(stored) for _ in decided.events]
             if document_id in append.refusals:
                 yield decided.waiting, _refusal(decided, append.refusals)
-            elif decided.events:
-                touched.add(document_id)
-                yield decided.waiting, self._landed(document_id, landed)
-            elif document_id in touched or document_id in self.fresh:
+            elif own:
+                yield decided.waiting, self._landed(document_id, own)
+            elif document_id in self.fresh:
                 snapshot = self.snapshots[document_id]
-                yield decided.waiting, decided.refusal or Committed.of(snapshot)
+                yield decided.waiting, decided.failure or Committed.of(snapshot)
             else:
                 yield decided.waiting, None
+        self.fresh -= append.refusals.keys()
 
     def _landed(
-        self, document_id: str, landed: list[tuple[Event, tuple[int, str] | None]]
-    ) -> Committed:
+        self, document_id: str, own: list[tuple[Event, tuple[int, str] | None]]
+    ) -> Committed | LogUnreadable:
+        if document_id in self._broken:
+            return self._broken[document_id]
         recorded = tuple(
             RecordedEvent(stored[0], event.happened_at(parse_time(stored[1])))
-            for event, stored in landed
+            for event, stored in own
             if stored is not None
         )
-        snapshot = self.snapshots[document_id].after(recorded, self.view)
+        try:
+            snapshot = self.snapshots[document_id].after(recorded, self.view)
+        except LogUnreadable as error:
+            # It landed all the same; what follows is decided anew, from the log.
+            self._broken[document_id] = error
+            self.fresh.discard(document_id)
+            return error
         self.snapshots[document_id] = snapshot
         return Committed.of(snapshot, recorded)
 
@@ -182,7 +209,7 @@ def _document_row(command: RegisterDocument, event_number: int) -> dict[str, Any
     }
 
 
-def _refusal(decided: _Decided, refusals: Mapping[str, str]) -> Refused | None:
+def _refusal(decided: _Decided, refusals: Mapping[str, str]) -> DocumentExists | None:
     document_id = decided.waiting.document_id
     registers = isinstance(decided.waiting.command, RegisterDocument)
     if refusals[document_id] == "exists" and registers:

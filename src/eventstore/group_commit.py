@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from itertools import groupby
 
 from eventsourcing.persistence import InterfaceError, OperationalError
 
@@ -17,17 +18,18 @@ from domain.errors import (
     DocumentNotFound,
     LogFull,
     LogUnavailable,
-    LogUnreadable,
     OutcomeUnknown,
 )
-from domain.events import Event
-from eventstore.append_round import AppendRound, Committed, Waiting
+from eventstore.append_round import Answer, AppendRound, Committed, Waiting
 from eventstore.application import WorkflowApplication
 from eventstore.history import History
+from eventstore.lost_appends import settle
+from eventstore.mapper import personal_part
 from eventstore.snapshots import NoView, Snapshot, Snapshots, View
+from eventstore.verdict import Verdict
 
-_MOST_TRIES = 100
-_DISK_FULL = "53100"
+_MOST_BEATEN = 100
+_BEATEN_ODDLY_OFTEN = 10
 
 
 class GroupCommit:
@@ -35,7 +37,7 @@ class GroupCommit:
 
     `view` is folded beside the aggregate so that `Committed.rows` shows what the command made.
     `patience_seconds` is how long a command waits for a database that is away.
-    `observe(commands, events, seconds)` is called after each append.
+    `observe(commands, events, seconds)` is called after each append and must not raise.
     """
 
     def __init__(
@@ -54,9 +56,8 @@ class GroupCommit:
         self._snapshots = Snapshots(self._history, self._view, cache_size)
         self._most_commands = most_commands
         self._patience_seconds = patience_seconds
-        self._observe = observe or (lambda commands, events, seconds: None)
+        self._observe = observe or (lambda *_: None)
         self._queue: deque[Waiting] = deque()
-        self._stale: set[str] = set()
         self._wake = threading.Condition()
         self._closing = False
         self._pause_seconds = 0.0
@@ -101,173 +102,159 @@ class GroupCommit:
         self._thread.join()
 
     def _run(self) -> None:
-        while batch := self._take():
-            try:
-                self._commit(batch)
-            except Exception as error:
-                # A defect must fail the commands at hand, not leave every later caller waiting.
-                self._fail(batch, error)
-            if self._pause_seconds:
-                time.sleep(self._pause_seconds)
+        try:
+            while batch := self._take():
+                try:
+                    self._commit(batch)
+                except Exception as error:
+                    # A defect must fail the commands at hand, not leave later callers waiting.
+                    self._fail(batch, error)
+                if self._pause_seconds:
+                    time.sleep(self._pause_seconds)
+        finally:
+            with self._wake:
+                self._closing = True
+                left, self._queue = self._queue, deque()
+            self._give_up(left, LogUnavailable())
 
     def _take(self) -> list[Waiting]:
+        """Wait for commands whose answer is wanted; none come once this is closed and drained."""
         with self._wake:
-            while not self._queue and not self._closing:
+            while True:
+                batch: list[Waiting] = []
+                while self._queue and len(batch) < self._most_commands:
+                    waiting = self._queue.popleft()
+                    if waiting.begin():
+                        batch.append(waiting)
+                if batch or self._closing:
+                    return batch
                 self._wake.wait()
-            batch: list[Waiting] = []
-            while self._queue and len(batch) < self._most_commands:
-                waiting = self._queue.popleft()
-                if waiting.tries or waiting.future.set_running_or_notify_cancel():
-                    waiting.tries += 1
-                    batch.append(waiting)
-            return batch if batch or not self._queue else self._take()
 
-    def _commit(self, batch: list[Waiting]) -> None:
+    def _commit(self, batch: list[Waiting]) -> bool:
+        """Decide and append; False if the database can take nothing more just now."""
         try:
-            round_ = self._prepare(batch)
-        except (OperationalError, InterfaceError) as error:
-            self._try_later(batch, error)
-            return
-        self._append(round_)
-
-    def _prepare(self, batch: list[Waiting]) -> AppendRound:
-        """Load what the commands need and decide those that can be decided."""
-        doubtful = self._settle_doubts(batch)
-        undone = [waiting for waiting in batch if not waiting.future.done()]
-        wanted = {waiting.document_id for waiting in undone}
-        missing = {i for i in wanted if i in self._stale or self._snapshots.recall(i) is None}
-        missing -= doubtful
-        loaded = self._snapshots.refresh(missing) if missing else {}
-        self._stale -= wanted
-        for waiting in undone:
-            if isinstance(found := loaded.get(waiting.document_id), LogUnreadable):
-                waiting.future.set_exception(found)
-        undone = [waiting for waiting in undone if not waiting.future.done()]
-        snapshots = {
-            i: kept for i in wanted if (kept := self._snapshots.recall(i)) is not None
-        }
-        round_ = AppendRound(snapshots, set(loaded) | doubtful, self._view)
-        self._again([waiting for waiting in undone if not round_.decide(waiting)])
-        return round_
-
-    def _settle_doubts(self, batch: list[Waiting]) -> set[str]:
-        """Answer the commands whose lost append turns out to have landed.
-
-        Whatever the lost connection's server still does is waited for under the append lock; an
-        append that would come even later finds the stream's head moved, or is found here again.
-        """
-        doubtful = [w for w in batch if w.in_doubt_after is not None]
-        ids = {waiting.document_id for waiting in doubtful}
-        if not ids:
-            return ids
-        for document_id in ids:
-            self._snapshots.forget(document_id)
-        loaded = self._snapshots.refresh(ids, locked=True)
-        for waiting in doubtful:
-            snapshot = loaded[waiting.document_id]
-            if isinstance(snapshot, LogUnreadable):
-                waiting.future.set_exception(snapshot)
-                continue
-            after = waiting.in_doubt_after or 0
-            own = tuple(
-                recorded
-                for recorded in self._history.of_document(waiting.document_id, after)
-                if isinstance(recorded.event, Event)
-                and recorded.event.command_id == waiting.command.context.command_id
-            )
-            if own:
-                waiting.future.set_result(Committed.of(snapshot, own))
-        return ids
-
-    def _append(self, round_: AppendRound) -> None:
-        events, append = round_.appended(), round_.append()
+            round_, put_off = self._decide(batch)
+        except Exception as error:
+            if Verdict.of(error) is Verdict.REFUSED:
+                return self._isolate(batch, error)
+            return self._try_later(batch, error)
+        self._again(put_off)
+        events, append = round_.events(), round_.append()
         started = time.monotonic()
         try:
             if events:
                 self._application.save(*events, append=append)
-        except (OperationalError, InterfaceError) as error:
-            self._lost(round_, error)
-            return
         except Exception as error:
-            self._isolate(round_, error)
-            return
+            return self._failed(round_, error)
         self._pause_seconds = 0.0
+        self._answer(round_, list(round_.answers(append)))
         self._observe(len(round_.waiting()), len(events), time.monotonic() - started)
-        self._answer(round_, list(round_.answers(append, events)))
+        return True
 
-    def _answer(
-        self, round_: AppendRound, answers: Iterable[tuple[Waiting, Committed | DocledgerError | None]]
-    ) -> None:
+    def _decide(self, batch: list[Waiting]) -> tuple[AppendRound, list[Waiting]]:
+        """Load what the commands need and decide them; some are put off to the next round."""
+        loaded = settle(batch, self._application, self._snapshots)
+        wanted = {w.document_id for w in batch if not w.future.done()}
+        missing = {i for i in wanted - loaded.keys() if self._snapshots.recall(i) is None}
+        if missing:
+            loaded |= self._snapshots.refresh(missing)
+        snapshots: dict[str, Snapshot] = {}
+        for document_id in wanted:
+            found = loaded.get(document_id) or self._snapshots.recall(document_id)
+            if isinstance(found, Snapshot):
+                snapshots[document_id] = found
+            elif found is not None:
+                self._fail([w for w in batch if w.document_id == document_id], found)
+        round_ = AppendRound(snapshots, loaded.keys() & snapshots.keys(), self._view)
+        undone = [waiting for waiting in batch if not waiting.future.done()]
+        put_off = [waiting for waiting in undone if not round_.decide(waiting)]
+        self._application.keys.prefetch_for_sealing(
+            {e.document_id for e in round_.events() if e.version > 1 and personal_part(e)}
+        )
+        return round_, put_off
+
+    def _answer(self, round_: AppendRound, answers: Iterable[tuple[Waiting, Answer]]) -> None:
         again: list[Waiting] = []
-        refreshed: set[str] = set()
-        for waiting, answer in answers:
-            if answer is None:
-                self._stale.add(waiting.document_id)
-                again.append(waiting)
-            elif isinstance(answer, Committed):
-                refreshed.add(waiting.document_id)
-                waiting.future.set_result(answer)
+        for document_id, snapshot in round_.snapshots.items():
+            if document_id in round_.fresh:
+                self._snapshots.keep(document_id, snapshot)
             else:
+                self._snapshots.suspect(document_id)
+        for waiting, answer in answers:
+            if isinstance(answer, Committed):
+                waiting.future.set_result(answer)
+            elif answer is not None:
                 waiting.future.set_exception(answer)
-        for document_id in refreshed:
-            self._snapshots.keep(document_id, round_.snapshots[document_id])
+            else:
+                waiting.beaten += 1
+                if waiting.beaten % _BEATEN_ODDLY_OFTEN == 0:
+                    # What is remembered may be ahead of a log that was restored from a backup.
+                    self._snapshots.forget(waiting.document_id)
+                again.append(waiting)
+        self._give_up([w for w in again if w.beaten >= _MOST_BEATEN], Contention())
         self._again(again)
 
-    def _again(self, again: list[Waiting]) -> None:
-        """Put commands back ahead of the queue, but for those that were beaten too often."""
-        beaten = [waiting for waiting in again if waiting.tries >= _MOST_TRIES]
-        self._fail(beaten, Contention())
-        with self._wake:
-            self._queue.extendleft(reversed([w for w in again if w.tries < _MOST_TRIES]))
-
-    def _lost(self, round_: AppendRound, error: OperationalError | InterfaceError) -> None:
-        """Doubt every command of a round whose append was not acknowledged."""
+    def _failed(self, round_: AppendRound, error: Exception) -> bool:
+        """Do what a failed append asks for; False if nothing more can be taken just now."""
         batch = round_.waiting()
-        if _sqlstate(error) == _DISK_FULL:
-            self._fail(batch, LogFull())
-            return
-        for waiting in batch:
-            snapshot = round_.snapshots[waiting.document_id]
-            if waiting.in_doubt_after is None:
-                waiting.in_doubt_after = snapshot.state.version
-        self._try_later(batch, error)
+        verdict = Verdict.of(error)
+        if verdict is Verdict.LOST:
+            round_.doubt(time.monotonic() + self._patience_seconds)
+        if verdict in (Verdict.LOST, Verdict.NOT_NOW):
+            return self._try_later(batch, error)
+        if verdict is Verdict.FULL:
+            self._give_up(batch, LogFull())
+            return False
+        if verdict is Verdict.BLOCKED and len(batch) == 1:
+            self._give_up(batch, Contention())
+            return False
+        return self._isolate(batch, error)
 
-    def _try_later(self, batch: list[Waiting], error: Exception) -> None:
-        """Wait for the database a little, as long as the commands' patience lasts."""
+    def _isolate(self, batch: list[Waiting], error: Exception) -> bool:
+        """Find the command that the database or the mapper refuses; the others go on."""
+        undone = [waiting for waiting in batch if not waiting.future.done()]
+        if len(undone) < 2:
+            self._fail(undone, error)
+            return True
+        by_document = sorted(undone, key=lambda waiting: waiting.document_id)
+        parts = [list(part) for _, part in groupby(by_document, lambda w: w.document_id)]
+        if len(parts) == 1:
+            parts = [[waiting] for waiting in undone]
+        for number, part in enumerate(parts, 1):
+            if not self._commit(part):
+                return self._try_later([w for part in parts[number:] for w in part], error)
+        return True
+
+    def _try_later(self, batch: list[Waiting], error: Exception) -> bool:
+        """Have commands wait for the database a little, as long as their patience lasts.
+
+        Commands of one document that are in doubt together are given up together: a late append
+        of all of them could still make the answer to the rest untrue.
+        """
         now = time.monotonic()
-        for waiting in [w for w in batch if w.deadline <= now and not w.future.done()]:
-            unknown = waiting.in_doubt_after is not None
-            failure = OutcomeUnknown() if unknown else LogUnavailable()
-            failure.__cause__ = error
-            waiting.future.set_exception(failure)
-        self._again([waiting for waiting in batch if not waiting.future.done()])
+        late = {w for w in batch if w.deadline <= now}
+        doubted = {w.document_id for w in late if w.in_doubt_after is not None}
+        late |= {w for w in batch if w.in_doubt_after is not None and w.document_id in doubted}
+        failure = LogUnavailable()
+        failure.__cause__ = error
+        self._give_up(late, failure)
+        self._again(batch)
         self._pause_seconds = min(1.0, (self._pause_seconds or 0.025) * 2)
+        return False
 
-    def _isolate(self, round_: AppendRound, error: Exception) -> None:
-        """Find the document that the database or the mapper refuses; the others go on."""
-        batch = round_.waiting()
-        ids = list(dict.fromkeys(waiting.document_id for waiting in batch))
-        if len(ids) == 1:
-            self._snapshots.forget(ids[0])
-            self._isolate_command(batch, error)
-            return
-        for document_id in ids:
-            self._commit([w for w in batch if w.document_id == document_id])
+    def _again(self, batch: list[Waiting]) -> None:
+        """Put commands that are not answered yet back ahead of the queue."""
+        with self._wake:
+            self._queue.extendleft(reversed([w for w in batch if not w.future.done()]))
 
-    def _isolate_command(self, batch: list[Waiting], error: Exception) -> None:
-        if len(batch) == 1:
-            self._fail(batch, error)
-            return
+    def _give_up(self, batch: Iterable[Waiting], error: DocledgerError) -> None:
+        """Fail the commands, but say of those in doubt that nobody knows."""
         for waiting in batch:
-            self._commit([waiting])
+            unknown = OutcomeUnknown()
+            unknown.__cause__ = error
+            self._fail([waiting], error if waiting.in_doubt_after is None else unknown)
 
     def _fail(self, batch: Iterable[Waiting], error: Exception) -> None:
         for waiting in batch:
             if not waiting.future.done():
                 waiting.future.set_exception(error)
-
-
-def _sqlstate(error: BaseException) -> str | None:
-    """Return the code that the database gave, None if it gave none."""
-    cause = error.__cause__
-    return getattr(cause, "sqlstate", None)
