@@ -42,10 +42,11 @@ _CONFIGS: Final[Mapping[str, str]] = {
 _ANY: Final = "simple"
 _LOCK_SPACE = 0x73656172  # "sear"
 _MAX_INDEXED_CHARS = 200_000  # a tsvector holds at most a megabyte
-_RANGES: Final = "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
+_RANGES: Final = "\u3001-\u303f\uff01-\uff65\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _IDEOGRAPHS: Final = re.compile(f"[{_RANGES}]+")
-_APART: Final = re.compile(f"(?<=[{_RANGES}]) +(?=[{_RANGES}])")
 _BEGIN, _END = "\ue000", "\ue001"  # around what was found, until the snippet is made safe
+_TOUCHING: Final = re.compile(f"(?<=[{_RANGES}]){_END} *{_BEGIN}(?=[{_RANGES}])")
+_APART: Final = re.compile(f"(?:(?<=[{_RANGES}])|(?<=[{_RANGES}]{_END})) +(?={_BEGIN}?[{_RANGES}])")
 _MARKUP: Final = re.compile(r"[*_`~#|]+|\\(?=[^\w\s])|<[^<>]*>")
 _INERT: Final = str.maketrans({"<": "‹", ">": "›"})
 
@@ -83,8 +84,7 @@ SELECT document_id, chunk_index, heading_path, start_offset, end_offset, score,
         config::regconfig,
         CASE config WHEN 'simple' THEN regexp_replace(body, %(ideograph)s, ' \1 ', 'g') ELSE body END,
         query,
-        'StartSel={_BEGIN}, StopSel={_END}, MaxWords=40, MinWords=15, MaxFragments=2, '
-        'FragmentDelimiter=" … "') AS snippet
+        'StartSel={_BEGIN}, StopSel={_END}, MaxWords=45, MinWords=20') AS snippet
 FROM page
 ORDER BY -score, document_id, chunk_index
 """  # noqa: S608 - only the markers above go into the text
@@ -228,7 +228,7 @@ def _hit(row: Sequence[Any]) -> SearchHit:
 def _safe(snippet: str) -> str:
     """Return plain text: no markup of the document, nothing that a browser would take for a tag."""
     plain = " ".join(_MARKUP.sub("", snippet).split())
-    joined = _APART.sub("", plain).translate(_INERT)
+    joined = _APART.sub("", _TOUCHING.sub("", plain)).translate(_INERT)
     return joined.replace(_BEGIN, "**").replace(_END, "**")
 
 

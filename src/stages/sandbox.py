@@ -27,11 +27,13 @@ _LOOK_SECONDS = 0.05  # how late a cancellation may be noticed
 _TASKS_PER_CHILD = 200  # then a fresh one takes over: leaks of native libraries do not add up
 
 HEAVY_MODULES = (
-    "stages.conversion",
-    "stages.conversion.all_formats",
-    "stages.optimizer",
     "stages.chunker",
     "stages.facts",
+    "stages.optimizer",
+    *(
+        f"stages.conversion.{module}"
+        for module in ("delimited", "docx", "html", "pdf", "pptx", "spreadsheet", "text")
+    ),
 )
 
 

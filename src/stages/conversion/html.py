@@ -27,6 +27,8 @@ _OPTIONS: Final = HtmlOptions(
     ),
 )
 _META_CHARSET: Final = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
+_ESCAPED_DOT: Final = re.compile(r"(?<=\d)\\([.)])")
+_ONLY_NUMBER: Final = re.compile(r"[\s>*+-]*(?:\d{1,9}[.)]\s+)*\d{1,9}")
 _META_WITHIN_BYTES = 4096
 _SAFE_DEPTH = 400  # the library drops what is nested deeper, and says so only sometimes
 _TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>")
@@ -56,7 +58,24 @@ def markdown_of(html: str) -> str:
     result = html_to_markdown(html, _OPTIONS)
     if any(warning.kind == WarningKind.DEPTH_LIMIT_EXCEEDED for warning in result.warnings):
         return _flat(html)
-    return result.content or ""
+    return _with_plain_numbers(result.content or "")
+
+
+def _with_plain_numbers(markdown: str) -> str:
+    """Take back escapes of dots in numbers where no list could begin."""
+    in_code = False
+    lines = markdown.split("\n")
+    for index, line in enumerate(lines):
+        in_code ^= line.lstrip().startswith("```")
+        if not in_code and "\\" in line:
+            lines[index] = _ESCAPED_DOT.sub(_plain_number, line)
+    return "\n".join(lines)
+
+
+def _plain_number(match: re.Match[str]) -> str:
+    before, after = match.string[: match.start()], match.string[match.end() :]
+    begins_list = _ONLY_NUMBER.fullmatch(before) and (not after or after[0].isspace())
+    return match[0] if begins_list else match[1]
 
 
 def _meta_charset(raw: bytes) -> str | None:

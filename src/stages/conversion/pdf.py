@@ -14,12 +14,12 @@ from typing import Any
 
 import pypdfium2
 
-from stages.conversion.markdown import blocks, table
+from stages.conversion.markdown import blocks
 from stages.conversion.pdf_blocks import Fonts, fonts_of, markdown_of
 from stages.conversion.pdf_furniture import Furniture
-from stages.conversion.pdf_grid import Grid, find_grids
+from stages.conversion.pdf_grid import find_grids
 from stages.conversion.pdf_lines import Line, in_reading_order, lines_of
-from stages.conversion.pdf_page import Page, Word, read_page
+from stages.conversion.pdf_page import Page, read_page
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.errors import UnconvertibleDocument
 
@@ -41,7 +41,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
     metadata = {
         "pages": len(pages),
         "pagesWithoutText": without_text[:100],
-        "tables": sum(len(page.grids) for page in pages),
+        "tables": sum(page.tables for page in pages),
         "runningLinesLeftOut": 0 if options.keep_running_headers else furniture.left_out,
     }
     return Converted(_markdown(pages), metadata)
@@ -49,11 +49,11 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
 
 @dataclass(frozen=True)
 class _Laid:
-    """A page's lines outside of its grids, and the grids."""
+    """A page's lines, its tables among them."""
 
     words: int
     lines: Sequence[Line]
-    grids: Sequence[Grid]
+    tables: int
     has_pictures: bool
 
     @staticmethod
@@ -61,7 +61,8 @@ class _Laid:
         grids = find_grids(page.rules, page.words) if page.rules else []
         inside = {id(word) for grid in grids for row in grid.rows for cell in row for word in cell}
         outside = [word for word in page.words if id(word) not in inside]
-        return _Laid(len(page.words), lines_of(outside), grids, page.has_pictures)
+        lines = [*lines_of(outside), *map(Line.around, grids)]
+        return _Laid(len(page.words), lines, len(grids), page.has_pictures)
 
 
 def _opened(source: Source) -> pypdfium2.PdfDocument:
@@ -119,30 +120,8 @@ def _markdown(pages: Sequence[_Laid]) -> str:
 
 
 def _page(page: _Laid, fonts: Fonts, hyphens: _Hyphens) -> str:
-    """Return the page's regions, cut where a grid stands, and the grids between them."""
-    parts: list[str] = []
-    rest = list(page.lines)
-    for grid in sorted(page.grids, key=lambda g: g.top):
-        above = [line for line in rest if line.bottom <= grid.top + 2 or line.x1 < grid.x0]
-        rest = [line for line in rest if line not in above]
-        parts.extend(markdown_of(r, fonts, hyphens.join) for r in in_reading_order(above))
-        parts.append(_grid(grid, hyphens))
-    parts.extend(markdown_of(region, fonts, hyphens.join) for region in in_reading_order(rest))
-    return blocks(parts)
-
-
-def _grid(grid: Grid, hyphens: _Hyphens) -> str:
-    rows = [[_cell(cell, hyphens) for cell in row] for row in grid.rows]
-    used = [any(row[column] for row in rows) for column in range(len(rows[0]))]
-    kept = [[text for text, use in zip(row, used, strict=True) if use] for row in rows if any(row)]
-    return table(kept)
-
-
-def _cell(words: Sequence[Word], hyphens: _Hyphens) -> str:
-    text = ""
-    for line in lines_of(words):
-        text = hyphens.join(text, line.text) if text.endswith("-") else f"{text} {line.text}"
-    return text.strip()
+    lines = sorted(page.lines, key=lambda line: line.top) if page.tables else page.lines
+    return blocks(markdown_of(region, fonts, hyphens.join) for region in in_reading_order(lines))
 
 
 def _continued(pages: Sequence[str]) -> str:

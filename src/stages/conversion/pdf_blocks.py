@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from stages.conversion.markdown import blocks, escaped, fence, heading, paragraph, table
-from stages.conversion.pdf_lines import Line
+from stages.conversion.markdown import fence, heading, paragraph, table
+from stages.conversion.pdf_grid import Grid
+from stages.conversion.pdf_lines import Line, lines_of
+from stages.conversion.pdf_page import Word
 
-_BULLET: Final = re.compile(r"^([•◦▪‣●○■□–—·\uf0b7\u2043*-]|\(?\d{1,3}[.)]|[a-z][.)])\s+(?=\S)")
+_BULLET: Final = re.compile(r"^([•◦▪‣●○■□–—·\uf0b7\u2043*-]|\(?\d{1,3}[.)])\s+(?=\S)")
+_ITEM: Final = re.compile(r"(?:-|\d+\.) ")
 _LARGER: Final = 1.08
 _MAX_HEADING_CHARS = 160
 _MAX_HEADING_LINES = 3
 _INDENT_POINTS: Final = 6.0
-_PARAGRAPH_GAP: Final = 1.6  # of the usual distance of baselines within the region
+_PARAGRAPH_GAP: Final = 1.3  # of the usual distance of baselines within the region
 _COLUMN_NEAR_POINTS: Final = 8.0
 
 Joiner: TypeAlias = Callable[[str, str], str]
@@ -31,7 +34,7 @@ class Fonts:
 
     def level_of(self, line: Line) -> int | None:
         """Return the level of a line that is set like a heading, else None."""
-        if line.mono:
+        if line.mono or line.grid is not None:
             return None
         if line.size > self.body * _LARGER:
             return 1 + sum(size > line.size for size in self.headings[:5])
@@ -44,7 +47,8 @@ def fonts_of(lines: Iterable[Line]) -> Fonts:
     """Return the document's fonts: most characters are prose, what is larger are headings."""
     sizes: Counter[float] = Counter()
     for line in lines:
-        sizes[line.size] += len(line.text)
+        if line.text:
+            sizes[line.size] += len(line.text)
     if not sizes:
         return Fonts(10.0, ())
     body = max(sizes, key=lambda size: sizes[size])
@@ -54,19 +58,46 @@ def fonts_of(lines: Iterable[Line]) -> Fonts:
 
 def markdown_of(region: Sequence[Line], fonts: Fonts, join: Joiner) -> str:
     """Return the Markdown of one region's lines."""
-    leading = _leading(region)
+    measure = _Measure.of(region)
     rows = _rows(region)
     parts: list[str] = []
     index = 0
     while index < len(rows):
         length = _table_length(rows, index)
-        if length:
+        grid = rows[index][0].grid
+        if grid is not None:
+            length = 1
+            parts.append(_grid(grid, join))
+        elif length:
             parts.append(_table(rows[index : index + length]))
         else:
-            length = _block_length(rows, index, leading, fonts)
-            parts.extend(_block(rows[index : index + length], fonts, join))
+            length = _block_length(rows, index, measure, fonts)
+            parts.append(_block(rows[index : index + length], fonts, join))
         index += length
-    return blocks(parts)
+    return _with_tight_lists(parts)
+
+
+def _with_tight_lists(parts: Sequence[str]) -> str:
+    """Join blocks by blank lines, but items of a list that follow each other by none."""
+    text = ""
+    previous = ""
+    for part in filter(None, parts):
+        tight = _ITEM.match(part) and _ITEM.match(previous)
+        text += ("\n" if tight else "\n\n" if text else "") + part
+        previous = part
+    return text
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """The usual distance of baselines in a region, and where its longest line ends, in points."""
+
+    leading: float
+    right: float
+
+    @staticmethod
+    def of(region: Sequence[Line]) -> _Measure:
+        return _Measure(_leading(region), max((line.x1 for line in region), default=0.0))
 
 
 _Row: TypeAlias = tuple[Line, ...]
@@ -130,53 +161,51 @@ def _table(rows: Sequence[_Row]) -> str:
     return table([[line.text for line in row] for row in rows])
 
 
-def _block_length(rows: Sequence[_Row], start: int, leading: float, fonts: Fonts) -> int:
+def _block_length(rows: Sequence[_Row], start: int, measure: _Measure, fonts: Fonts) -> int:
     length = 1
     while start + length < len(rows) and not _table_length(rows, start + length):
         before, after = rows[start + length - 1][-1], rows[start + length][0]
-        if _parted(rows[start][0], before, after, leading, fonts):
+        if after.grid is not None or _parted(rows[start][0], before, after, measure, fonts):
             break
         length += 1
     return length
 
 
-def _parted(first: Line, before: Line, after: Line, leading: float, fonts: Fonts) -> bool:
+def _parted(first: Line, before: Line, after: Line, measure: _Measure, fonts: Fonts) -> bool:
     """Tell whether a new block begins between two lines that follow each other."""
     distance = after.bottom - before.bottom
     if fonts.level_of(before) != fonts.level_of(after) or before.mono != after.mono:
         return True
-    usual = max(leading, after.size * 1.15)
+    usual = max(measure.leading, after.size * 1.15)
     if distance < 0 or distance > _PARAGRAPH_GAP * usual:
         return True
     if before.mono:
         return False
     if abs(after.size - before.size) > 0.6:
         return True
-    return bool(_BULLET.match(after.text)) or _indented(first, before, after)
+    return bool(_BULLET.match(after.text)) or _indented(first, before, after, measure)
 
 
-def _indented(first: Line, before: Line, after: Line) -> bool:
+def _indented(first: Line, before: Line, after: Line, measure: _Measure) -> bool:
     """Tell whether a line begins a paragraph by its indent, or ends an item of a list by none."""
     if _BULLET.match(first.text):
-        return after.x0 < first.x0 - _INDENT_POINTS
+        hangs = after.x0 >= first.words[1].x0 - _INDENT_POINTS / 2
+        if hangs:
+            return False
+        return before is not first or before.x1 < measure.right - 4 * before.size
     return after.x0 - before.x0 > _INDENT_POINTS and before is not first
 
 
-def _block(rows: Sequence[_Row], fonts: Fonts, join: Joiner) -> Iterator[str]:
+def _block(rows: Sequence[_Row], fonts: Fonts, join: Joiner) -> str:
     lines = [line for row in rows for line in row]
     if all(line.mono for line in lines):
-        yield _code(rows)
-        return
+        return _code(rows)
     text = _joined(lines, join)
     level = fonts.level_of(lines[0])
     if level is not None and len(rows) <= _MAX_HEADING_LINES and len(text) <= _MAX_HEADING_CHARS:
-        yield heading(text, level)
-        return
+        return heading(text, level)
     match = _BULLET.match(text)
-    if match and (not match[1].rstrip(".)").isalpha()):
-        yield _item(match, text)
-    else:
-        yield paragraph(text)
+    return _item(match, text) if match else paragraph(text)
 
 
 def _item(match: re.Match[str], text: str) -> str:
@@ -188,7 +217,8 @@ def _item(match: re.Match[str], text: str) -> str:
 def _joined(lines: Sequence[Line], join: Joiner) -> str:
     text = lines[0].text
     for before, after in zip(lines, lines[1:], strict=False):
-        text = join(text, after.text) if before.words[-1].broken or text.endswith("-") else f"{text} {after.text}"
+        hyphenated = before.words[-1].broken or text.endswith("-")
+        text = join(text, after.text) if hyphenated else f"{text} {after.text}"
     return text
 
 
@@ -212,6 +242,13 @@ def _spaced(line: Line, left: float) -> str:
     return text
 
 
-def escaped_cell(lines: Sequence[Line]) -> str:
-    """Return the text of a cell, its lines one after the other."""
-    return escaped("\n".join(line.text for line in lines))
+def _grid(grid: Grid, join: Joiner) -> str:
+    rows = [[_cell(cell, join) for cell in row] for row in grid.rows]
+    used = [any(column) for column in zip(*rows, strict=True)]
+    kept = [[text for text, use in zip(row, used, strict=True) if use] for row in rows if any(row)]
+    return table(kept)
+
+
+def _cell(words: Sequence[Word], join: Joiner) -> str:
+    lines = lines_of(words)
+    return _joined(lines, join) if lines else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
+from stages.conversion.pdf_grid import Grid
 from stages.conversion.pdf_page import Word
 
 _CELL_GAP = 1.5  # of the font's size: words further apart are cells of a table or of two columns
@@ -16,9 +17,16 @@ _MIN_COLUMN_CHARS = 18  # a column of prose, not of a table
 
 @dataclass(frozen=True)
 class Line:
-    """Words side by side on one baseline, with no wide gap among them."""
+    """Words side by side on one baseline, with no wide gap among them; or a table with rules."""
 
     words: tuple[Word, ...]
+    grid: Grid | None = None
+
+    @staticmethod
+    def around(grid: Grid) -> Line:
+        """Return what stands for a whole table among the lines of its page."""
+        box = Word("", grid.x0, grid.top, grid.x1, grid.bottom, 0.0, bold=False, mono=False)
+        return Line((box,), grid)
 
     @cached_property
     def text(self) -> str:
@@ -154,4 +162,5 @@ def _score(lines: Sequence[Line], x: float) -> int:
 
 
 def _is_prose(lines: Sequence[Line]) -> bool:
-    return median(len(line.text) for line in lines) >= _MIN_COLUMN_CHARS
+    prose = [len(line.text) for line in lines if line.grid is None]
+    return bool(prose) and median(prose) >= _MIN_COLUMN_CHARS
