@@ -126,7 +126,7 @@ def event_json(recorded: RecordedEvent) -> dict[str, Any]:
         "actor": event.actor,
         "documentId": event.document_id,
         "commandId": event.command_id,
-        "correlationId": event.correlation_id,
+        "correlationId": event.correlation_id or event.command_id,
         "causationId": event.causation_id,
         "data": _fields(event, _CARRIED),
     }

@@ -72,8 +72,8 @@ def _stage_rows(table: Table, stage: Mapping[str, Any], files: Sequence[Mapping[
     if stage["errorMessage"]:
         table.add_row(*cells, Text(stage["errorMessage"], "red"), "", "")
         return
-    shown: Sequence[Mapping[str, Any] | None] = files or [None]
-    for file in shown:
+    no_file: Sequence[Mapping[str, Any] | None] = [None]
+    for file in files or no_file:
         name, size, checksum = "", "", ""
         if file is not None:
             name, size = PurePosixPath(file["filePath"]).name, f"{file['fileSize']:,}"
