@@ -32,7 +32,7 @@ class Chunker:
     """Cuts the best Markdown that there is at headings, blocks and sentences."""
 
     stage_name: ClassVar[str] = "chunker"
-    file_type: ClassVar[str] = "chunks"
+    file_type: ClassVar[str] = "chunks_json"
     suffix: ClassVar[str] = ".chunks.json"
     mime_type: ClassVar[str] = "application/json"
     version: ClassVar[str] = "1"

@@ -24,18 +24,18 @@ class FactGenerator:
     """Finds facts by rules, in some twenty languages, without asking anybody."""
 
     stage_name: ClassVar[str] = "fact-generator"
-    file_type: ClassVar[str] = "facts"
+    file_type: ClassVar[str] = "facts_json"
     suffix: ClassVar[str] = ".facts.json"
     mime_type: ClassVar[str] = "application/json"
     version: ClassVar[str] = "1"
     in_process: ClassVar[bool] = False
-    reads: ClassVar[tuple[str, ...]] = ("chunks",)
+    reads: ClassVar[tuple[str, ...]] = ("chunks_json",)
     options_model: ClassVar[type[FactOptions]] = FactOptions
 
     def run(self, task: StageTask) -> StageOutcome:
         """Find the facts of the document's chunks and write them as JSON."""
         options = task.options_as(FactOptions)
-        chunks = read_document(task.input_of("chunks").path, ChunksDocument).chunks
+        chunks = read_document(task.input_of("chunks_json").path, ChunksDocument).chunks
         found = facts(chunks, options)
         path = task.work_dir / "facts.json"
         write_document(path, FactsDocument(facts=tuple(found)))

@@ -22,7 +22,7 @@ class Ingestor:
     mime_type: ClassVar[str] = "application/json"
     version: ClassVar[str] = "1"
     in_process: ClassVar[bool] = True
-    reads: ClassVar[tuple[str, ...]] = ("chunks", "facts")
+    reads: ClassVar[tuple[str, ...]] = ("chunks_json", "facts_json")
     options_model: ClassVar[type[IngestorOptions]] = IngestorOptions
 
     def __init__(self, search_store: SearchStore) -> None:
@@ -31,8 +31,8 @@ class Ingestor:
     def run(self, task: StageTask) -> StageOutcome:
         """Replace what the store holds of the document, and write what it holds now."""
         task.options_as(IngestorOptions)
-        chunks = read_document(task.input_of("chunks").path, ChunksDocument).chunks
-        facts = read_document(task.input_of("facts").path, FactsDocument).facts
+        chunks = read_document(task.input_of("chunks_json").path, ChunksDocument).chunks
+        facts = read_document(task.input_of("facts_json").path, FactsDocument).facts
         stored = self._store.replace(task.document_id, task.realm_id, chunks, facts)
         counts = {"target": self._store.target, "chunks": stored.chunks, "facts": stored.facts}
         path = task.work_dir / "ingestion.json"
