@@ -48,7 +48,7 @@ class Form:
 
 class _Part:
     def __init__(self) -> None:
-        self.headers: dict[str, str] = {}
+        self.headers: dict[bytes, bytes] = {}
         self.name = ""
         self.file_name: str | None = None
         self.content = bytearray()
@@ -158,12 +158,12 @@ class FormReader:
             raise Malformed(f"The form has more than {MAX_PARTS} parts.")
 
     def _end_header(self) -> None:
-        self._part.headers[self._header.decode("latin-1").lower()] = _text(self._value)
+        self._part.headers[self._header.lower()] = self._value
         self._header = self._value = b""
 
     async def _begin_content(self) -> None:
         part = self._part
-        _, options = parse_options_header(part.headers.get("content-disposition", ""))
+        _, options = parse_options_header(part.headers.get(b"content-disposition", b""))
         if b"name" not in options:
             raise Malformed("A part of the form has no name.")
         part.name = _text(options[b"name"])
@@ -175,7 +175,7 @@ class FormReader:
         self._check_file(part)
         writer = await run_in_threadpool(self._blobs.begin)
         self._form.file = ReceivedFile(
-            part.name, part.file_name, part.headers.get("content-type", ""), writer
+            part.name, part.file_name, _text(part.headers.get(b"content-type", b"")), writer
         )
 
     def _check_file(self, part: _Part) -> None:

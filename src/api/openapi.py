@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,8 @@ from pydantic import BaseModel
 from api.problems import MEDIA_TYPE
 from api.schemas import ProblemDocument
 
+# Examples travel as text: the framework drops every null on the way.
+_EXAMPLE = "x-example"
 _REF = "#/components/schemas/{model}"
 _DESCRIPTIONS: Mapping[int, tuple[str, str, str]] = {
     400: ("malformed", "Malformed request", "The body is not JSON: Expecting value at line 1."),
@@ -69,9 +72,13 @@ def answer(
     """Document a route's JSON answer; `state` ones name the state by version and position."""
     found: dict[str, Any] = {
         "description": description,
-        "content": {"application/json": {"schema": _schema(model, "serialization")}},
+        "content": {
+            "application/json": {
+                "schema": _schema(model, "serialization"),
+                _EXAMPLE: json.dumps(example),
+            }
+        },
     }
-    found["content"]["application/json"]["example"] = example
     if state:
         found["headers"] = {
             "ETag": {"description": "The version, quoted", "schema": {"type": "string"}},
@@ -94,13 +101,15 @@ def list_answer(model: type[BaseModel], description: str, example: Any) -> dict[
             "nextCursor": {"type": ["string", "null"]},
         },
     }
-    content = {"schema": schema, "example": {"items": [example], "nextCursor": None}}
+    page = json.dumps({"items": [example], "nextCursor": None})
+    content = {"schema": schema, _EXAMPLE: page}
     return {"description": description, "content": {"application/json": content}}
 
 
 def json_content(model: type[BaseModel], example: Any) -> dict[str, Any]:
     """Document a body as JSON."""
-    return {"application/json": {"schema": _schema(model, "validation"), "example": example}}
+    content = {"schema": _schema(model, "validation"), _EXAMPLE: json.dumps(example)}
+    return {"application/json": content}
 
 
 def request_body(*contents: Mapping[str, Any], required: bool = True) -> dict[str, Any]:
@@ -145,7 +154,8 @@ def install(app: FastAPI) -> None:
             )
             schemas = description.setdefault("components", {}).setdefault("schemas", {})
             schemas[ProblemDocument.__name__] = _schema(ProblemDocument, "serialization")
-            _hoist(description["paths"], schemas)
+            for schema in (description["paths"], *list(schemas.values())):
+                _hoist(schema, schemas)
             app.openapi_schema = description
         return app.openapi_schema
 
@@ -153,12 +163,17 @@ def install(app: FastAPI) -> None:
 
 
 def _hoist(node: Any, schemas: dict[str, Any]) -> None:
-    """Move the definitions that schemas carry along to where their references point."""
+    """Move definitions that schemas carry along to where references point; unpack examples."""
     if isinstance(node, list):
         for item in node:
             _hoist(item, schemas)
     elif isinstance(node, dict):
         for name, definition in node.pop("$defs", {}).items():
             schemas.setdefault(name, definition)
+        if _EXAMPLE in node:
+            node["example"] = json.loads(node.pop(_EXAMPLE))
+        if node.pop("itemSchema", None) is not None:
+            # A stream's items can be described from OpenAPI 3.2 on only.
+            node["schema"] = {"type": "string"}
         for item in node.values():
             _hoist(item, schemas)

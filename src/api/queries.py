@@ -287,5 +287,9 @@ def _database_errors() -> Iterator[None]:
         yield
     except PoolTimeout as error:
         raise ReadModelUnavailable from error
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        raise ReadModelUnavailable(
+            "The database is not that of this version; run 'docledger migrate up'."
+        ) from error
     except psycopg.OperationalError as error:
         raise (LogFull() if error.sqlstate == _DISK_FULL else ReadModelUnavailable()) from error

@@ -1,0 +1,169 @@
+"""The log over HTTP, as pages and as a stream."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+
+from integration.api.conftest import Hit, Service, until
+
+
+def _sent(lines: Iterator[str]) -> Iterator[dict[str, str]]:
+    """Yield the events of a stream, comments left out."""
+    event: dict[str, str] = {}
+    for line in lines:
+        if line:
+            name, _, value = line.partition(": ")
+            if name:
+                event[name] = value
+        elif "data" in event:
+            yield event
+            event = {}
+        else:
+            event = {}
+
+
+def test_history_is_complete_in_order_and_outlives_its_document(service: Service) -> None:
+    document = service.register(title="Secret", realmId="r")["id"]
+    service.report(
+        document, "markdown-conversion", "failed", errorMessage="why", metadata={"a_b": 1}
+    )
+    service.client.delete(f"/v1/documents/{document}")
+    path = f"/v1/documents/{document}/history"
+    items = service.client.get(path).json()["items"]
+    assert [item["version"] for item in items] == list(range(1, len(items) + 1))
+    assert [item["type"] for item in items] == [
+        "DocumentRegistered",
+        "WorkflowStarted",
+        "StageStarted",
+        "StageFailed",
+        "DocumentDeleted",
+    ]
+    positions = [item["position"] for item in items]
+    assert positions == sorted(positions)
+    assert items[0]["data"]["personal"] == {"title": "Secret", "fileName": None}
+    assert items[0]["data"]["realmId"] == "r"
+    failed = items[3]["data"]
+    assert failed["personal"] == {"errorMessage": "why", "metadata": {"a_b": 1}}
+    assert (failed["stageName"], failed["reason"], failed["willRetry"]) == (
+        "markdown-conversion",
+        "reported",
+        False,
+    )
+    assert items[2]["commandId"] == items[3]["commandId"]
+    paged: list[Any] = []
+    cursor = ""
+    while True:
+        page = service.client.get(f"{path}?limit=2{cursor}").json()
+        paged += page["items"]
+        if page["nextCursor"] is None:
+            break
+        cursor = f"&cursor={page['nextCursor']}"
+    assert paged == items
+    assert service.client.get("/v1/documents/nobody/history").status_code == 404
+
+
+def test_the_whole_log_comes_in_pages(service: Service) -> None:
+    start = service.history.last_position()
+    made = [service.register()["id"] for _ in range(3)]
+    everything = service.client.get(f"/v1/events?after={start}").json()
+    assert everything["nextCursor"] is None
+    assert [e["documentId"] for e in everything["items"]] == [m for m in made for _ in range(2)]
+    first = service.client.get(f"/v1/events?after={start}&limit=4").json()
+    rest = service.client.get(f"/v1/events?cursor={first['nextCursor']}&limit=4").json()
+    assert first["items"] + rest["items"] == everything["items"]
+    for bad in ("after=-1", "after=x", "cursor=x", "limit=0", f"after={2**63}"):
+        assert service.client.get(f"/v1/events?{bad}").status_code == 422
+
+
+def test_the_stream_goes_on_where_a_caller_left_off(service: Service) -> None:
+    start = service.history.last_position()
+    document = service.register()["id"]
+    path = f"{service.url}/v1/events/stream"
+    with httpx.stream("GET", f"{path}?after={start}", timeout=10) as answer:
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        sent = _sent(answer.iter_lines())
+        first, second = next(sent), next(sent)
+        service.client.post(f"/v1/documents/{document}/workflow/pause")
+        third = next(sent)
+    assert [e["event"] for e in (first, second, third)] == [
+        "DocumentRegistered",
+        "WorkflowStarted",
+        "WorkflowPaused",
+    ]
+    listed = service.client.get(f"/v1/events?after={start}").json()["items"]
+    assert [json.loads(e["data"]) for e in (first, second, third)] == listed
+    assert [int(e["id"]) for e in (first, second, third)] == [e["position"] for e in listed]
+    with httpx.stream("GET", path, headers={"Last-Event-ID": second["id"]}, timeout=10) as answer:
+        assert next(_sent(answer.iter_lines())) == third
+    assert service.client.get(path, headers={"Last-Event-ID": "x"}).status_code == 400
+
+
+def test_a_server_that_stops_ends_streams_and_finishes_requests(own_service: Service) -> None:
+    service = own_service
+    document = service.register()["id"]
+    ended = threading.Event()
+
+    def follow() -> None:
+        with httpx.stream("GET", f"{service.url}/v1/events/stream", timeout=30) as answer:
+            for _ in answer.iter_lines():
+                pass
+        ended.set()
+
+    statuses: list[int] = []
+
+    def wait() -> None:
+        path = f"/v1/documents/{document}/stages/markdown-conversion/execute?wait=60"
+        statuses.append(httpx.post(f"{service.url}{path}", timeout=70).status_code)
+
+    threads = [threading.Thread(target=follow), threading.Thread(target=wait)]
+    for thread in threads:
+        thread.start()
+    until(lambda: "docledger_event_streams 1.0" in service.client.get("/metrics").text)
+    until(lambda: len(service.history.of_document(document)) == 3)
+    service.client.close()
+    service.server.stop()
+    assert ended.wait(10)
+    for thread in threads:
+        thread.join(10)
+    assert statuses == [202]
+
+
+def test_search_gives_chunks_in_pages(service: Service) -> None:
+    service.search.hits = [
+        Hit(f"d{n}", ("A", "B"), f"the word {n}", n, n + 10, 1.0 / (n + 1)) for n in range(5)
+    ]
+    first = service.client.get("/v1/search?q=word&limit=3").json()
+    assert first["items"][0] == {
+        "documentId": "d0",
+        "headingPath": ["A", "B"],
+        "snippet": "the word 0",
+        "start": 0,
+        "end": 10,
+        "score": 1.0,
+    }
+    rest = service.client.get(f"/v1/search?q=word&limit=3&cursor={first['nextCursor']}").json()
+    assert [i["documentId"] for i in first["items"] + rest["items"]] == [f"d{n}" for n in range(5)]
+    assert rest["nextCursor"] is None
+    for bad in ("", "q=", "q=%00", f"q={'x' * 1001}"):
+        assert service.client.get(f"/v1/search?{bad}").status_code == 422
+
+
+def test_operators_see_positions_commands_and_requests(service: Service) -> None:
+    document = service.register()
+    service.read(f"/v1/documents/{document['id']}", document["position"])
+    service.client.post(f"/v1/documents/{document['id']}/workflow/resume")
+    metrics = service.client.get("/metrics").text
+    position = service.history.last_position()
+    assert f"docledger_log_position {float(position)}" in metrics
+    assert 'docledger_projection_lag{projection="read_models"} 0.0' in metrics
+    assert 'docledger_commands_total{command="RegisterDocument",outcome="accepted"}' in metrics
+    assert 'command="ResumeWorkflow",outcome="IllegalTransition"' in metrics
+    assert 'method="GET",route="/v1/documents/{id}",status="200"' in metrics
+    assert "docledger_append_events_count" in metrics
+    shown = service.client.get("/v1/projections").json()["items"]
+    assert next(p for p in shown if p["projection"] == "read_models")["health"] == "ok"
