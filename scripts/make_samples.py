@@ -11,11 +11,11 @@ import zipfile
 from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
-from xml.sax.saxutils import escape
 
 from docx import Document
 from openpyxl import Workbook
 from openpyxl.styles import Font
+from openpyxl.worksheet.worksheet import Worksheet
 from pptx import Presentation
 from pptx.util import Inches
 from reportlab.lib import colors
@@ -51,13 +51,18 @@ _GRID = TableStyle(
 
 _BEDS = ("gravel", "clay", "sand", "silt", "rock")
 _REMARKS = (
-    "A heron stood on the instrument and would not leave it, so that the reading was taken from "
-    "the other bank with a glass.",
+    (
+        "A heron stood on the instrument and would not leave it, so that the reading was "
+        "taken from "
+        "the other bank with a glass."
+    ),
     "The water was clear to the bottom, and the sounding lead could be seen to lie on its side.",
     "Two otters followed the boat from the weir to the bend and then lost interest.",
     "The current sets towards the left bank here; a loaded barge should keep to the right.",
-    "Below the bridge the bed has been dredged, and the depth says more about the dredger than "
-    "about the river.",
+    (
+        "Below the bridge the bed has been dredged, and the depth says more about the dredger than "
+        "about the river."
+    ),
 )
 
 
@@ -172,52 +177,85 @@ _ARTICLES = (
     (
         "The bar grows",
         (
-            "The bar off Varn Head has grown by eleven centimetres since the last survey. Masters "
-            "of vessels that draw more than three metres should wait for the second half of the "
-            "flood before they come in.",
-            "The harbour office will lay two new buoys, one red and one striped, as soon as the "
-            "paint is dry. Until then the old buoys stand where they stood, and mean what they "
-            "meant.",
-            "A model of the bar in cork may be seen in the window of the office. Children may "
-            "touch it. Masters of vessels are asked to do so.",
+            (
+                "The bar off Varn Head has grown by eleven centimetres since the last "
+                "survey. Masters "
+                "of vessels that draw more than three metres should wait for the second half "
+                "of the "
+                "flood before they come in."
+            ),
+            (
+                "The harbour office will lay two new buoys, one red and one striped, as soon "
+                "as the "
+                "paint is dry. Until then the old buoys stand where they stood, and mean what they "
+                "meant."
+            ),
+            (
+                "A model of the bar in cork may be seen in the window of the office. Children may "
+                "touch it. Masters of vessels are asked to do so."
+            ),
         ),
     ),
     (
         "Notice to those who fish",
         (
-            "Nets must not be set within two hundred metres of the landing place between the first "
-            "of May and the last day of September.",
-            "The heron colony on the island of reeds counts thirty-seven nests this year. Boats "
-            "keep to the eastern channel until the young have flown.",
-            "Lost: one anchor, of about forty kilograms, near the third weir. The finder may keep "
-            "the rope.",
+            (
+                "Nets must not be set within two hundred metres of the landing place between "
+                "the first "
+                "of May and the last day of September."
+            ),
+            (
+                "The heron colony on the island of reeds counts thirty-seven nests this "
+                "year. Boats "
+                "keep to the eastern channel until the young have flown."
+            ),
+            (
+                "Lost: one anchor, of about forty kilograms, near the third weir. The finder "
+                "may keep "
+                "the rope."
+            ),
         ),
     ),
     (
         "The light",
         (
-            "The light will show a fixed beam instead of three flashes in the night of the "
-            "fourteenth, while the motor is being oiled. A lantern on the gallery will be swung by "
-            "hand.",
-            "The keeper thanks whoever left the basket of pears on the doorstep and asks that the "
-            "basket be fetched.",
+            (
+                "The light will show a fixed beam instead of three flashes in the night of the "
+                "fourteenth, while the motor is being oiled. A lantern on the gallery will "
+                "be swung by "
+                "hand."
+            ),
+            (
+                "The keeper thanks whoever left the basket of pears on the doorstep and asks "
+                "that the "
+                "basket be fetched."
+            ),
         ),
     ),
     (
         "Tides of the month",
         (
-            "Spring tide falls on the ninth and on the twenty-third. The water will then stand "
-            "forty centimetres above the mark on the stairs, and the lower store is to be cleared "
-            "the evening before.",
-            "Neap tide falls on the second and on the sixteenth. Those who want to scrape their "
-            "hulls are reminded that the slip can hold two boats, not three.",
+            (
+                "Spring tide falls on the ninth and on the twenty-third. The water will then stand "
+                "forty centimetres above the mark on the stairs, and the lower store is to "
+                "be cleared "
+                "the evening before."
+            ),
+            (
+                "Neap tide falls on the second and on the sixteenth. Those who want to "
+                "scrape their "
+                "hulls are reminded that the slip can hold two boats, not three."
+            ),
         ),
     ),
     (
         "From the mill",
         (
-            "The tide mill grinds again. Flour is to be had on Saturdays between seven and nine in "
-            "the morning, in sacks of ten kilograms, while the tide allows.",
+            (
+                "The tide mill grinds again. Flour is to be had on Saturdays between seven "
+                "and nine in "
+                "the morning, in sacks of ten kilograms, while the tide allows."
+            ),
             "The miller points out that he does not make the tide.",
         ),
     ),
@@ -333,6 +371,7 @@ def stores_xlsx() -> bytes:
     """A workbook of two sheets: numbers, dates, booleans, a formula, an empty row, a pipe."""
     book = Workbook()
     stores = book.active
+    assert isinstance(stores, Worksheet)
     stores.title = "Stores"
     stores.append(["Item", "Quantity", "Kept in", "Checked", "Complete"])
     for cell in stores[1]:
@@ -356,7 +395,13 @@ def stores_xlsx() -> bytes:
 def readings_csv() -> bytes:
     """Readings as a spreadsheet program of Western Europe writes them: semicolons, cp1252."""
     lines = ["Pegel;Datum;Wasserstand (m);Temperatur (°C);Bemerkung"]
-    remarks = ("klar", "trüb nach Regen", "Eis am Ufer", '"Öl; vom Boot des Müllers"', "Fähre fährt")
+    remarks = (
+        "klar",
+        "trüb nach Regen",
+        "Eis am Ufer",
+        '"Öl; vom Boot des Müllers"',
+        "Fähre fährt",
+    )
     for number in range(20):
         level = f"{2.05 + 0.13 * (number % 7):.2f}".replace(".", ",")
         warmth = f"{4.5 + 0.6 * (number % 9):.1f}".replace(".", ",")
@@ -391,7 +436,8 @@ def _with_fixed_time(core: bytes) -> bytes:
         return core
     before, rest = text.split(begin, 1)
     tag, after = rest.split(">", 1)[0], rest.split(end, 1)[1]
-    return f"{before}{begin}{tag}>{escape(_MADE_AT.strftime('%Y-%m-%dT%H:%M:%SZ'))}{end}{after}".encode()
+    fixed = _MADE_AT.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{before}{begin}{tag}>{fixed}{end}{after}".encode()
 
 
 if __name__ == "__main__":

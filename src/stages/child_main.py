@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import gc
-import json
 import os
 import resource
 import signal
@@ -17,8 +16,9 @@ from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import TypeAlias
 
-from stages.errors import OutOfMemory, StageError
-from stages.executor import Executor, StageOutcome, StageTask
+from stages.answers import error_answer, outcome_answer
+from stages.errors import ExecutorFailed, OutOfMemory, StageError
+from stages.executor import Executor, StageTask
 from stages.running import run_executor
 
 Load: TypeAlias = Callable[[str], Executor]
@@ -35,13 +35,12 @@ class Limits:
     file_bytes: int
 
 
-def child_main(
-    pipe: connection.Connection, limits: Limits, last_words: Path, load: Load
-) -> None:
+def child_main(pipe: connection.Connection, limits: Limits, last_words: Path, load: Load) -> None:
     """Answer tasks until the pipe ends."""
     _end_with_parent()
     _be_silent(last_words)
     _confine(limits)
+    gc.freeze()  # what was preloaded stays: collections need not walk it
     executor_of: Load = lru_cache(maxsize=None)(load)
     while True:
         try:
@@ -55,26 +54,14 @@ def child_main(
 
 def _answer(task: StageTask, executor_of: Load) -> bytes:
     try:
-        return _encoded(run_executor(executor_of(task.stage_name), task), task.work_dir)
+        return outcome_answer(run_executor(executor_of(task.stage_name), task), task.work_dir)
     except StageError as error:
-        return json.dumps({"error": type(error).__name__, "message": str(error)}).encode()
+        return error_answer(error)
     except MemoryError:
         gc.collect()
-        return json.dumps({"error": OutOfMemory.__name__, "message": str(OutOfMemory())}).encode()
-
-
-def _encoded(outcome: StageOutcome, work_dir: Path) -> bytes:
-    files = [
-        {
-            "path": str(file.path.relative_to(work_dir)),
-            "metadata": dict(file.metadata),
-            "file_type": file.file_type,
-            "suffix": file.suffix,
-            "mime_type": file.mime_type,
-        }
-        for file in outcome.files
-    ]
-    return json.dumps({"files": files, "metadata": dict(outcome.metadata)}).encode()
+        return error_answer(OutOfMemory())
+    except (TypeError, ValueError):
+        return error_answer(ExecutorFailed("The executor's metadata cannot be written as JSON."))
 
 
 def _end_with_parent() -> None:

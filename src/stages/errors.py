@@ -80,7 +80,7 @@ class StageCrashed(StageError):
 
 
 class OutOfMemory(StageError):
-    """The stage needs more memory than its process may take; split the document or raise the limit."""
+    """The stage needs more memory than it may take; split the document or raise the limit."""
 
     retryable = False
     reason = FailureReason.CRASHED

@@ -61,9 +61,9 @@ def candidates(text: str, language: str) -> Iterator[Candidate]:
             if tokens[index + 1].type == "th_open":
                 header = cells
             else:
-                yield from _row(text, lines, token, header, cells)
+                yield from _row(header, cells, *_lines_of(text, lines, token.map))
         elif token.type == "inline" and token.map and _is_prose(tokens[index - 1]):
-            start, end = _trimmed(text, lines.start(token.map[0]), lines.start(token.map[1]))
+            start, end = _lines_of(text, lines, token.map)
             item = tokens[index - 1].level > 0 and _in_item(tokens, index)
             yield from _prose(text, start, end, token, language, item=item)
 
@@ -89,19 +89,18 @@ def _cells(tokens: Sequence[Token], row: int) -> list[str]:
     return found
 
 
-def _row(
-    text: str, lines: Lines, token: Token, header: Sequence[str], cells: Sequence[str]
-) -> Iterator[Candidate]:
-    assert token.map is not None
+def _row(header: Sequence[str], cells: Sequence[str], start: int, end: int) -> Iterator[Candidate]:
     named = [
         f"{name}: {cell}" if name else cell
         for name, cell in zip([*header, *[""] * len(cells)], cells, strict=False)
         if cell
     ]
-    if len(named) < 2:
-        return
-    start, end = _trimmed(text, lines.start(token.map[0]), lines.start(token.map[1]))
-    yield Candidate("table_row", "; ".join(named), start, end)
+    if len(named) >= 2:
+        yield Candidate("table_row", "; ".join(named), start, end)
+
+
+def _lines_of(text: str, lines: Lines, rows: Sequence[int]) -> tuple[int, int]:
+    return _trimmed(text, lines.start(rows[0]), lines.start(rows[1]))
 
 
 def _prose(
@@ -135,7 +134,7 @@ def _kind(statement: str) -> str | None:
 
 
 def _is_statement(statement: str) -> bool:
-    if statement.rstrip().endswith(("?", "？", "؟", ":")):
+    if statement.rstrip().endswith(("?", "\uff1f", "\u061f", ":")):
         return False
     if _IDEOGRAPH.search(statement):
         return 6 <= len(statement) <= 400

@@ -18,15 +18,15 @@ _SCRIPTS: Final[tuple[tuple[str, str], ...]] = (
     ("am", "[\u1200-\u137f]"),
     ("my", "[\u1000-\u109f]"),
 )
-_COMMON: Final[Mapping[str, frozenset[str]]] = {
-    "en": frozenset("the of and to in is was that for with are by it from were at which".split()),
-    "de": frozenset("der die das und ist von den mit ein eine nicht zu im auf wird dem sich".split()),
-    "fr": frozenset("le la les des et est une du dans que pour par sur au qui pas avec".split()),
-    "es": frozenset("el la los las y es una del que en por con para se un al como".split()),
-    "it": frozenset("il la di che e è un una per del della con nel sono gli alla non".split()),
-    "nl": frozenset("de het een van en is dat op te in voor met zijn niet aan door".split()),
-    "pl": frozenset("i w na z jest się do nie że przez oraz od jako dla są po".split()),
-    "da": frozenset("og det er en til af som på med for den ikke der blev et".split()),
+_COMMON: Final[Mapping[str, str]] = {
+    "en": "the of and to in is was that for with are by it from were at which",
+    "de": "der die das und ist von den mit ein eine nicht zu im auf wird dem sich",
+    "fr": "le la les des et est une du dans que pour par sur au qui pas avec",
+    "es": "el la los las y es una del que en por con para se un al como",
+    "it": "il la di che e è un una per del della con nel sono gli alla non",
+    "nl": "de het een van en is dat op te in voor met zijn niet aan door",
+    "pl": "i w na z jest się do nie że przez oraz od jako dla są po",
+    "da": "og det er en til af som på med for den ikke der blev et",
 }
 _WORDS: Final = re.compile(r"[^\W\d_]+")
 _SAMPLE_CHARS = 20_000
@@ -41,6 +41,6 @@ def language_of(text: str) -> str:
         if len(re.findall(script, sample)) / letters > _SCRIPT_SHARE:
             return code
     words = Counter(word.lower() for word in _WORDS.findall(sample))
-    scores = {code: sum(words[word] for word in common) for code, common in _COMMON.items()}
+    scores = {code: sum(words[word] for word in common.split()) for code, common in _COMMON.items()}
     best = max(scores, key=lambda code: scores[code])
     return best if scores[best] else "en"

@@ -1,4 +1,4 @@
-"""Read Markdown the same way in every stage: CommonMark with tables, strikethrough, front matter."""
+"""Read Markdown the same way in every stage: CommonMark, tables, strikethrough, front matter."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -67,7 +68,7 @@ class Heading:
 def headings(markdown: str, tokens: Sequence[Token]) -> Iterator[Heading]:
     """Return the headings in order, their text without markup."""
     lines = Lines(markdown)
-    for token, following in zip(tokens, tokens[1:], strict=False):
+    for token, following in pairwise(tokens):
         if token.type == "heading_open" and token.level == 0 and token.map:
             yield Heading(lines.start(token.map[0]), int(token.tag[1]), plain_text(following))
 

@@ -48,7 +48,7 @@ _BEGIN, _END = "\ue000", "\ue001"  # around what was found, until the snippet is
 _TOUCHING: Final = re.compile(f"(?<=[{_RANGES}]){_END} *{_BEGIN}(?=[{_RANGES}])")
 _APART: Final = re.compile(f"(?:(?<=[{_RANGES}])|(?<=[{_RANGES}]{_END})) +(?={_BEGIN}?[{_RANGES}])")
 _MARKUP: Final = re.compile(r"[*_`~#|]+|\\(?=[^\w\s])|<[^<>]*>")
-_INERT: Final = str.maketrans({"<": "‹", ">": "›"})
+_INERT: Final = str.maketrans("<>", "\u2039\u203a")
 
 _INSERT: Final = """
 INSERT INTO search_chunks (
@@ -82,7 +82,8 @@ WITH asked AS MATERIALIZED (
 SELECT document_id, chunk_index, heading_path, start_offset, end_offset, score,
     ts_headline(
         config::regconfig,
-        CASE config WHEN 'simple' THEN regexp_replace(body, %(ideograph)s, ' \1 ', 'g') ELSE body END,
+        CASE config WHEN 'simple'
+            THEN regexp_replace(body, %(ideograph)s, ' \1 ', 'g') ELSE body END,
         query,
         'StartSel={_BEGIN}, StopSel={_END}, MaxWords=45, MinWords=20') AS snippet
 FROM page

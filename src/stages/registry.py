@@ -66,7 +66,7 @@ def discover(**parts: object) -> Registry:
     for point in entry_points(group=GROUP):
         try:
             executors[point.name] = _made(point, parts)
-        except Exception as error:  # noqa: BLE001 - whatever a plug-in does must not stop the rest
+        except Exception as error:  # whatever a plug-in does must not stop the rest
             broken[point.name] = BrokenExecutor(point.name, point.value, _reason(error))
     return Registry(executors, broken.values())
 

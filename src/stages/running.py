@@ -30,7 +30,7 @@ def run_executor(executor: Executor, task: StageTask) -> StageOutcome:
 
 
 def checked(outcome: StageOutcome, executor: Executor, work_dir: Path) -> StageOutcome:
-    """Fill in what the executor declares; raise ExecutorFailed for a file that is not in work_dir."""
+    """Fill in what the executor declares; raise ExecutorFailed for a file outside of work_dir."""
     return replace(
         outcome, files=tuple(_complete(file, executor, work_dir) for file in outcome.files)
     )

@@ -1,8 +1,9 @@
 """Count tokens without anybody's vocabulary.
 
 A token is up to six ASCII letters, three other letters, three digits, one ideograph or syllable of
-a script without spaces, one sign, or one run of line ends. On English prose that is about 15 % less
-than the encodings of large language models give. The rule never changes for a version of the chunker.
+a script without spaces, one sign, or one run of line ends. On English prose that is about 15 %
+less than the encodings of large language models give. The rule does not change within a version of
+the chunker.
 """
 
 from __future__ import annotations

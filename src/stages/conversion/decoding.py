@@ -117,5 +117,6 @@ def _western(sample: bytes) -> str | None:
 
 
 _WESTERN_BYTES: Final = frozenset(
-    "äöüßÄÖÜéèêëàâçîïôùûœÉÈÀÇñáíóúÑÁÍÓÚ¡¿åøæÅØÆãõ€°²³µ§–—„“”‘’…£«»·½ìò".encode("cp1252")
+    "äöüßÄÖÜéèêëàâçîïôùûœÉÈÀÇñáíóúÑÁÍÓÚ¡¿åøæÅØÆãõ€°²³µ§…£«»·½ìò".encode("cp1252")
+    + b"\x91\x92\x93\x94\x84\x96\x97"  # quotation marks and dashes
 )

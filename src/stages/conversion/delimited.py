@@ -47,9 +47,7 @@ def delimiter_of(text: str) -> str:
 
 
 def _evenness(text: str, delimiter: str) -> tuple[float, int]:
-    widths = Counter(
-        len(row) for row in islice(_rows(text, delimiter), _SAMPLE_ROWS) if any(row)
-    )
+    widths = Counter(len(row) for row in islice(_rows(text, delimiter), _SAMPLE_ROWS) if any(row))
     if not widths:
         return 0, 0
     width, count = max(widths.items(), key=lambda item: (item[1], item[0]))

@@ -111,7 +111,7 @@ def detect(path: Path, file_name: str, mime_type: str) -> Format:
         head = file.read(_HEAD_BYTES)
     if b"%PDF-" in head[:1024]:
         return Format.PDF
-    if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zipped(path)
     if head.startswith(_OLE_MAGIC):
         return _compound(path)

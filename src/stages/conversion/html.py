@@ -32,13 +32,12 @@ _ONLY_NUMBER: Final = re.compile(r"[\s>*+-]*(?:\d{1,9}[.)]\s+)*\d{1,9}")
 _META_WITHIN_BYTES = 4096
 _SAFE_DEPTH = 400  # the library drops what is nested deeper, and says so only sometimes
 _TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>")
-_VOID: Final = frozenset(
-    "area base br col embed hr img input link meta param source track wbr p li td tr th dt dd "
-    "option".split()
+_VOID: Final = (
+    " area base br col embed hr img input link meta param source track wbr p li td tr th dt dd "
 )
 _UNSEEN: Final = frozenset(["script", "style", "template", "head"])
-_BLOCKS: Final = frozenset(
-    "p div section article h1 h2 h3 h4 h5 h6 li ul ol tr table br pre blockquote dt dd".split()
+_BLOCKS: Final = (
+    " p div section article h1 h2 h3 h4 h5 h6 li ul ol tr table br pre blockquote dt dd "
 )
 
 
@@ -86,7 +85,7 @@ def _meta_charset(raw: bytes) -> str | None:
 def _depth(html: str) -> int:
     deepest = depth = 0
     for closing, name, rest in _TAG.findall(html):
-        if name.lower() in _VOID or rest.endswith("/"):
+        if f" {name.lower()} " in _VOID or rest.endswith("/"):
             continue
         depth = max(0, depth - 1) if closing else depth + 1
         deepest = max(deepest, depth)
@@ -111,13 +110,13 @@ class _TextOnly(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
         """Begin a block, or something that readers do not see."""
         self._unseen += tag in _UNSEEN
-        if tag in _BLOCKS:
+        if f" {tag} " in _BLOCKS:
             self._pieces.append("\n\n")
 
     def handle_endtag(self, tag: str) -> None:
         """End a block, or something that readers do not see."""
         self._unseen = max(0, self._unseen - (tag in _UNSEEN))
-        if tag in _BLOCKS:
+        if f" {tag} " in _BLOCKS:
             self._pieces.append("\n\n")
 
     def handle_data(self, data: str) -> None:

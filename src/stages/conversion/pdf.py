@@ -128,10 +128,7 @@ def _continued(pages: Sequence[str]) -> str:
     """Join pages; a paragraph that runs on over the page break becomes one again."""
     whole = ""
     for page in pages:
-        if whole and _runs_on(whole, page):
-            whole = f"{whole} {page}"
-        else:
-            whole = blocks([whole, page])
+        whole = f"{whole} {page}" if whole and _runs_on(whole, page) else blocks([whole, page])
     return whole
 
 
@@ -151,8 +148,8 @@ class _Hyphens:
 
     def join(self, before: str, after: str) -> str:
         """Return two lines as one, the first of which ends in a hyphen."""
-        head = before.split()[-1] if before.split() else ""
-        tail = after.split()[0] if after.split() else ""
+        head = before.rsplit(maxsplit=1)[-1] if before.split() else ""
+        tail = after.split(maxsplit=1)[0] if after.split() else ""
         stays = not (tail[:1].islower() and head[-2:-1].isalpha())
         if stays or (head + tail).lower() in self._compounds:
             return before + after

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -13,7 +14,7 @@ from stages.conversion.pdf_grid import Grid
 from stages.conversion.pdf_lines import Line, lines_of
 from stages.conversion.pdf_page import Word
 
-_BULLET: Final = re.compile(r"^([•◦▪‣●○■□–—·\uf0b7\u2043*-]|\(?\d{1,3}[.)])\s+(?=\S)")
+_BULLET: Final = re.compile(r"^([•◦▪‣●○■□\u2013\u2014·\uf0b7\u2043*-]|\(?\d{1,3}[.)])\s+(?=\S)")
 _ITEM: Final = re.compile(r"(?:-|\d+\.) ")
 _LARGER: Final = 1.08
 _MAX_HEADING_CHARS = 160
@@ -115,7 +116,9 @@ def _rows(lines: Sequence[Line]) -> list[_Row]:
 
 
 def _beside(a: Line, b: Line) -> bool:
-    return min(a.bottom, b.bottom) - max(a.top, b.top) > 0.4 * min(a.bottom - a.top, b.bottom - b.top)
+    return min(a.bottom, b.bottom) - max(a.top, b.top) > 0.4 * min(
+        a.bottom - a.top, b.bottom - b.top
+    )
 
 
 def _unbulleted(row: list[Line]) -> _Row:
@@ -129,14 +132,14 @@ def _leading(lines: Sequence[Line]) -> float:
     """Return the usual distance of two baselines, in points."""
     gaps = Counter(
         round(after.bottom - before.bottom)
-        for before, after in zip(lines, lines[1:], strict=False)
+        for before, after in itertools.pairwise(lines)
         if 0 < after.bottom - before.bottom < 3 * after.size and after.size == before.size
     )
     return float(gaps.most_common(1)[0][0]) if gaps else 14.0
 
 
 def _table_length(rows: Sequence[_Row], start: int) -> int:
-    """Return how many rows from `start` are a table's: two or more, cells in line with the first."""
+    """Return how many rows from `start` on are a table's: two or more, cells below the first's."""
     length = 0
     columns = [cell.x0 for cell in rows[start]]
     if len(columns) < 2:
@@ -216,7 +219,7 @@ def _item(match: re.Match[str], text: str) -> str:
 
 def _joined(lines: Sequence[Line], join: Joiner) -> str:
     text = lines[0].text
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in itertools.pairwise(lines):
         hyphenated = before.words[-1].broken or text.endswith("-")
         text = join(text, after.text) if hyphenated else f"{text} {after.text}"
     return text

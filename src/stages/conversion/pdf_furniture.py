@@ -27,9 +27,7 @@ class Furniture:
     @staticmethod
     def among(pages: Sequence[Sequence[Line]]) -> Furniture:
         """Find what returns, digits aside, in the same place of at least 40 % of the pages."""
-        counts = Counter(
-            key for page in pages for key in {_key(line) for line in _edges(page)}
-        )
+        counts = Counter(key for page in pages for key in {_key(line) for line in _edges(page)})
         enough = max(_MIN_PAGES, _MIN_SHARE * len(pages))
         return Furniture(frozenset(key for key, count in counts.items() if count >= enough))
 

@@ -71,7 +71,7 @@ class _Char(NamedTuple):
     x1: float
     bottom: float
     size: float
-    index: int
+    at: int
 
 
 def read_page(page: Any) -> Page:
@@ -142,14 +142,16 @@ def _apart(before: _Char, after: _Char) -> bool:
     return away or after.x0 - before.x1 > size * _WORD_GAP or before.x0 - after.x1 > size
 
 
-def _word(text_page: Any, chars: list[_Char], styles: Callable[[str], tuple[bool, bool]]) -> Iterator[Word]:
+def _word(
+    text_page: Any, chars: list[_Char], styles: Callable[[str], tuple[bool, bool]]
+) -> Iterator[Word]:
     text = _text(chars)
     if not text:
         return
-    bold, mono = styles(_font_name(text_page, chars[0].index))
+    bold, mono = styles(_font_name(text_page, chars[0].at))
     broken = chars[-1].code == _HYPHEN_MARK or text.endswith(_SOFT_HYPHEN)
     yield Word(
-        text.replace(_SOFT_HYPHEN, "-" if broken else "") if broken else text.replace(_SOFT_HYPHEN, ""),
+        text.replace(_SOFT_HYPHEN, "-" if broken else ""),
         min(c.x0 for c in chars),
         min(c.top for c in chars),
         max(c.x1 for c in chars),

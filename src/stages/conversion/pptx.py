@@ -36,7 +36,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
 
 def _has_words(slide: Any) -> bool:
     return any(
-        shape.has_text_frame and shape.text_frame.text.strip()
+        (shape.has_text_frame and shape.text_frame.text.strip())
         or getattr(shape, "has_table", False)
         or getattr(shape, "has_chart", False)
         for shape in _flattened(slide.shapes)
@@ -108,4 +108,6 @@ def _notes(slide: Any) -> str:
     lines = [] if frame is None else [p.text for p in frame.paragraphs if p.text.strip()]
     if not lines:
         return ""
-    return "\n>\n".join(["> **Notes:**", *(f"> {escaped(' '.join(line.split()))}" for line in lines)])
+    return "\n>\n".join(
+        ["> **Notes:**", *(f"> {escaped(' '.join(line.split()))}" for line in lines)]
+    )

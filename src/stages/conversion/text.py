@@ -37,5 +37,7 @@ def _is_title(part: str) -> bool:
     """Tell whether a part is one short line that begins like a title and ends like none else."""
     line = part.strip()
     short = "\n" not in line and len(line) <= _MAX_TITLE_CHARS
-    begins = line[:1].isupper() or line[:1].isdigit() or (line[:1].isalpha() and not line[:1].islower())
+    begins = (
+        line[:1].isupper() or line[:1].isdigit() or (line[:1].isalpha() and not line[:1].islower())
+    )
     return short and begins and (line[-1].isalnum() or line[-1] in ")”»」") and "|" not in line

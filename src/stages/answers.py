@@ -1,0 +1,68 @@
+"""What a child process of the sandbox answers: JSON, which harms nobody who reads it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stages import errors
+from stages.errors import ExecutorFailed, StageError
+from stages.executor import ProducedFile, StageOutcome, StageTask
+
+
+def outcome_answer(outcome: StageOutcome, work_dir: Path) -> bytes:
+    """Return the answer that tells of an outcome; its files lie in `work_dir`."""
+    files = [
+        {
+            "path": str(file.path.relative_to(work_dir)),
+            "metadata": dict(file.metadata),
+            "file_type": file.file_type,
+            "suffix": file.suffix,
+            "mime_type": file.mime_type,
+        }
+        for file in outcome.files
+    ]
+    return json.dumps({"files": files, "metadata": dict(outcome.metadata)}).encode()
+
+
+def error_answer(error: StageError) -> bytes:
+    """Return the answer that tells of an error."""
+    return json.dumps({"error": type(error).__name__, "message": str(error)}).encode()
+
+
+def read_answer(raw: bytes, task: StageTask) -> StageOutcome:
+    """Return the outcome that a child's answer describes, or raise the error that it names."""
+    try:
+        answer = json.loads(raw)
+        if "error" in answer:
+            raise _error(answer)
+        return StageOutcome(
+            files=tuple(_file(each, task.work_dir) for each in answer["files"]),
+            metadata=dict(answer["metadata"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ExecutorFailed("The stage's process gave an answer that makes no sense.") from error
+
+
+def _file(answer: Mapping[str, Any], work_dir: Path) -> ProducedFile:
+    path = work_dir / str(answer["path"])
+    if not path.resolve().is_relative_to(work_dir.resolve()):
+        raise ValueError("outside of the working folder")
+    if path.is_symlink() or not path.is_file():
+        raise ValueError("no such file")
+    return ProducedFile(
+        path=path,
+        metadata=dict(answer["metadata"]),
+        file_type=str(answer["file_type"]),
+        suffix=str(answer["suffix"]),
+        mime_type=str(answer["mime_type"]),
+    )
+
+
+def _error(answer: Mapping[str, Any]) -> StageError:
+    kind = getattr(errors, str(answer["error"]), None)
+    if not (isinstance(kind, type) and issubclass(kind, StageError)):
+        kind = ExecutorFailed
+    return kind(str(answer["message"]))
