@@ -68,8 +68,8 @@ def apply_batch(
     todo = _before_any_of(waiting, batch)
     streams = _by_document(todo)
     loaded = load_rows(connection, streams)
-    due = {i: _due(loaded[i], events) for i, events in streams.items() if not _parked(loaded[i])}
-    outcomes = _fold(loaded, {i: e for i, e in due.items() if e}, standing.locked, read_streams)
+    due = {i: events for i, events in streams.items() if loaded[i].stream.parked_at is None}
+    outcomes = _fold(loaded, due, standing.locked, read_streams)
     parked = _write(connection, outcomes, standing.present, at)
     _forget_deleted(connection, [loaded[i].stream for i in streams if i not in due], streams)
     return Applied(len(todo), waiting, parked)
@@ -102,15 +102,6 @@ def _by_document(batch: Iterable[Recorded]) -> dict[str, list[Recorded]]:
     for recorded in batch:
         streams.setdefault(recorded.event.document_id, []).append(recorded)
     return streams
-
-
-def _parked(rows: DocumentRows) -> bool:
-    return rows.stream.parked_at is not None
-
-
-def _due(rows: DocumentRows, events: Sequence[Recorded]) -> list[Recorded]:
-    """Leave out what a retry has applied already."""
-    return [recorded for recorded in events if recorded.event.version > rows.stream.version]
 
 
 def _fold(

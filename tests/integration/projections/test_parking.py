@@ -130,11 +130,17 @@ def test_nobody_is_parked_for_what_is_wrong_with_the_whole_database(
 ) -> None:
     projector = make_projector(database, history)
     log.register("doc-1")
-    _execute(database, "ALTER TABLE stage_output_files RENAME TO away")
+    _execute(
+        database,
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = 'disk_full'; END $$; "
+        "CREATE TRIGGER refuse BEFORE INSERT ON documents_processing_stages "
+        "EXECUTE FUNCTION refuse()",
+    )
     with running(projector):
-        eventually(lambda: projector.trouble == "UndefinedTable (42P01)")
+        eventually(lambda: projector.trouble == "DiskFull (53100)")
         assert position_of(database) == 0
-        _execute(database, "ALTER TABLE away RENAME TO stage_output_files")
+        _execute(database, "DROP TRIGGER refuse ON documents_processing_stages")
         eventually(lambda: is_caught_up(database, history))
         eventually(lambda: projector.trouble is None)
     assert projector.status().parked == ()
@@ -151,6 +157,11 @@ def test_rows_that_somebody_spoilt_are_mended_by_a_retry(
     projector.run_until(history.last_position())
     _execute(database, "UPDATE documents_processing_stages SET status = 'failed', attempt = 9")
     _execute(database, "DELETE FROM processing_workflows")
+    _execute(
+        database,
+        "INSERT INTO stage_output_files (id, document_id, stage_name, file_type, file_path) "
+        "VALUES ('x', 'doc-1', 'chunker', 'chunks_json', 'x')",
+    )
     projector.retry("doc-1")
     assert_tables_are_the_fold(database, history)
 
