@@ -133,6 +133,12 @@ class TestGoingOn:
         command = v.complete(CONVERSION, lease_id="lease-1", continue_with_lease=True)
         given(history).when(command).then([v.completed(CONVERSION)])
 
+    def test_it_leaves_what_was_asked_for_to_the_job_that_was_asked_for(self) -> None:
+        history = [*MANUAL, *v.done(CONVERSION, OPTIMIZER), v.requested(CHUNKER)]
+        running = [v.was_reset(OPTIMIZER, 2), v.started(OPTIMIZER, 2, lease_id="lease-1")]
+        command = v.complete(OPTIMIZER, lease_id="lease-1", continue_with_lease=True)
+        given([*history, *running]).when(command).then([v.completed(OPTIMIZER, 2)]).runs(CHUNKER)
+
     def test_a_worker_that_does_not_go_on_leaves_the_next_stage_pending(self) -> None:
         history = [*AUTOMATIC, v.started(CONVERSION, lease_id="lease-1")]
         command = v.complete(CONVERSION, lease_id="lease-1")

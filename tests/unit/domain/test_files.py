@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from domain.errors import IllegalTransition, InvalidValue
@@ -39,6 +41,22 @@ class TestStaged:
         )
         assert set(document.stage(CONVERSION).files) == {"markdown", "notes"}
         document.has_stage(CONVERSION, staged={})
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {"metadata": {"pages": 3}},
+            {"canonical_checksum": "c" * 64},
+            {"file_name": "mine.md"},
+            {"outside_metadata": {"by": "hand"}},
+        ],
+        ids=lambda said: next(iter(said)),
+    )
+    def test_all_that_is_said_of_a_file_is_recorded(self, said: dict[str, Any]) -> None:
+        file = v.output("markdown", "one", **said)
+        given(RUNS).when(v.complete(CONVERSION, file)).then(
+            [v.file_registered(CONVERSION, file), v.completed(CONVERSION)]
+        )
 
     @pytest.mark.parametrize("history", [NEW, RUNS], ids=["pending", "in_progress"])
     def test_a_file_registered_ahead_becomes_current_with_the_completion(
