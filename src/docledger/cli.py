@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 from typing import Annotated, NoReturn, Optional
 
-import click
 import psycopg
 import typer
 from eventsourcing.persistence import PersistenceError
+from typer.exceptions import Abort, TyperException
 
 from docledger import operations, roles
 from docledger.logs import configure_logs
@@ -165,18 +165,18 @@ def main() -> NoReturn:
     """Run the command that the arguments name and exit."""
     try:
         code = app(standalone_mode=False) or 0
-    except click.exceptions.Abort:
+    except (Abort, KeyboardInterrupt):
         code = INTERRUPTED
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        # Without a message the help was asked for, and shown.
+        if message := _line(error.format_message()):
+            print(f"docledger: {message.rstrip('.')}; --help tells more", file=sys.stderr)
         code = WRONG_USE
     except Exception as error:
         code = _code(error)
         if code is None:
             raise
-        print(f"docledger: {_line(error)}", file=sys.stderr)
+        print(f"docledger: {_told(error)}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -191,7 +191,11 @@ def _code(error: Exception) -> int | None:
     return None
 
 
-def _line(error: Exception) -> str:
+def _told(error: Exception) -> str:
     if isinstance(error, psycopg.OperationalError | PersistenceError):
-        return f"the database cannot be used: {' '.join(str(error).split())}"
-    return " ".join(str(error).split())
+        return f"the database cannot be used: {_line(str(error))}"
+    return _line(str(error))
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
