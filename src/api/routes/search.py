@@ -8,10 +8,11 @@ from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from api import examples, openapi, render, schemas
+from api import cursors, examples, openapi, render, schemas
 from api.parameters import Cursor, Limit
 from api.ports import SearchHit
 from api.services import Shared
+from domain.errors import InvalidValue
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
@@ -33,9 +34,12 @@ async def search(
     cursor: Cursor = None,
 ) -> Response:
     """Return a page of chunks; `start` and `end` are offsets into the document's Markdown."""
-    page = await run_in_threadpool(
-        services.ports.search.search, q, realm_id=realm_id, limit=limit, cursor=cursor
-    )
+    try:
+        page = await run_in_threadpool(
+            services.ports.search.search, q, realm_id=realm_id, limit=limit, cursor=cursor
+        )
+    except InvalidValue:
+        raise cursors.refused() from None
     return render.json_response(render.page([hit_json(hit) for hit in page.hits], page.next_cursor))
 
 

@@ -25,16 +25,15 @@ from api.metrics import Metrics
 from api.ports import Limits, Ports
 from api.server import Server
 from conftest import Server as DatabaseServer
-from domain.errors import InvalidValue
-from domain.storage_errors import BlobNotFound, PathRefused
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
-from files.blobs import Blob
 from files.canonical import canonical_checksum
 from files.local_blobs import LocalBlobStore
+from files.stored_files import LocalStoredFiles
 from projections import fold
 from projections.projector import Pace, Projector
+from stages.postgres_search import PostgresSearchStore
 
 _LIMITS = Limits(
     upload_bytes=4 * 1024**2,
@@ -75,64 +74,6 @@ STAGE_TYPES: Mapping[str, Makes] = {
     "fact-generator": Makes("facts_json", ".facts.json", "application/json"),
 }
 """The ingestor is left out: a stage without an executor in this process."""
-
-
-@dataclass
-class Hit:
-    """A chunk that was found."""
-
-    document_id: str
-    heading_path: tuple[str, ...]
-    snippet: str
-    start: int
-    end: int
-    score: float
-
-
-@dataclass
-class Page:
-    """Some of the chunks that were found."""
-
-    hits: list[Hit]
-    next_cursor: str | None
-
-
-class ListedChunks:
-    """A search store over a few chunks that a test puts there."""
-
-    def __init__(self) -> None:
-        self.hits: list[Hit] = []
-
-    def search(
-        self,
-        words: str,
-        *,
-        realm_id: str | None = None,
-        limit: int = 50,
-        cursor: str | None = None,
-    ) -> Page:
-        if cursor is not None and not cursor.isdecimal():
-            raise InvalidValue("The cursor is not one that a search gave.", field="cursor")
-        start = int(cursor or 0)
-        found = [hit for hit in self.hits if words in hit.snippet]
-        end = start + limit
-        return Page(found[start:end], str(end) if end < len(found) else None)
-
-
-class FolderFiles:
-    """Files under a folder, made blobs."""
-
-    def __init__(self, root: Path, blobs: LocalBlobStore) -> None:
-        self._root = root.resolve()
-        self._blobs = blobs
-
-    def adopt(self, path: str) -> Blob:
-        target = (self._root / path).resolve()
-        if not target.is_relative_to(self._root):
-            raise PathRefused
-        if not target.is_file():
-            raise BlobNotFound
-        return self._blobs.put_file(target)
 
 
 class Projecting:
@@ -178,7 +119,7 @@ class Service:
     ports: Ports
     metrics: Metrics
     history: History
-    search: ListedChunks
+    search: PostgresSearchStore
     projecting: Projecting
     server: Server
 
@@ -231,10 +172,10 @@ def _ports(url: str, storage: Path, stack: contextlib.ExitStack, metrics: Metric
         commands=commands,
         history=History(application),
         blobs=blobs,
-        stored_files=FolderFiles(storage, blobs),
+        stored_files=LocalStoredFiles(storage, blobs),
         canonical_checksum=canonical,
         stage_types=STAGE_TYPES,
-        search=ListedChunks(),
+        search=PostgresSearchStore(lambda: psycopg.connect(url)),
         database=pool,
         clock=lambda: datetime.now(UTC),
         new_id=lambda: str(uuid_utils.uuid7()),
@@ -256,7 +197,7 @@ def running_service(url: str, storage: Path, limits: Limits = _LIMITS) -> Iterat
         server, address = _serve(ports, metrics, stack)
         client = stack.enter_context(httpx.Client(base_url=address, timeout=30))
         search = ports.search
-        assert isinstance(search, ListedChunks)
+        assert isinstance(search, PostgresSearchStore)
         yield Service(
             url=address,
             client=client,

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
+import pytest
 
-from integration.api.conftest import Hit, Service, until
+from integration.api.conftest import Service, until
+from stages.shapes import Chunk
+
+
+def _encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
 def _sent(lines: Iterator[str]) -> Iterator[dict[str, str]]:
@@ -134,23 +141,54 @@ def test_a_server_that_stops_ends_streams_and_finishes_requests(own_service: Ser
 
 
 def test_search_gives_chunks_in_pages(service: Service) -> None:
-    service.search.hits = [
-        Hit(f"d{n}", ("A", "B"), f"the word {n}", n, n + 10, 1.0 / (n + 1)) for n in range(5)
+    document, other = (service.register(realmId=realm)["id"] for realm in ("here", "there"))
+    chunks = [
+        Chunk(
+            index=n,
+            text=f"Figure {n} shows a walrus.",
+            start=100 * n,
+            end=100 * n + 26,
+            heading_path=("Report", "Figures"),
+            token_count=8,
+        )
+        for n in range(5)
     ]
-    first = service.client.get("/v1/search?q=word&limit=3").json()
-    assert first["items"][0] == {
-        "documentId": "d0",
-        "headingPath": ["A", "B"],
-        "snippet": "the word 0",
-        "start": 0,
-        "end": 10,
-        "score": 1.0,
-    }
-    rest = service.client.get(f"/v1/search?q=word&limit=3&cursor={first['nextCursor']}").json()
-    assert [i["documentId"] for i in first["items"] + rest["items"]] == [f"d{n}" for n in range(5)]
+    service.search.replace(document, "here", chunks, [])
+    service.search.replace(other, "there", chunks[:1], [])
+    path = "/v1/search?q=walrus&realmId=here&limit=3"
+    first = service.client.get(path).json()
+    rest = service.client.get(f"{path}&cursor={first['nextCursor']}").json()
+    found = first["items"] + rest["items"]
     assert rest["nextCursor"] is None
+    assert {item["documentId"] for item in found} == {document}
+    assert sorted(item["start"] for item in found) == [0, 100, 200, 300, 400]
+    assert found[0]["headingPath"] == ["Report", "Figures"]
+    assert "**walrus**" in found[0]["snippet"]
+    assert len(service.client.get("/v1/search?q=walrus").json()["items"]) == 6
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        "x",
+        _encoded("[1]"),
+        _encoded("null"),
+        _encoded('[NaN, "a", 1]'),
+        _encoded('[1, "\\ud800", 1]'),
+        _encoded('[1, "a", 99999999999]'),
+        _encoded('[1e300, "a", 1]'),
+        _encoded("[" * 5000),
+    ],
+)
+def test_a_cursor_that_no_search_gave_is_refused(service: Service, cursor: str) -> None:
+    answer = service.client.get("/v1/search", params={"q": "walrus", "cursor": cursor})
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["field"] == "query.cursor"
+
+
+def test_words_are_needed_to_search(service: Service) -> None:
     for bad in ("", "q=", "q=%00", f"q={'x' * 1001}"):
-        assert service.client.get(f"/v1/search?{bad}").status_code == 422
+        assert service.client.get(f"/v1/search?{bad}").status_code == 422, bad
 
 
 def test_operators_see_positions_commands_and_requests(service: Service) -> None:
