@@ -41,6 +41,7 @@ _CONFIGS: Final[Mapping[str, str]] = {
 }
 _ANY: Final = "simple"
 _LOCK_SPACE = 0x73656172  # "sear"
+_MAX_SCORE = 1e6
 _MAX_INDEXED_CHARS = 200_000  # a tsvector holds at most a megabyte
 _RANGES: Final = "\u3001-\u303f\uff01-\uff65\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
 _IDEOGRAPHS: Final = re.compile(f"[{_RANGES}]+")
@@ -240,6 +241,10 @@ def _cursor(row: Sequence[Any]) -> str:
 def _read_cursor(cursor: str) -> tuple[float, str, int]:
     try:
         score, document_id, index = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return float(score), str(document_id).replace("\x00", ""), int(index)
-    except (ValueError, TypeError, OverflowError) as error:
+        found = float(score), str(document_id).replace("\x00", ""), int(index)
+        found[1].encode()
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise CursorInvalid from error
+    if not (0 <= found[0] < _MAX_SCORE and 0 <= found[2] < 2**31):  # what the columns take
+        raise CursorInvalid
+    return found
