@@ -63,7 +63,9 @@ class Waiting:
         """Tell whether an answer is still wanted; from now on the future cannot be cancelled."""
         if self.future.running():
             return True
-        return not self.future.done() and self.future.set_running_or_notify_cancel()
+        if self.future.done() and not self.future.cancelled():
+            return False
+        return self.future.set_running_or_notify_cancel()
 
 
 @dataclass(slots=True)
