@@ -123,7 +123,7 @@ def test_a_short_lock_holds_back_only_what_comes_after_it(
             time.sleep(0.2)
             assert position_of(database) == first
             elsewhere.rollback()
-            assert eventually(lambda: position_of(database) == last) < 1.0
+            assert eventually(lambda: position_of(database) == last) < 5.0
     assert_tables_are_the_fold(database, history)
 
 
@@ -138,7 +138,7 @@ def test_a_long_lock_puts_its_document_off_and_holds_nobody_else_back(
             elsewhere.execute("SELECT * FROM documents WHERE id = 'locked' FOR UPDATE")
             log.complete("locked", "markdown-conversion")
             log.complete("doc-1", "markdown-conversion")
-            assert eventually(lambda: is_caught_up(database, history)) < 2.0
+            assert eventually(lambda: is_caught_up(database, history)) < 5.0
             [parked] = projector.status().parked
             assert (parked.document_id, parked.reason) == ("locked", LOCKED_ELSEWHERE)
             log.complete("locked", "markdown-optimizer", file_type="optimized_markdown")
@@ -154,7 +154,7 @@ def test_other_work_on_documents_holds_nothing_back(
     log.register("doc-1")
     with psycopg.connect(database) as elsewhere:
         elsewhere.execute(way)
-        make_projector(database, history).run_until(history.last_position(), timeout_seconds=1.0)
+        make_projector(database, history).run_until(history.last_position(), timeout_seconds=5.0)
 
 
 def test_truncating_documents_elsewhere_ends_well(
