@@ -13,19 +13,14 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import psycopg
 import uuid_utils
-from fastapi import FastAPI
 from psycopg import AsyncConnection
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool
 
-from api.app import create_app
-from api.metrics import Metrics
-from api.ports import Limits, Ports
-from api.queries import Queries
 from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.migrate import Migrator
 from docledger.progress import Standing
@@ -51,6 +46,11 @@ from stages.sandbox import Sandbox
 from workers.dispatcher import Dispatcher
 from workers.reaper import Reaper
 from workers.worker import Worker
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from api.metrics import Metrics
 
 _PIPELINE = """
     SELECT stage_name, depends_on_stage, is_required, execution_order
@@ -84,6 +84,10 @@ _SIZES = """
 """
 
 
+_LIVELY = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_SESSION = "-c TimeZone=UTC -c idle_in_transaction_session_timeout=60s"
+
+
 class NotMigrated(DocledgerError):
     """The database's schema is not that of this docledger; run 'docledger migrate up'."""
 
@@ -106,6 +110,14 @@ def _process_name() -> str:
 def _application_name(purpose: str) -> str:
     """Return the name by which pg_stat_activity shows this process's connections."""
     return f"docledger {purpose} {_process_name()}"
+
+
+def _conninfo(database_url: str, purpose: str, session: str) -> str:
+    """Return the address with what every connection of ours is given; what it says itself stays."""
+    given = conninfo_to_dict(database_url)
+    options = f"{given.pop('options', None) or ''} {session}".strip()
+    ours: dict[str, Any] = {**_LIVELY, "application_name": _application_name(purpose), **given}
+    return make_conninfo(options=options, **ours)
 
 
 class _Stoppable(Protocol):
@@ -166,16 +178,7 @@ class Docledger:
 
     def connect(self, purpose: str = "docledger") -> psycopg.Connection[Any]:
         """Open a connection for `purpose`, which pg_stat_activity shows."""
-        return psycopg.connect(
-            make_conninfo(
-                self.database_url,
-                application_name=_application_name(purpose),
-                keepalives_idle="10",
-                keepalives_interval="5",
-                keepalives_count="3",
-                options="-c TimeZone=UTC -c idle_in_transaction_session_timeout=60s",
-            )
-        )
+        return psycopg.connect(_conninfo(self.database_url, purpose, _SESSION))
 
     def connecting(self, purpose: str) -> Callable[[], psycopg.Connection[Any]]:
         """Return what opens such connections."""
@@ -228,6 +231,10 @@ class Docledger:
 
     def api(self) -> FastAPI:
         """Return the API over this process's parts."""
+        from api.app import create_app
+        from api.metrics import Metrics
+        from api.ports import Limits, Ports
+
         metrics = self._metrics = Metrics()
         limits = Limits(
             upload_bytes=self.settings.max_upload_bytes,
@@ -310,6 +317,8 @@ class Docledger:
         return asyncio.run(self._documents(document_ids))
 
     async def _documents(self, document_ids: Sequence[str]) -> list[dict[str, Any]]:
+        from api.queries import Queries
+
         async with self._read_pool(1) as pool:
             queries = Queries(pool)
             reads = [await queries.read(document_id, "document") for document_id in document_ids]
@@ -318,16 +327,13 @@ class Docledger:
     def _read_pool(self, size: int) -> AsyncConnectionPool[AsyncConnection[Any]]:
         """Return the pool of the API's reads, not opened yet."""
         timeout_ms = int(self.settings.statement_timeout_seconds * 1000)
+        session = f"-c TimeZone=UTC -c statement_timeout={timeout_ms}"
         return AsyncConnectionPool(
-            self.database_url,
+            _conninfo(self.database_url, "serve", session),
             min_size=min(2, size),
             max_size=size,
             open=False,
-            kwargs={
-                "application_name": _application_name("serve"),
-                "autocommit": True,
-                "options": f"-c TimeZone=UTC -c statement_timeout={timeout_ms}",
-            },
+            kwargs={"autocommit": True},
         )
 
     def wait_for_tree(self, seconds: float) -> bool:
