@@ -1,0 +1,153 @@
+"""`docledger process`: files in, results out, and an exit code that tells the truth."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import termios
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from docledger.embedded_postgres import EmbeddedPostgres
+from e2e.installation import COMMAND, Installation, wait_for
+from e2e.papers import small_papers
+from e2e.truth import assert_completed, assert_everything_agrees, tables_as_json
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+
+
+def documents_of(printed: str) -> list[dict[str, Any]]:
+    """Return what `process --json` printed, which is one document and nothing else."""
+    found = json.loads(printed)
+    assert found.keys() == {"documents"}
+    documents: list[dict[str, Any]] = found["documents"]
+    return documents
+
+
+def test_samples_go_through_all_stages_and_again(installation: Installation) -> None:
+    samples = [path for path in SAMPLES.iterdir() if path.is_file()]
+    assert len(samples) >= 10
+    first = installation.run("process", SAMPLES, "--json")
+    assert (first.returncode, first.stdout[:1]) == (0, "{"), first.stderr
+    second = installation.run("process", SAMPLES, "--realm", "varn", "--json")
+    assert second.returncode == 0, second.stderr
+
+    documents = documents_of(first.stdout) + documents_of(second.stdout)
+    assert len({document["id"] for document in documents}) == 2 * len(samples)
+    for document in documents:
+        assert_completed(document, installation.uploads)
+    assert {d["realmId"] for d in documents_of(second.stdout)} == {"varn"}
+    assert {d["title"] for d in documents_of(second.stdout)} == {path.stem for path in samples}
+    assert installation.processes() == []
+
+
+def test_one_that_cannot_be_converted_harms_no_other(
+    installation: Installation, tmp_path: Path
+) -> None:
+    small_papers(tmp_path / "in" / "deep", 2)
+    (tmp_path / "in" / "broken.pdf").write_bytes(b"%PDF-1.7\nnot really\n%%EOF\n")
+    (tmp_path / "in" / ".hidden").write_text("left out")
+    done = installation.run("process", tmp_path / "in", "--json")
+
+    assert done.returncode == 1
+    broken, *others = documents_of(done.stdout)
+    assert broken["title"] == "broken"
+    assert broken["processingWorkflow"]["status"] == "failed"
+    conversion = broken["stages"][0]
+    assert (conversion["status"], conversion["retryCount"]) == ("failed", 0)
+    assert len(conversion["errorMessage"]) > 20
+    assert len(others) == 2
+    for document in others:
+        assert_completed(document, installation.uploads)
+
+
+@pytest.mark.parametrize("arguments", [["no/such/path", "--json"], [], ["--no-such-option", "."]])
+def test_wrong_use_is_told_in_one_line(
+    installation: Installation, arguments: Sequence[str]
+) -> None:
+    done = installation.run("process", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("docledger: ")
+    assert done.stderr.count("\n") == 1
+    assert arguments == [] or arguments[0] in done.stderr
+
+
+def test_a_person_sees_how_it_goes(installation: Installation, tmp_path: Path) -> None:
+    paths = small_papers(tmp_path, 3)
+    code, shown = on_a_terminal(installation, "process", *map(str, paths))
+    assert code == 0
+    assert "Registering" in shown
+    assert re.search(r"Stages.*\d+/15", shown)
+    # while it runs, each document has its line; afterwards its table
+    assert re.search(r"paper 0\.md +[✔▸·✘] ", shown)
+    _, _, tables = shown.rpartition("15/15")
+    for path in paths:
+        assert path.name in tables
+    assert tables.count("ingestor") == 3
+    assert re.search(r"3 documents: 3 completed", tables)
+
+
+def on_a_terminal(installation: Installation, *arguments: str) -> tuple[int, str]:
+    """Run a command on a terminal of 120 columns; return its exit code and what it showed."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 120, 0, 0))
+    process = subprocess.Popen(
+        [COMMAND, *arguments],
+        env={**installation.environment, "TERM": "xterm-256color"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while piece := os.read(ours, 65536):
+            shown += piece
+    except OSError:  # a terminal that nobody has open any more
+        pass
+    os.close(ours)
+    return process.wait(60), ESCAPES.sub("", shown.decode())
+
+
+def test_ctrl_c_ends_it_and_nothing_is_lost(installation: Installation, tmp_path: Path) -> None:
+    before = len(ids_of(installation))
+    running = installation.start("process", *small_papers(tmp_path, 12))
+    wait_for(lambda: any("documents registered" in line for line in running.lines), 60, running.said)
+    assert running.stop(signal.SIGINT) == 130
+    assert "Traceback" not in running.said()
+    assert installation.processes() == []
+
+    paper = small_papers(tmp_path / "more", 1)
+    assert installation.run("process", *paper).returncode == 0
+    with EmbeddedPostgres(installation.home):
+        assert len(tables_as_json(installation.database_url)) == before + 13
+
+
+def ids_of(installation: Installation) -> set[str]:
+    with EmbeddedPostgres(installation.home):
+        return set(tables_as_json(installation.database_url))
+
+
+def test_tables_files_and_log_agree(installation: Installation) -> None:
+    """What earlier tests left unfinished is finished by `up`; then all of it agrees."""
+    service = installation.up()
+    with service.client() as client:
+        wait_for(lambda: not unfinished(installation), 60)
+        assert_everything_agrees(installation, client)
+    assert service.stop() == 0
+
+
+def unfinished(installation: Installation) -> list[str]:
+    documents = tables_as_json(installation.database_url)
+    return [i for i, d in documents.items() if d["processingWorkflow"]["status"] == "running"]
