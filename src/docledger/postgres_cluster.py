@@ -112,7 +112,7 @@ class Cluster:
         account = self._account()
         if account is not None:
             _make_readable(_package_folder())
-            self._home.chmod(self._home.stat().st_mode | stat.S_IXOTH)
+            _share_private(self._home, account)
             for folder in (self._home, binaries()):
                 _make_reachable(folder, account)
         if self.data_folder.exists():
@@ -344,6 +344,14 @@ def _make_readable(folder: Path) -> None:
             each.chmod(mode | ((mode & 0o500) >> 3) | ((mode & 0o500) >> 6))
 
 
+def _share_private(folder: Path, account: pwd.struct_passwd) -> None:
+    """Let the server's group, and nobody else, pass through a folder that was root's alone."""
+    mode = folder.stat().st_mode
+    if not mode & 0o077:
+        os.chown(folder, -1, account.pw_gid)
+        folder.chmod(mode | stat.S_IXGRP)
+
+
 def _make_reachable(folder: Path, account: pwd.struct_passwd) -> None:
     """Let the server's user pass through the folder and its parents, and no more than pass."""
     for path in (folder, *folder.parents):
@@ -356,7 +364,9 @@ def _make_reachable(folder: Path, account: pwd.struct_passwd) -> None:
             needed = stat.S_IXOTH
         if not found.st_mode & needed:
             path.chmod(found.st_mode | needed)
-            _logger.warning("let user %s pass through a folder: %s", account.pw_name, path)
+            _logger.warning(
+                "let user %s, who runs PostgreSQL for root, pass through %s", account.pw_name, path
+            )
 
 
 def _is_alive(pid: int) -> bool:

@@ -113,6 +113,15 @@ def test_it_starts_safe_and_private(home: Path) -> None:
     assert not EmbeddedPostgres(home).status().running
 
 
+def test_a_private_home_stays_private(home: Path) -> None:
+    private = home / "private"
+
+    with EmbeddedPostgres(private):
+        assert private.stat().st_mode & 0o067 == 0  # but the server's group may pass
+        assert (private / "postgres").stat().st_mode & 0o077 == 0
+        assert (private / "run").stat().st_mode & 0o077 == 0
+
+
 def test_sorting_does_not_depend_on_the_machine(home: Path) -> None:
     with EmbeddedPostgres(home) as server, psycopg.connect(server.start()) as connection:
         row = connection.execute(
