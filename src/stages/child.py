@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from stages.answers import read_answer
-from stages.child_main import Limits, Load, child_main
+from stages.child_main import TAKEN, Limits, Load, child_main
 from stages.errors import OutOfMemory, StageCancelled, StageCrashed, StageError
 from stages.executor import StageOutcome, StageTask
 
@@ -18,6 +18,7 @@ _ALLOCATION_FAILED = b"memory allocation of"  # Rust's last words before it abor
 _TAIL_BYTES = 4096
 _MAX_ANSWER_BYTES = 64 << 20
 _TRIES = 2
+_TAKING_SECONDS = 60  # enough for a fork server that has yet to import everything
 _GRACE_SECONDS = 5
 
 
@@ -79,17 +80,23 @@ class Child:
         if self._tasks >= self._tasks_before_renewal:
             self._discard()
         for _ in range(_TRIES):  # one that died while idle is replaced
-            try:
-                self.start().pipe.send(task)
-            except (OSError, EOFError):
-                self._discard()
-                continue
-            self._busy = True
-            self._tasks += 1
-            return
+            if self._took(task):
+                self._busy = True
+                self._tasks += 1
+                return
+            self._discard()
         raise StageCrashed(
             "The stage's process died before it could begin; see whether memory is short."
         )
+
+    def _took(self, task: StageTask) -> bool:
+        """Send the task; tell whether the process has taken it up before it could harm anything."""
+        try:
+            pipe = self.start().pipe
+            pipe.send(task)
+            return pipe.poll(_TAKING_SECONDS) and pipe.recv_bytes(len(TAKEN)) == TAKEN
+        except (OSError, EOFError):
+            return False
 
     def has_answer(self, timeout_seconds: float) -> bool:
         """Wait until the child has answered or died, at most so long."""

@@ -23,6 +23,8 @@ from stages.running import run_executor
 
 Load: TypeAlias = Callable[[str], Executor]
 
+TAKEN = b"taken"  # said of a task before anything is done about it
+
 _PR_SET_PDEATHSIG = 1
 _M_ARENA_MAX = -8
 
@@ -48,6 +50,7 @@ def child_main(pipe: connection.Connection, limits: Limits, last_words: Path, lo
         except (EOFError, OSError):
             return
         os.truncate(last_words, 0)
+        pipe.send_bytes(TAKEN)
         pipe.send_bytes(_answer(task, executor_of))
         gc.collect()
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, NamedTuple
 
-import pysbd
 from markdown_it.token import Token
 
 from stages.markdown_reading import Lines, parse, plain_text
+
+with warnings.catch_warnings():  # its patterns hold escapes that Python has begun to frown on
+    warnings.simplefilter("ignore")
+    import pysbd
 
 
 class Candidate(NamedTuple):
@@ -66,6 +71,18 @@ def candidates(text: str, language: str) -> Iterator[Candidate]:
             start, end = _lines_of(text, lines, token.map)
             item = tokens[index - 1].level > 0 and _in_item(tokens, index)
             yield from _prose(text, start, end, token, language, item=item)
+
+
+def first_sentence(text: str, language: str) -> Iterator[Candidate]:
+    """Return the first sentence of some length, for a chunk in which no rule finds anything."""
+    lines = Lines(text)
+    for before, token in pairwise(parse(text)):
+        if token.type == "inline" and token.map and _is_prose(before):
+            for start, end in sentences(text, *_lines_of(text, lines, token.map), language):
+                statement = _plain(text[start:end])
+                if len(statement.split()) >= _MIN_WORDS:
+                    yield Candidate("statement", statement, start, end)
+                    return
 
 
 def _is_prose(opening: Token) -> bool:

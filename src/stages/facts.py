@@ -9,7 +9,7 @@ from pydantic import Field
 
 from stages.errors import ExecutorFailed
 from stages.executor import Options, ProducedFile, StageOutcome, StageTask
-from stages.fact_rules import Candidate, candidates, sentences
+from stages.fact_rules import Candidate, candidates, first_sentence
 from stages.languages import language_of
 from stages.shapes import Chunk, ChunksDocument, Fact, FactsDocument, read_document, write_document
 
@@ -55,16 +55,7 @@ def facts(chunks: Sequence[Chunk], options: FactOptions | None = None) -> list[F
 
 
 def _of_chunk(text: str, language: str) -> list[Candidate]:
-    return list(candidates(text, language)) or list(_first_sentence(text, language))
-
-
-def _first_sentence(text: str, language: str) -> Iterator[Candidate]:
-    """Return the first sentence of some length, for a chunk in which no rule finds anything."""
-    for start, end in sentences(text, 0, len(text), language):
-        sentence = text[start:end]
-        if len(sentence.split()) >= 4 and "\n" not in sentence and sentence[0] not in "#|>`~":
-            yield Candidate("statement", sentence, start, end)
-            return
+    return list(candidates(text, language)) or list(first_sentence(text, language))
 
 
 def _fresh(

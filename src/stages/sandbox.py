@@ -51,7 +51,7 @@ class Sandbox:
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="docledger-sandbox-"))
         self._idle: queue.LifoQueue[Child] = queue.LifoQueue()
-        self._children = [
+        self.children = [
             Child(
                 Limits(memory_limit_bytes, file_limit_bytes),
                 load=load,
@@ -61,13 +61,13 @@ class Sandbox:
             )
             for slot in range(slots)
         ]
-        for child in self._children:
+        for child in self.children:
             self._idle.put(child)
         self._closed = threading.Event()
 
     def warm_up(self) -> None:
         """Start all children now, so that the first tasks need not wait for them."""
-        for child in self._children:
+        for child in self.children:
             child.start()
 
     def run(
@@ -98,7 +98,7 @@ class Sandbox:
     def close(self) -> None:
         """Kill all children, whatever they are at, and refuse further tasks."""
         self._closed.set()
-        for child in self._children:
+        for child in self.children:
             child.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
