@@ -16,8 +16,9 @@ import psycopg
 from domain import commands as c
 from domain.events import Event
 from domain.values import Original, OutputFile
+from eventstore.append_round import Committed
 from eventstore.application import WorkflowApplication
-from eventstore.group_commit import Committed, GroupCommit
+from eventstore.group_commit import GroupCommit
 from eventstore.history import History, RecordedEvent
 from eventstore.snapshots import View
 from unit.projections.journeys import FIVE
