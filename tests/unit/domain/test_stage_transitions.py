@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from domain.commands import Command
 from domain.errors import IllegalTransition, UnknownStage
 from domain.events import ReportedPersonal
-from domain.values import FailureReason, StageStatus
+from domain.values import FailureReason, FileReference, StageStatus
 from unit.domain import vocabulary as v
 from unit.domain.given import BEGINNING, Fact, Given, given
 from unit.domain.vocabulary import CHUNKER, CONVERSION, FACTS, OPTIMIZER
@@ -184,6 +185,15 @@ class TestReports:
             [v.started(CONVERSION), v.failed(CONVERSION, personal=said)]
         )
 
+    def test_a_failure_says_when_and_in_what_the_stage_ended(self) -> None:
+        command = v.fail(CONVERSION, completed_at=BEGINNING, executor="pdf/2.0.0")
+        self.before().when(command).then(
+            [
+                v.started(CONVERSION, started_at=BEGINNING),
+                v.failed(CONVERSION, completed_at=BEGINNING, executor="pdf/2.0.0"),
+            ]
+        )
+
     def test_a_failure_from_outside_is_not_tried_again(self) -> None:
         self.before().when(v.fail(CONVERSION, reason=FailureReason.REPORTED)).then(
             [v.started(CONVERSION), v.failed(CONVERSION, will_retry=False)]
@@ -194,9 +204,24 @@ class TestReports:
         command = v.skip(OPTIMIZER, outside_metadata={"why": "clean already"})
         self.before().when(command).then([v.skipped(OPTIMIZER, personal=said)])
 
+    def test_a_completion_that_says_when_the_stage_began_is_believed(self) -> None:
+        ended = BEGINNING + timedelta(seconds=9)
+        command = v.complete(CONVERSION, started_at=BEGINNING, completed_at=ended)
+        self.before().when(command).then(
+            [
+                v.started(CONVERSION, started_at=BEGINNING),
+                v.completed(CONVERSION, completed_at=ended),
+            ]
+        )
+
     def test_a_completion_says_what_made_the_files_and_of_what(self) -> None:
-        fields: dict[str, Any] = {"executor": "facts/1.2.0", "metadata": {"facts": 3}}
+        fields: dict[str, Any] = {
+            "executor": "facts/1.2.0",
+            "inputs": (FileReference(stage_name=CHUNKER, file_type="chunks_json", checksum="a"),),
+            "metadata": {"facts": 3},
+        }
         history = [v.registered(), v.begun(), *v.done(CONVERSION, OPTIMIZER, CHUNKER)]
-        given(history).when(v.complete(FACTS, **fields)).then(
-            [v.started(FACTS), v.completed(FACTS, **fields)]
+        said = ReportedPersonal(metadata={"by": "hand"})
+        given(history).when(v.complete(FACTS, outside_metadata={"by": "hand"}, **fields)).then(
+            [v.started(FACTS), v.completed(FACTS, personal=said, **fields)]
         )
