@@ -28,12 +28,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from docledger.postgres_cluster import (
-    SUPERUSER,
-    Cluster,
-    EmbeddedPostgresError,
-    Postmaster,
-)
+from docledger.postgres_cluster import SUPERUSER, Cluster, Postmaster
+from docledger.server_account import EmbeddedPostgresError
 
 DATABASE = "docledger"
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import logging
 import os
 import pwd
 import re
@@ -24,18 +23,21 @@ from pathlib import Path
 
 import psutil
 
-from domain.errors import DocledgerError
+from docledger.server_account import (
+    EmbeddedPostgresError,
+    account_for,
+    foreign,
+    hand_over,
+    make_reachable,
+    make_readable,
+    share_private,
+)
 
 SUPERUSER = "postgres"
-
-_logger = logging.getLogger(__name__)
 
 _MAX_SOCKET_PATH_BYTES = 103  # 107 on Linux, 103 on macOS
 _SOCKET_NAME = ".s.PGSQL.5432"
 _LAUNCH = '"$@" </dev/null >"$0" 2>&1 & echo $!'
-
-# Root may not run PostgreSQL: the first of these users that exists does.
-_SERVER_USERS = ("docledger", "postgres", "nobody")
 
 # The server's lines without their time; what it says of its own state is left out.
 _TELLING = re.compile(
@@ -69,10 +71,6 @@ _SETTINGS: Mapping[str, str] = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-
-
-class EmbeddedPostgresError(DocledgerError):
-    """The embedded PostgreSQL could not be started or stopped."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +107,12 @@ class Cluster:
 
         Raises EmbeddedPostgresError.
         """
-        account = self._account()
+        account = account_for(self.data_folder)
         if account is not None:
-            _make_readable(_package_folder())
-            _share_private(self._home, account)
+            make_readable(_package_folder())
+            share_private(self._home, account)
             for folder in (self._home, binaries()):
-                _make_reachable(folder, account)
+                make_reachable(folder, account)
         if self.data_folder.exists():
             self._check_version()
         else:
@@ -127,7 +125,7 @@ class Cluster:
         except FileNotFoundError:
             return None
         except PermissionError as error:
-            raise _foreign(self.data_folder) from error
+            raise foreign(self.data_folder) from error
         if len(lines) < 5 or not lines[4]:  # just being written
             return None
         return Postmaster(int(lines[0]), self.data_folder, int(lines[2]), Path(lines[4]))
@@ -137,7 +135,7 @@ class Cluster:
 
         Raises EmbeddedPostgresError for what does not pass.
         """
-        account = self._account()
+        account = account_for(self.data_folder)
         self._forget_reused_pid()
         self._write_settings(account)
         messages = _Messages(self.data_folder / "start.log", self.log_folder)
@@ -168,20 +166,11 @@ class Cluster:
 
     def clean_up(self) -> None:
         """Remove what a stopped server leaves outside the home."""
-        account = self._account()
+        account = account_for(self.data_folder)
         folder = self._socket_folder(account)
         if self._home not in folder.parents:
             with suppress(OSError):
                 folder.rmdir()
-
-    def _account(self) -> pwd.struct_passwd | None:
-        """Return whom the server runs as, None for ourselves."""
-        owner = self.data_folder.stat().st_uid if self.data_folder.exists() else None
-        if os.geteuid() != 0:
-            if owner not in (None, os.geteuid()):
-                raise _foreign(self.data_folder)
-            return None
-        return pwd.getpwuid(owner) if owner else _server_user()
 
     def _initialise(self, account: pwd.struct_passwd | None) -> None:
         """Make the data folder beside its place, so that a half-made one is never used.
@@ -191,7 +180,7 @@ class Cluster:
         for left_behind in self._home.glob("postgres.new-*"):
             shutil.rmtree(left_behind, ignore_errors=True)
         new = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self._home))
-        _hand_over(new, account)
+        hand_over(new, account)
         done = _run(
             account,
             *(str(binaries() / "initdb"), f"--pgdata={new}", f"--username={SUPERUSER}"),
@@ -240,7 +229,7 @@ class Cluster:
         ]
         path = self.data_folder / "docledger.conf"
         path.write_text("# Written by docledger at each start.\n" + "".join(lines))
-        _hand_over(path, account)
+        hand_over(path, account)
 
     def _socket_folder(self, account: pwd.struct_passwd | None) -> Path:
         """Return a folder that only the server's user may enter, short enough for a socket."""
@@ -255,7 +244,7 @@ class Cluster:
         folder = next(path for path in candidates if _fits(path))
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-            _hand_over(folder, account)
+            hand_over(folder, account)
         found = folder.lstat()
         owner = account.pw_uid if account else os.geteuid()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != owner or found.st_mode & 0o077:
@@ -268,28 +257,6 @@ class Cluster:
 def _fits(folder: Path) -> bool:
     # A comma separates hosts in an address.
     return "," not in str(folder) and len(bytes(folder / _SOCKET_NAME)) <= _MAX_SOCKET_PATH_BYTES
-
-
-def _foreign(folder: Path) -> EmbeddedPostgresError:
-    return EmbeddedPostgresError(
-        f"{folder} belongs to another user; run docledger as that user, or set DOCLEDGER_HOME to "
-        "a folder of your own"
-    )
-
-
-def _server_user() -> pwd.struct_passwd:
-    for name in _SERVER_USERS:
-        with suppress(KeyError):
-            return pwd.getpwnam(name)
-    raise EmbeddedPostgresError(
-        f"root may not run PostgreSQL and none of the users {', '.join(_SERVER_USERS)} exists; "
-        "make one of them, or run docledger as another user"
-    )
-
-
-def _hand_over(path: Path, account: pwd.struct_passwd | None) -> None:
-    if account is not None:
-        os.chown(path, account.pw_uid, account.pw_gid)
 
 
 @cache
@@ -332,41 +299,6 @@ def _run(account: pwd.struct_passwd | None, *command: str) -> subprocess.Complet
         check=False,
         start_new_session=True,  # a Ctrl-C in the terminal is not meant for the server
     )
-
-
-def _make_readable(folder: Path) -> None:
-    """Let every user read a package that was installed for root alone."""
-    if folder.stat().st_mode & 0o055 == 0o055:
-        return
-    for path in (folder, folder.with_name(folder.name + ".libs")):
-        for each in (path, *path.rglob("*")):
-            mode = each.stat().st_mode
-            each.chmod(mode | ((mode & 0o500) >> 3) | ((mode & 0o500) >> 6))
-
-
-def _share_private(folder: Path, account: pwd.struct_passwd) -> None:
-    """Let the server's group, and nobody else, pass through a folder that was root's alone."""
-    mode = folder.stat().st_mode
-    if not mode & 0o077:
-        os.chown(folder, -1, account.pw_gid)
-        folder.chmod(mode | stat.S_IXGRP)
-
-
-def _make_reachable(folder: Path, account: pwd.struct_passwd) -> None:
-    """Let the server's user pass through the folder and its parents, and no more than pass."""
-    for path in (folder, *folder.parents):
-        found = path.stat()
-        if found.st_uid == account.pw_uid:
-            needed = stat.S_IXUSR
-        elif found.st_gid == account.pw_gid:
-            needed = stat.S_IXGRP
-        else:
-            needed = stat.S_IXOTH
-        if not found.st_mode & needed:
-            path.chmod(found.st_mode | needed)
-            _logger.warning(
-                "let user %s, who runs PostgreSQL for root, pass through %s", account.pw_name, path
-            )
 
 
 def _is_alive(pid: int) -> bool:

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from docledger.embedded_postgres import EmbeddedPostgres
-from docledger.postgres_cluster import EmbeddedPostgresError
+from docledger.server_account import EmbeddedPostgresError
 
 USER = """
 import sys

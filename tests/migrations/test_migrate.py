@@ -11,13 +11,13 @@ import psycopg
 import pytest
 
 from conftest import SERVERS
-from docledger.migrate import (
+from docledger.migrate import Migrator
+from docledger.migration_files import (
     EventsWouldBeDeleted,
     MigrationBusy,
     MigrationChanged,
     MigrationError,
     MigrationUnknown,
-    Migrator,
     default_folder,
     read_migrations,
 )
