@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 from semantic_text_splitter import MarkdownSplitter
 
 from stages.errors import ExecutorFailed
@@ -31,14 +30,14 @@ class ChunkerOptions(Options):
 class Chunker:
     """Cuts the best Markdown that there is at headings, blocks and sentences."""
 
-    stage_name: ClassVar[str] = "chunker"
-    file_type: ClassVar[str] = "chunks_json"
-    suffix: ClassVar[str] = ".chunks.json"
-    mime_type: ClassVar[str] = "application/json"
-    version: ClassVar[str] = "1"
-    in_process: ClassVar[bool] = False
-    reads: ClassVar[tuple[str, ...]] = ("optimized_markdown", "markdown")
-    options_model: ClassVar[type[ChunkerOptions]] = ChunkerOptions
+    stage_name: str = "chunker"
+    file_type: str = "chunks_json"
+    suffix: str = ".chunks.json"
+    mime_type: str = "application/json"
+    version: str = "1"
+    in_process: bool = False
+    reads: tuple[str, ...] = ("optimized_markdown", "markdown")
+    options_model: type[BaseModel] = ChunkerOptions
 
     def run(self, task: StageTask) -> StageOutcome:
         """Cut the document's Markdown and write the chunks as JSON."""

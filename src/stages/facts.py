@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import ClassVar
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from stages.errors import ExecutorFailed
 from stages.executor import Options, ProducedFile, StageOutcome, StageTask
@@ -23,14 +22,14 @@ class FactOptions(Options):
 class FactGenerator:
     """Finds facts by rules, in some twenty languages, without asking anybody."""
 
-    stage_name: ClassVar[str] = "fact-generator"
-    file_type: ClassVar[str] = "facts_json"
-    suffix: ClassVar[str] = ".facts.json"
-    mime_type: ClassVar[str] = "application/json"
-    version: ClassVar[str] = "1"
-    in_process: ClassVar[bool] = False
-    reads: ClassVar[tuple[str, ...]] = ("chunks_json",)
-    options_model: ClassVar[type[FactOptions]] = FactOptions
+    stage_name: str = "fact-generator"
+    file_type: str = "facts_json"
+    suffix: str = ".facts.json"
+    mime_type: str = "application/json"
+    version: str = "1"
+    in_process: bool = False
+    reads: tuple[str, ...] = ("chunks_json",)
+    options_model: type[BaseModel] = FactOptions
 
     def run(self, task: StageTask) -> StageOutcome:
         """Find the facts of the document's chunks and write them as JSON."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from pydantic import BaseModel
 
 from stages.executor import Options, ProducedFile, StageOutcome, StageTask
 from stages.search_store import SearchStore
@@ -16,14 +16,14 @@ class IngestorOptions(Options):
 class Ingestor:
     """Puts a document's chunks and facts where searches find them; runs where the store is."""
 
-    stage_name: ClassVar[str] = "ingestor"
-    file_type: ClassVar[str] = "ingestion_json"
-    suffix: ClassVar[str] = ".ingestion.json"
-    mime_type: ClassVar[str] = "application/json"
-    version: ClassVar[str] = "1"
-    in_process: ClassVar[bool] = True
-    reads: ClassVar[tuple[str, ...]] = ("chunks_json", "facts_json")
-    options_model: ClassVar[type[IngestorOptions]] = IngestorOptions
+    stage_name: str = "ingestor"
+    file_type: str = "ingestion_json"
+    suffix: str = ".ingestion.json"
+    mime_type: str = "application/json"
+    version: str = "1"
+    in_process: bool = True
+    reads: tuple[str, ...] = ("chunks_json", "facts_json")
+    options_model: type[BaseModel] = IngestorOptions
 
     def __init__(self, search_store: SearchStore) -> None:
         self._store = search_store

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import Final
 
 import ftfy
 import mdformat
+from pydantic import BaseModel
 
 from stages.executor import Options, ProducedFile, StageOutcome, StageTask
 from stages.markdown_reading import Lines, parse, read_markdown
@@ -41,14 +42,14 @@ class OptimizerOptions(Options):
 class MarkdownOptimizer:
     """Repairs text that was decoded wrongly, evens out headings, and formats."""
 
-    stage_name: ClassVar[str] = "markdown-optimizer"
-    file_type: ClassVar[str] = "optimized_markdown"
-    suffix: ClassVar[str] = ".opt.md"
-    mime_type: ClassVar[str] = "text/markdown; charset=utf-8"
-    version: ClassVar[str] = "1"
-    in_process: ClassVar[bool] = False
-    reads: ClassVar[tuple[str, ...]] = ("markdown",)
-    options_model: ClassVar[type[OptimizerOptions]] = OptimizerOptions
+    stage_name: str = "markdown-optimizer"
+    file_type: str = "optimized_markdown"
+    suffix: str = ".opt.md"
+    mime_type: str = "text/markdown; charset=utf-8"
+    version: str = "1"
+    in_process: bool = False
+    reads: tuple[str, ...] = ("markdown",)
+    options_model: type[BaseModel] = OptimizerOptions
 
     def run(self, task: StageTask) -> StageOutcome:
         """Optimise the Markdown of the document."""

@@ -24,7 +24,10 @@ class ChunksSource(_Shape):
 
 
 class Chunk(_Shape):
-    """One span of the Markdown; `start` and `end` count its code points, `end` not included."""
+    """One span of the Markdown; `start` and `end` count its code points, `end` not included.
+
+    `heading_path` are the headings, from the outermost in, under which its first word stands.
+    """
 
     index: int = Field(ge=0)
     text: str

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Protocol
+
+from pydantic import BaseModel
 
 from stages.conversion.detection import Format, detect
 from stages.conversion.markdown import tidied
@@ -24,14 +26,14 @@ class Converter(Protocol):
 class MarkdownConversion:
     """Makes one Markdown file of the original."""
 
-    stage_name: ClassVar[str] = "markdown-conversion"
-    file_type: ClassVar[str] = "markdown"
-    suffix: ClassVar[str] = ".md"
-    mime_type: ClassVar[str] = "text/markdown; charset=utf-8"
-    version: ClassVar[str] = "1"
-    in_process: ClassVar[bool] = False
-    reads: ClassVar[tuple[str, ...]] = (ORIGINAL,)
-    options_model: ClassVar[type[ConversionOptions]] = ConversionOptions
+    stage_name: str = "markdown-conversion"
+    file_type: str = "markdown"
+    suffix: str = ".md"
+    mime_type: str = "text/markdown; charset=utf-8"
+    version: str = "1"
+    in_process: bool = False
+    reads: tuple[str, ...] = (ORIGINAL,)
+    options_model: type[BaseModel] = ConversionOptions
 
     def run(self, task: StageTask) -> StageOutcome:
         """Convert the original; its content decides the format, its name and type only assist."""

@@ -37,7 +37,10 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
         raise UnconvertibleDocument(_no_text(pages))
     furniture = Furniture.among([page.lines for page in pages])
     if not options.keep_running_headers:
-        pages = [replace(page, lines=furniture.without(page.lines)) for page in pages]
+        pages = [
+            replace(page, lines=furniture.without(page.lines, number))
+            for number, page in enumerate(pages)
+        ]
     metadata = {
         "pages": len(pages),
         "pagesWithoutText": without_text[:100],

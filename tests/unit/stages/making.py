@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
+
 from stages.conversion.executor import convert
 from stages.conversion.result import ConversionOptions, Converted
 from stages.executor import Executor, InputFile, StageOutcome, StageTask
@@ -81,3 +84,20 @@ def with_part(archive: bytes, name: str, content: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(archive)) as source:
         parts = {each: source.read(each) for each in source.namelist()}
     return zip_of({**parts, name: content})
+
+
+def pdf_of_chapters(count: int) -> bytes:
+    """Make a PDF of so many pages, each a chapter with a heading, its one line and a number."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=A4)
+    for number in range(1, count + 1):
+        canvas.setFont("Helvetica-Bold", 18)
+        canvas.drawString(70, 770, f"Chapter {number}: Varn in 190{number}")
+        canvas.setFont("Helvetica", 10)
+        canvas.drawString(70, 740, f"The gauge stood at {number * 7} cm on day {number + 40}.")
+        canvas.drawString(70, 720, "The clerk wrote it down.")
+        canvas.drawString(70, 700, f"He went home at {number * 3} o'clock on day {number + 50}.")
+        canvas.drawString(290, 40, f"– {number} –")
+        canvas.showPage()
+    canvas.save()
+    return buffer.getvalue()

@@ -41,8 +41,10 @@ BLOCKS = st.one_of(
     st.lists(LINES, min_size=1, max_size=3).map(lambda ls: "```python\n" + "\n".join(ls) + "\n```"),
     st.lists(LINES, min_size=1, max_size=3).map(lambda ls: "\n".join(f"> {line}" for line in ls)),
     st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=4).map(
-        lambda rows: "| a | b |\n| --- | --- |\n"
-        + "\n".join(f"| {x.replace('|', '')} | {y.replace('|', '')} |" for x, y in rows)
+        lambda rows: (
+            "| a | b |\n| --- | --- |\n"
+            + "\n".join(f"| {x.replace('|', '')} | {y.replace('|', '')} |" for x, y in rows)
+        )
     ),
     st.tuples(WORDS, LINES).map(lambda t: f"{t[0]}: {t[1]}"),
     st.just("---"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from stages.chunker import Chunker, ChunkerOptions, chunk
 from stages.errors import OptionsInvalid
 from stages.tokens import count_tokens

@@ -12,6 +12,7 @@ from reportlab.lib.pagesizes import A4
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
+
 from stages.conversion.archive import refuse_harmful_archive
 from stages.errors import UnconvertibleDocument
 from unit.stages.making import SAMPLES, converted, converted_bytes, with_part, zip_of
@@ -45,8 +46,8 @@ def workbook_with_stray_cell() -> bytes:
     book = Workbook()
     sheet = book.active
     assert sheet is not None
-    sheet["A1"] = "near"  # type: ignore[index]
-    sheet["XFD1048576"] = "far"  # type: ignore[index]
+    sheet["A1"] = "near"
+    sheet["XFD1048576"] = "far"
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

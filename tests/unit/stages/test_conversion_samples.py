@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from stages.conversion.detection import detect
 from unit.stages.making import SAMPLES, converted, converted_bytes
 
@@ -78,6 +79,19 @@ def test_pdf_drops_running_headers_but_one_and_page_numbers_unless_told_to_keep_
     assert dropped.metadata["runningLinesLeftOut"] == 9
     assert kept.markdown.count("Harbour Office of Varn") == 5
     assert "Page 3" in kept.markdown
+
+
+def test_pdf_keeps_chapters_that_begin_a_page_each(tmp_path: Path) -> None:
+    """Their numbers count as the pages do, and their lines stand in the same place."""
+    path = tmp_path / "chapters.pdf"
+    path.write_bytes(pdf_of_chapters(6))
+    result = converted(path)
+    assert [h for h in headings(result.markdown) if "Chapter" in h] == [
+        f"# Chapter {number}: Varn in 190{number}" for number in range(1, 7)
+    ]
+    for number in range(1, 7):
+        assert f"The gauge stood at {number * 7} cm on day {number + 40}." in result.markdown
+    assert "– 3 –" not in result.markdown
 
 
 def test_pdf_reads_one_column_after_the_other() -> None:
@@ -173,7 +187,7 @@ def test_declared_encodings_count_where_bytes_do_not_say(tmp_path: Path) -> None
     russian = "<p>Маяк стоит на скале</p>".encode("koi8-r")
     page = b"<html><head><meta charset='koi8-r'></head><body>" + russian + b"</body></html>"
     assert "Маяк стоит на скале" in converted_bytes(tmp_path, page, "page").markdown
-    table = "город;маяк\nА;Б\n".encode("cp1251")
+    table = "город;маяк\nдом;мыс\n".encode("cp1251")
     result = converted_bytes(tmp_path, table, "t.csv", "text/csv; charset=windows-1251")
     assert "| город | маяк |" in result.markdown
 

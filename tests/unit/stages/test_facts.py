@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from stages.chunker import ChunkerOptions, Chunker, chunk
+
+from stages.chunker import Chunker, ChunkerOptions, chunk
 from stages.errors import UnconvertibleDocument
 from stages.facts import FactGenerator, FactOptions, facts
 from stages.languages import language_of
@@ -84,7 +85,10 @@ def test_kinds() -> None:
             "Il faro è una torre di pietra sulla costa. Piove di notte con il vento.",
             "Il faro è una torre di pietra sulla costa.",
         ),
-        ("霧笛とは、音で知らせる装置のことです。とても大きな音です。", "霧笛とは、音で知らせる装置のことです。"),
+        (
+            "霧笛とは、音で知らせる装置のことです。とても大きな音です。",
+            "霧笛とは、音で知らせる装置のことです。",
+        ),
     ],
 )
 def test_definitions_in_several_languages(text: str, definition: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+
 from stages.errors import InputMissing, OptionsInvalid, UnconvertibleDocument
 from stages.markdown_reading import parse
 from stages.optimizer import MarkdownOptimizer, OptimizerOptions, optimize

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint
 
 import pytest
+
 from stages import registry
 from stages.errors import ExecutorMissing
 from stages.executor import StageOutcome, StageTask

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from stages.errors import (
     ExecutorFailed,
     ExecutorMissing,
