@@ -97,7 +97,7 @@ def pdf_of_chapters(count: int) -> bytes:
         canvas.drawString(70, 740, f"The gauge stood at {number * 7} cm on day {number + 40}.")
         canvas.drawString(70, 720, "The clerk wrote it down.")
         canvas.drawString(70, 700, f"He went home at {number * 3} o'clock on day {number + 50}.")
-        canvas.drawString(290, 40, f"– {number} –")
+        canvas.drawString(290, 40, f"- {number} -")
         canvas.showPage()
     canvas.save()
     return buffer.getvalue()
