@@ -43,6 +43,9 @@ def create_app(ports: Ports, metrics: Metrics | None = None) -> FastAPI:
         lifespan=lifespan,
         dependencies=[Depends(refuse_unstorable_parameters)],
         redirect_slashes=False,
+        # Their pages load scripts from elsewhere; /openapi.json is the description.
+        docs_url=None,
+        redoc_url=None,
         telemetry={"tracing": False},
     )
     app.state.services = services

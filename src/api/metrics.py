@@ -17,6 +17,43 @@ _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 
+class _Appends:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.commands = Histogram(
+            "docledger_append_commands",
+            "Commands that one append carried",
+            buckets=_BATCH_BUCKETS,
+            registry=registry,
+        )
+        self.events = Histogram(
+            "docledger_append_events",
+            "Events that one append carried",
+            buckets=_BATCH_BUCKETS,
+            registry=registry,
+        )
+        self.seconds = Histogram(
+            "docledger_append_seconds",
+            "How long appends took",
+            buckets=_SECONDS_BUCKETS,
+            registry=registry,
+        )
+
+
+class _Positions:
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, meaning: str, *labels: str) -> Gauge:
+            return Gauge(f"docledger_{name}", meaning, labels, registry=registry)
+
+        self.log = gauge("log_position", "Position of the newest event")
+        self.projection = gauge(
+            "projection_position", "How far a projection is in the log", "projection"
+        )
+        self.lag = gauge(
+            "projection_lag", "Positions that a projection is behind the log", "projection"
+        )
+        self.parked = gauge("parked_documents", "Documents with an event that could not be applied")
+
+
 class Metrics:
     """The metrics of one API process.
 
@@ -27,6 +64,8 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
+        self._appends = _Appends(registry)
+        self._positions = _Positions(registry)
         self.requests = Histogram(
             "docledger_request_seconds",
             "How long requests took, by route",
@@ -37,59 +76,23 @@ class Metrics:
         self.commands = Counter(
             "docledger_commands", "Commands by outcome", ("command", "outcome"), registry=registry
         )
-        self._batch_commands = Histogram(
-            "docledger_append_commands",
-            "Commands that one append carried",
-            buckets=_BATCH_BUCKETS,
-            registry=registry,
-        )
-        self._batch_events = Histogram(
-            "docledger_append_events",
-            "Events that one append carried",
-            buckets=_BATCH_BUCKETS,
-            registry=registry,
-        )
-        self._append_seconds = Histogram(
-            "docledger_append_seconds",
-            "How long appends took",
-            buckets=_SECONDS_BUCKETS,
-            registry=registry,
-        )
         self.streams = Gauge(
             "docledger_event_streams", "Event streams that are open", registry=registry
-        )
-        self._log_position = Gauge(
-            "docledger_log_position", "Position of the newest event", registry=registry
-        )
-        self._position = Gauge(
-            "docledger_projection_position",
-            "How far a projection is in the log",
-            ("projection",),
-            registry=registry,
-        )
-        self._lag = Gauge(
-            "docledger_projection_lag",
-            "Positions that a projection is behind the log",
-            ("projection",),
-            registry=registry,
-        )
-        self._parked = Gauge(
-            "docledger_parked_documents",
-            "Documents with an event that could not be applied",
-            registry=registry,
         )
 
     def observe_append(self, commands: int, events: int, seconds: float) -> None:
         """Count one append of the log."""
-        self._batch_commands.observe(commands)
-        self._batch_events.observe(events)
-        self._append_seconds.observe(seconds)
+        self._appends.commands.observe(commands)
+        self._appends.events.observe(events)
+        self._appends.seconds.observe(seconds)
 
     async def exposition(self, queries: Queries) -> bytes:
         """Return everything in Prometheus' text format."""
-        self._log_position.set(await queries.log_position())
+        self._positions.log.set(await queries.log_position())
         for row in await queries.projections():
-            self._position.labels(row["projection"]).set(row["position"])
-            self._lag.labels(row["projection"]).set(max(0, row["log_position"] - row["position"]))
-        self._parked.set(await queries.parked_count())
+            self._positions.projection.labels(row["projection"]).set(row["position"])
+            self._positions.lag.labels(row["projection"]).set(
+                max(0, row["log_position"] - row["position"])
+            )
+        self._positions.parked.set(await queries.parked_count())
         return generate_latest(self.registry)

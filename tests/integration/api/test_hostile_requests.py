@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from domain.storage_errors import StorageFull
 from integration.api.conftest import Service, until
 
 ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
@@ -193,6 +194,30 @@ def test_an_upload_that_breaks_off_leaves_nothing(service: Service) -> None:
         until(lambda: any(incoming.iterdir()))
     until(lambda: not any(incoming.iterdir()))
     assert service.history.last_position() == before
+
+
+def test_a_full_disk_is_507_and_registers_nothing(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise StorageFull
+
+    blobs = service.ports.blobs
+    begin = blobs.begin
+
+    def begin_on_a_full_disk() -> Any:
+        writer = begin()
+        monkeypatch.setattr(type(writer), "write", full)
+        return writer
+
+    monkeypatch.setattr(blobs, "begin", begin_on_a_full_disk)
+    before = service.history.last_position()
+    for parts in ({"files": {"file": ("a.md", b"x")}}, {"json": {"title": "a", "content": "b"}}):
+        answer = service.client.post("/v1/documents", **parts)
+        assert answer.status_code == 507
+        assert answer.json()["type"] == "urn:docledger:problem:disk-full"
+    assert service.history.last_position() == before
+    assert list((service.storage / "blobs" / "incoming").iterdir()) == []
 
 
 def test_answers_are_what_the_description_says(service: Service) -> None:
