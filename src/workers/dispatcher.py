@@ -27,7 +27,6 @@ TRACKING = "dispatcher"
 
 _LEAD = 0x646F636C64697370  # "docldisp"
 _STAND_BY_SECONDS = 1.0
-_POLL_SECONDS = 0.5
 
 _ENSURE = "INSERT INTO tracking (projection, position) VALUES (%s, 0) ON CONFLICT DO NOTHING"
 _LOCK = "SELECT position FROM tracking WHERE projection = %s FOR UPDATE"
@@ -44,11 +43,15 @@ _READ = """
 
 
 class Dispatcher:
-    """Follows the log, woken by its notifications, and puts jobs into the queue."""
+    """Follows the log, woken by its notifications, and puts jobs into the queue.
 
-    def __init__(self, dsn: str, *, batch_size: int = 500) -> None:
+    `poll_seconds` is how often it looks by itself, and how long `stop` may take.
+    """
+
+    def __init__(self, dsn: str, *, batch_size: int = 500, poll_seconds: float = 0.5) -> None:
         self._dsn = dsn
         self._batch_size = batch_size
+        self._poll_seconds = poll_seconds
         self._stop = threading.Event()
         self.leads = threading.Event()
 
@@ -86,7 +89,7 @@ class Dispatcher:
         connection.execute(_ENSURE, (TRACKING,))
         while not self._stop.is_set():
             if self.dispatch(connection) == 0:
-                for _ in listening.notifies(timeout=_POLL_SECONDS, stop_after=1):
+                for _ in listening.notifies(timeout=self._poll_seconds, stop_after=1):
                     pass
 
     def dispatch(self, connection: Connection) -> int:

@@ -55,9 +55,6 @@ class Blobs(Protocol):
     def local_path(self, checksum: str) -> AbstractContextManager[Path]:
         """Lend the content as a local file, to be read only, until the block ends."""
 
-    def size(self, checksum: str) -> int:
-        """Give the size in bytes; raises BlobNotFound."""
-
 
 class Sandbox(Protocol):
     """Processes in which executors run."""

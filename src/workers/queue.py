@@ -15,7 +15,6 @@ from workers.hints import Hint
 from workers.queue_schema import ENTRYPOINT, QUEUE
 
 _PRUNE = "DELETE FROM docledger_queue.pgqueuer_log WHERE created < now() - %s::interval"
-_WAITING = "SELECT count(*) FROM docledger_queue.pgqueuer WHERE status = 'queued'"
 _NOW = "SELECT now()"
 
 
@@ -54,12 +53,6 @@ def defer(connection: Connection, hints: Sequence[Hint]) -> None:
         [f"{hint.document_id}:{hint.version}" for hint in hints],
         on_conflict="skip",
     )
-
-
-def waiting_jobs(connection: Connection) -> int:
-    """Return how many jobs wait for a worker, delayed ones included."""
-    row = connection.execute(_WAITING).fetchone()
-    return int(row[0]) if row else 0
 
 
 def prune(connection: Connection, older_than: timedelta) -> None:

@@ -122,14 +122,15 @@ class StageRunner:
 
     def _lent(self, stack: ExitStack, wanted: _Wanted) -> InputFile:
         checksum = wanted.reference.checksum
+        path = stack.enter_context(self._blobs.local_path(checksum))
         return InputFile(
             stage_name=wanted.reference.stage_name,
             file_type=wanted.reference.file_type,
-            path=stack.enter_context(self._blobs.local_path(checksum)),
+            path=path,
             file_name=wanted.file_name,
             mime_type=wanted.mime_type,
             checksum=checksum,
-            size_bytes=self._blobs.size(checksum),
+            size_bytes=path.stat().st_size,
         )
 
     def _stored(self, file: ProducedFile, executor: Executor) -> OutputFile:

@@ -98,8 +98,17 @@ def test_jobs_and_position_move_together(
 
 
 def test_two_at_once_make_each_job_once(world: World) -> None:
+    """Also without the queue's own guard, which helps only while the first job is there."""
     with world.connect() as connection:
         connection.execute("INSERT INTO tracking VALUES ('dispatcher', 0)")
+        connection.execute(
+            "CREATE FUNCTION unguard() RETURNS trigger LANGUAGE plpgsql AS"
+            " $$ BEGIN NEW.dedupe_key := NULL; RETURN NEW; END $$"
+        )
+        connection.execute(
+            "CREATE TRIGGER unguard BEFORE INSERT ON docledger_queue.pgqueuer"
+            " FOR EACH ROW EXECUTE FUNCTION unguard()"
+        )
     stop = threading.Event()
 
     def follow() -> None:
@@ -123,7 +132,7 @@ def test_two_at_once_make_each_job_once(world: World) -> None:
 
 
 def test_an_event_wakes_the_dispatcher(world: World) -> None:
-    dispatcher = Dispatcher(world.dsn)
+    dispatcher = Dispatcher(world.dsn, poll_seconds=4)
     with running(dispatcher):
         assert dispatcher.leads.wait(10)
         time.sleep(0.3)
@@ -131,7 +140,7 @@ def test_an_event_wakes_the_dispatcher(world: World) -> None:
         for number in range(5):
             world.register(f"a-{number}")
             waits.append(wait_until(lambda n=number: len(jobs(world)) > n))  # type: ignore[misc]
-    assert sorted(waits)[2] < 0.25  # half of its poll
+    assert max(waits) < 3
 
 
 def test_one_leads_and_another_takes_over(world: World) -> None:

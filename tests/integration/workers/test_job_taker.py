@@ -1,0 +1,138 @@
+"""Jobs are taken at once, no more than there are slots, and none is ever dropped."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from worker_parts import World, running, wait_until
+from workers.errors import JobPutOff
+from workers.hints import Hint
+from workers.job_taker import JobTaker
+from workers.queue import Job, defer
+
+
+def put(world: World, *hints: Hint) -> None:
+    with world.connect() as connection, connection.transaction():
+        defer(connection, hints)
+
+
+def taker(world: World, take: Callable[[Job], None], slots: int = 2) -> JobTaker:
+    return JobTaker(world.dsn, take, slots=slots, stale_seconds=1, poll_seconds=0.5)
+
+
+def left(world: World) -> int:
+    return int(world.query("SELECT count(*) FROM docledger_queue.pgqueuer")[0][0])
+
+
+def test_a_job_says_what_asked_for_it(world: World) -> None:
+    taken: list[Job] = []
+    with running(taker(world, taken.append)):
+        put(world, Hint("a", 3, None, "cause", "correlation"))
+        wait_until(lambda: left(world) == 0)
+    assert taken == [Job("a", "cause", "correlation")]
+
+
+def test_no_more_jobs_than_slots_are_taken(world: World) -> None:
+    go, taken = threading.Event(), []
+
+    def take(job: Job) -> None:
+        taken.append(job.document_id)
+        go.wait(10)
+
+    with running(taker(world, take, slots=3)):
+        put(world, *(Hint(f"a-{number}", 1) for number in range(7)))
+        wait_until(lambda: len(taken) == 3)
+        time.sleep(0.8)
+        assert len(taken) == 3
+        picked = "SELECT count(*) FROM docledger_queue.pgqueuer WHERE status = 'picked'"
+        assert world.query(picked) == [(3,)]
+        go.set()
+        wait_until(lambda: left(world) == 0)
+    assert taken == [f"a-{number}" for number in range(7)]
+
+
+def test_a_job_that_fails_is_taken_again(world: World) -> None:
+    taken: list[float] = []
+
+    def take(job: Job) -> None:
+        taken.append(time.monotonic())
+        if len(taken) == 1:
+            raise ValueError("a defect")
+        if len(taken) == 2:
+            raise JobPutOff(delay_seconds=0.5)
+
+    with running(taker(world, take)):
+        put(world, Hint("a", 1))
+        wait_until(lambda: left(world) == 0)
+    assert len(taken) == 3
+    assert taken[2] - taken[1] >= 0.5
+
+
+def test_a_delayed_job_is_on_time(world: World) -> None:
+    taken: list[datetime] = []
+    with running(taker(world, lambda _: taken.append(datetime.now(UTC)))):
+        due = datetime.now(UTC) + timedelta(seconds=1.3)
+        put(world, Hint("a", 1, due))
+        wait_until(lambda: bool(taken))
+    assert timedelta(0) <= taken[0] - due < timedelta(seconds=1)
+
+
+def test_the_same_event_is_queued_once_and_another_beside_it(world: World) -> None:
+    put(world, Hint("a", 1))
+    put(world, Hint("a", 1), Hint("b", 1))
+    assert left(world) == 2
+    put(world, Hint("a", 2))
+    assert left(world) == 3
+
+
+def test_a_job_of_a_dead_worker_is_taken_up_again(world: World) -> None:
+    put(world, Hint("a", 1))
+    world.query(
+        "UPDATE docledger_queue.pgqueuer SET status = 'picked', heartbeat = now(),"
+        " queue_manager_id = gen_random_uuid() RETURNING id"
+    )
+    taken: list[float] = []
+    began = time.monotonic()
+    with running(taker(world, lambda _: taken.append(time.monotonic()))):
+        wait_until(lambda: left(world) == 0)
+    assert taken[0] - began > 0.8
+
+
+def test_a_long_job_keeps_its_claim(world: World) -> None:
+    """Heartbeats go on while a job runs for longer than a dead worker's job is left alone."""
+    taken: list[str] = []
+
+    def take(job: Job) -> None:
+        taken.append(job.document_id)
+        time.sleep(3)
+
+    with running(taker(world, take), taker(world, take)):
+        put(world, Hint("a", 1))
+        wait_until(lambda: left(world) == 0)
+    assert taken == ["a"]
+
+
+def test_stopping_is_quick_and_waits_for_the_jobs_at_hand(world: World) -> None:
+    ended: list[str] = []
+
+    def take(job: Job) -> None:
+        time.sleep(0.7)
+        ended.append(job.document_id)
+
+    with running(taker(world, take)):
+        put(world, Hint("a", 1))
+        wait_until(
+            lambda: (
+                world.query("SELECT status::text FROM docledger_queue.pgqueuer") == [("picked",)]
+            )
+        )
+    assert ended == ["a"]
+    assert left(world) == 0
+    idle = taker(world, take)
+    began = time.monotonic()
+    with running(idle):
+        time.sleep(0.5)
+    assert time.monotonic() - began < 4
