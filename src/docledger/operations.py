@@ -33,7 +33,10 @@ def process(
     files = files_under(paths)
     with Docledger(settings) as docledger, ExitStack() as stack:
         docledger.migrator.up()
-        supervisor = Supervisor([Role("project", ["project"]), Role("work", ["work"])])
+        supervisor = Supervisor(
+            [Role("project", ["project"]), Role("work", ["work"])],
+            shutdown_seconds=settings.shutdown_seconds,
+        )
         stack.enter_context(supervisor)
         parts = _parts(docledger, supervisor.gave_up)
         titles: dict[str, str] = {}

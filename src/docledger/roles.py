@@ -43,7 +43,7 @@ def up(settings: Settings) -> None:
             Role("project", ["project"]),
             Role("work", ["work"]),
         ]
-        with Supervisor(roles) as supervisor, listening:
+        with Supervisor(roles, shutdown_seconds=settings.shutdown_seconds) as supervisor, listening:
             host, port = listening.getsockname()[:2]
             url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
             _wait_until_ready(url, supervisor, stop)

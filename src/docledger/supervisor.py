@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 _FIRST_RESTART_SECONDS = 0.5
 _LONGEST_RESTART_SECONDS = 15.0
 _STEADY_SECONDS = 30.0
-_KILL_AFTER_SECONDS = 45.0
+_PUTTING_AWAY_SECONDS = 15.0
 COULD_NOT_RUN = 3
 
 
@@ -43,10 +43,21 @@ class Role:
 
 
 class Supervisor:
-    """Keeps `roles` running from `start` to `stop`; children inherit the environment."""
+    """Keeps `roles` running from `start` to `stop`; children inherit the environment.
 
-    def __init__(self, roles: Sequence[Role], *, on_restart: Callable[[str], None] | None = None):
+    `shutdown_seconds` is what the roles were told to wait for what is under way; a role that takes
+    much longer is killed.
+    """
+
+    def __init__(
+        self,
+        roles: Sequence[Role],
+        *,
+        shutdown_seconds: float,
+        on_restart: Callable[[str], None] | None = None,
+    ) -> None:
         self._roles = list(roles)
+        self._kill_after_seconds = shutdown_seconds + _PUTTING_AWAY_SECONDS
         self._on_restart = on_restart or (lambda _name: None)
         self._stopping = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
@@ -78,7 +89,7 @@ class Supervisor:
         for process in running:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-        deadline = time.monotonic() + _KILL_AFTER_SECONDS
+        deadline = time.monotonic() + self._kill_after_seconds
         for process in running:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
