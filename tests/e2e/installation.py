@@ -115,6 +115,7 @@ class Installation:
         ours = {f"DOCLEDGER_{name.upper()}": value for name, value in settings.items()}
         others = {k: v for k, v in os.environ.items() if not k.startswith("DOCLEDGER_")}
         self.environment = {**others, "DOCLEDGER_HOME": str(home), **ours}
+        self._started: list[Running] = []
 
     @property
     def uploads(self) -> Path:
@@ -148,20 +149,23 @@ class Installation:
 
     def start(self, *arguments: str | Path) -> Running:
         """Start a command."""
-        return Running(self._command(*arguments), self.environment, self._log(arguments))
+        running = Running(self._command(*arguments), self.environment, self._log(arguments))
+        self._started.append(running)
+        return running
 
     def up(self, port: int = 0) -> Service:
         """Run `docledger up` until it is ready."""
-        arguments = ("up", "--port", str(port))
-        service = Service(self._command(*arguments), self.environment, self._log(arguments))
-        service.wait_until_ready()
-        return service
+        return self._service("up", port, None)
 
     def serve(self, port: int) -> Service:
         """Run `docledger serve` until it is ready."""
-        arguments = ("serve", "--port", str(port))
-        service = Service(self._command(*arguments), self.environment, self._log(arguments))
-        service.wait_until_ready(f"http://127.0.0.1:{port}")
+        return self._service("serve", port, f"http://127.0.0.1:{port}")
+
+    def _service(self, role: str, port: int, url: str | None) -> Service:
+        command = self._command(role, "--port", str(port))
+        service = Service(command, self.environment, self._log((role,)))
+        self._started.append(service)
+        service.wait_until_ready(url)
         return service
 
     def _command(self, *arguments: str | Path) -> list[str]:
@@ -200,6 +204,12 @@ class Installation:
                     process.kill()
             psutil.wait_procs(processes, timeout=5)
 
+    def end(self) -> None:
+        """Leave nothing running, whatever state it is in."""
+        self.kill_everything()
+        for running in self._started:
+            running.wait(10)
+
     def _to_kill(self, and_the_server: bool) -> list[psutil.Process]:
         found = self.processes()
         if and_the_server:
@@ -223,7 +233,7 @@ def installed(**settings: str) -> Iterator[Installation]:
         try:
             yield installation
         finally:
-            installation.kill_everything()
+            installation.end()
 
 
 def wait_for(

@@ -201,6 +201,7 @@ def assert_completed(document: Row, uploads: Path) -> None:
     assert [(f["stageName"], f["fileType"]) for f in files] == list(
         zip(STAGES, FILE_TYPES, strict=True)
     )
+    wait_for(lambda: all((uploads / file["filePath"]).exists() for file in files), 10)
     for file, suffix in zip(files, SUFFIXES, strict=True):
         folder, name = file["filePath"].rsplit("/", 1)
         assert folder == f"documents/{document['id']}/stages/{file['stageName']}"
