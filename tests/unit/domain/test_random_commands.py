@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -310,12 +310,17 @@ class Agreement(RuleBasedStateMachine):
         assert state == self.state
 
 
+@pytest.mark.timeout(900)  # a failure is made small before it is shown, which takes minutes
 def test_random_commands_agree_with_the_reference_model() -> None:
     """Run the same random commands each time: a failure here fails everywhere."""
     run_state_machine_as_test(
         Agreement,
         settings=settings(
-            max_examples=RUNS, stateful_step_count=STEPS, deadline=None, derandomize=True
+            max_examples=RUNS,
+            stateful_step_count=STEPS,
+            deadline=None,
+            derandomize=True,
+            phases=(Phase.generate, Phase.shrink),
         ),
     )
     assert Agreement.runs >= RUNS
