@@ -21,6 +21,7 @@ _ODD_SPACE: Final = re.compile("[\u00a0\u2007\u202f]")
 _WORD: Final = re.compile(r"\w+")
 _LIST_NUMBER: Final = re.compile(r"^[ \t>]*(?:[-+*][ \t]+)*\d{1,9}[.)](?=\s|$)", re.MULTILINE)
 _ROUNDS = 4
+_MAX_LIST_ITEMS = 1_000  # the formatter's time grows with their square
 _FTFY: Final = ftfy.TextFixerConfig(
     unescape_html=False,
     uncurl_quotes=False,
@@ -136,6 +137,9 @@ def _outside_spans(text: str, change: Callable[[str], str]) -> str:
 def _formatted(text: str, options: OptimizerOptions) -> str | None:
     """Return the text as mdformat writes it once it is at rest, or None if that is not safe."""
 
+    if _longest_list(text) > _MAX_LIST_ITEMS:
+        return None
+
     def step(current: str) -> str | None:
         evened = _even_headings(current) if options.fix_headings else current
         return _cleaned(_mdformat(evened), options)
@@ -145,6 +149,19 @@ def _formatted(text: str, options: OptimizerOptions) -> str | None:
     except (RecursionError, ValueError, KeyError, IndexError, AssertionError):
         return None
     return result if result is not None and _says_the_same(text, result) else None
+
+
+def _longest_list(text: str) -> int:
+    """Return how many items the longest of the lists has."""
+    longest, open_lists = 0, [0]
+    for token in parse(text):
+        if token.type in ("bullet_list_open", "ordered_list_open"):
+            open_lists.append(0)
+        elif token.type in ("bullet_list_close", "ordered_list_close"):
+            longest = max(longest, open_lists.pop())
+        elif token.type == "list_item_open":
+            open_lists[-1] += 1
+    return longest
 
 
 def _mdformat(text: str) -> str:

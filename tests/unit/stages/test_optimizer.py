@@ -88,6 +88,12 @@ def test_numbers_of_lists_stay() -> None:
     assert optimize("3. c\n4. d\n")[0] == "3. c\n4. d\n"
 
 
+def test_lists_that_would_take_for_ever_are_left_as_they_are() -> None:
+    markdown = "* item\n" * 1_001
+    assert optimize(markdown) == (markdown, False)
+    assert optimize("* item\n" * 10) == ("- item\n" * 10, True)
+
+
 def test_the_stage_reads_markdown_and_writes_optimized_markdown(tmp_path: Path) -> None:
     source = tmp_path / "a.md"
     source.write_text("* a\n", encoding="utf-8")
