@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -55,28 +56,31 @@ async def outcome(
     services: Services, committed: Committed, stage: str, wait_seconds: float
 ) -> Outcome | None:
     """Return how the stage ended, None if it has not when the time is up or the server stops."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + wait_seconds
-    pause = _FIRST_LOOK_SECONDS
-    while (left := until - loop.time()) > 0 and not services.closing.is_set():
-        try:
+    if not wait_seconds:
+        return None
+    ended = asyncio.ensure_future(_ended(services, committed, stage))
+    closing = asyncio.ensure_future(services.closing.wait())
+    try:
+        await asyncio.wait(
+            (ended, closing), timeout=wait_seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        return ended.result() if ended.done() else None
+    finally:
+        ended.cancel()
+        closing.cancel()
+
+
+async def _ended(services: Services, committed: Committed, stage: str) -> Outcome:
+    pause_seconds = _FIRST_LOOK_SECONDS
+    while True:
+        with contextlib.suppress(NotYetReadable):
             found = await services.reader.read(
                 committed.document_id, "execution", committed.position, stage=stage
             )
-        except NotYetReadable:
-            continue
-        if (content := _result(found, stage)) is not None:
-            return Outcome(content, state_headers(found.version, found.position))
-        await _pause(services.closing, min(pause, left))
-        pause = min(pause * 1.5, _LONGEST_LOOK_SECONDS)
-    return None
-
-
-async def _pause(closing: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(closing.wait(), seconds)
-    except TimeoutError:
-        return
+            if (content := _result(found, stage)) is not None:
+                return Outcome(content, state_headers(found.version, found.position))
+        await asyncio.sleep(pause_seconds)
+        pause_seconds = min(pause_seconds * 1.5, _LONGEST_LOOK_SECONDS)
 
 
 def _result(found: DocumentRead, name: str) -> dict[str, Any] | None:

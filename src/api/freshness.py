@@ -37,13 +37,15 @@ class GrowingPosition:
             left = until - loop.time()
             if left <= 0:
                 return False
-            await asyncio.wait([self._look_again()], timeout=left)
+            look = self._look_again()
+            await asyncio.wait([look], timeout=left)
+            if look.done():
+                # Whoever waits learns that the look failed; the next one looks afresh.
+                look.result()
         return True
 
     def _look_again(self) -> asyncio.Task[None]:
         if self._looking is None or self._looking.done():
-            if self._looking is not None and not self._looking.cancelled():
-                self._looking.result()
             self._looking = asyncio.create_task(self._next())
         return self._looking
 

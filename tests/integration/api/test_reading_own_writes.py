@@ -100,6 +100,19 @@ def test_a_parked_document_is_told_apart(service: Service) -> None:
     assert "docledger_parked_documents 1.0" in service.client.get("/metrics").text
 
 
+def test_a_look_that_fails_spoils_no_later_one(own_service: Service) -> None:
+    service = own_service
+    document = service.register()
+    path = f"/v1/documents/{document['id']}"
+    service.read(path, document["position"])
+    with service.projecting.paused():
+        written = service.client.post(f"{path}/workflow/pause")
+        service.execute("ALTER TABLE tracking RENAME TO tracking_away")
+        assert service.read("/v1/documents", written).status_code == 503
+        service.execute("ALTER TABLE tracking_away RENAME TO tracking")
+    assert service.read("/v1/documents", written).status_code == 200
+
+
 def test_a_row_that_others_deleted_is_gone(service: Service) -> None:
     document = service.register()
     path = f"/v1/documents/{document['id']}"

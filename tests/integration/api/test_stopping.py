@@ -62,12 +62,14 @@ def test_sigterm_ends_waits_and_streams_and_exits_cleanly(
     process = _started(listener, database, tmp_path)
     try:
         with httpx.Client(base_url=url, timeout=30) as client, ThreadPoolExecutor(2) as pool:
-            until(lambda: _ready(client), seconds=30)
+            until(lambda: _ready(client), seconds=60)
             made = client.post("/v1/documents", json={"title": "a", "content": "b"})
             path = f"{url}{made.headers['Location']}/{_STAGE}/execute?wait=60"
             waiting = pool.submit(httpx.post, path, timeout=60)
             stream = pool.submit(httpx.get, f"{url}/v1/events/stream", timeout=60)
-            until(lambda: _count(database) == 3)
+            # The test holds the socket open too: a caller who comes too late waits in its queue.
+            until(lambda: _count(database) == 3, seconds=20)
+            until(lambda: "docledger_event_streams 1.0" in client.get("/metrics").text)
             process.send_signal(signal.SIGTERM)
             assert waiting.result().status_code == 202
             assert stream.result().text.count("event: ") >= 2
