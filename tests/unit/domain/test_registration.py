@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from domain.commands import Command
 from domain.errors import DocumentExists, DocumentNotFound, InvalidValue
 from domain.values import StageStatus, WorkflowStatus
 from unit.domain import vocabulary as v
-from unit.domain.given import Fact, given
+from unit.domain.given import BEGINNING, Fact, given
 from unit.domain.vocabulary import CHUNKER, CONVERSION, OPTIMIZER
 
 
@@ -17,6 +19,18 @@ def test_registering_takes_the_document_in_and_begins_its_first_run() -> None:
     document.has(registered=True, run=1, workflow_status=WorkflowStatus.RUNNING, version=2)
     assert set(document.state.statuses.values()) == {StageStatus.PENDING}
     assert tuple(document.state.stages) == v.STAGES
+
+
+def test_the_state_knows_the_original_and_when_it_was_last_changed() -> None:
+    document = given([]).when(v.register()).succeeds()
+    document.has(
+        realm_id="realm-1",
+        original_name="Laws.pdf",
+        original_checksum=v.ORIGINAL.checksum,
+        original_size_bytes=10,
+        original_mime_type="application/pdf",
+        at=BEGINNING + timedelta(minutes=1),
+    )
 
 
 def test_content_given_as_text_stays_out_of_the_log() -> None:
