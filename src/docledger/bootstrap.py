@@ -19,7 +19,7 @@ import psycopg
 import uuid_utils
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.migrate import Migrator
@@ -227,7 +227,10 @@ class Docledger:
     @cached_property
     def search_store(self) -> PostgresSearchStore:
         """Where ingested chunks are found."""
-        return PostgresSearchStore(self.connecting("search"))
+        conninfo = _conninfo(self.database_url, "search", _SESSION)
+        pool = ConnectionPool(conninfo, min_size=0, max_size=4, timeout=10, open=True)
+        self._stack.callback(pool.close)
+        return PostgresSearchStore(pool.connection)
 
     def api(self) -> FastAPI:
         """Return the API over this process's parts."""
