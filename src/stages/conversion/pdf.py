@@ -64,7 +64,10 @@ class _Laid:
         grids = find_grids(page.rules, page.words) if page.rules else []
         inside = {id(word) for grid in grids for row in grid.rows for cell in row for word in cell}
         outside = [word for word in page.words if id(word) not in inside]
-        lines = [*lines_of(outside), *map(Line.around, grids)]
+        lines = lines_of(outside)
+        for grid in grids:
+            below = (n for n, line in enumerate(lines) if line.top >= grid.top)
+            lines.insert(next(below, len(lines)), Line.around(grid))
         return _Laid(len(page.words), lines, len(grids), page.has_pictures)
 
 
@@ -123,8 +126,8 @@ def _markdown(pages: Sequence[_Laid]) -> str:
 
 
 def _page(page: _Laid, fonts: Fonts, hyphens: _Hyphens) -> str:
-    lines = sorted(page.lines, key=lambda line: line.top) if page.tables else page.lines
-    return blocks(markdown_of(region, fonts, hyphens.join) for region in in_reading_order(lines))
+    regions = in_reading_order(page.lines)
+    return blocks(markdown_of(region, fonts, hyphens.join) for region in regions)
 
 
 def _continued(pages: Sequence[str]) -> str:

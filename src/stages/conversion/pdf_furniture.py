@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -39,7 +40,11 @@ class Furniture:
         body_size = _body_size(pages)
         counts: Counter[_Key] = Counter()
         for number, page in enumerate(pages):
-            counts.update({key for line in _edges(page) for key in _keys(line, number, body_size)})
+            counts.update(
+                key
+                for line in _edges(page)
+                for key in set(_keys(line, number, _size_of_text(line, page, body_size)))
+            )
         enough = max(_MIN_PAGES, _MIN_SHARE * len(pages))
         repeated = frozenset(key for key, count in counts.items() if count >= enough)
         return Furniture(repeated, body_size)
@@ -50,13 +55,13 @@ class Furniture:
         kept = [
             kept
             for line in lines
-            for kept in (self._kept(line, page_number) if id(line) in edges else [line])
+            for kept in (self._kept(line, lines, page_number) if id(line) in edges else [line])
         ]
         self.left_out += len(lines) - len(kept)
         return kept
 
-    def _kept(self, line: Line, page_number: int) -> Sequence[Line]:
-        keys = _keys(line, page_number, self.body_size)
+    def _kept(self, line: Line, page: Sequence[Line], page_number: int) -> Sequence[Line]:
+        keys = _keys(line, page_number, _size_of_text(line, page, self.body_size))
         key = next((key for key in keys if key in self.repeated), None)
         if key is None:
             return [line]
@@ -72,6 +77,11 @@ def _body_size(pages: Sequence[Sequence[Line]]) -> float:
         for line in page:
             sizes[line.size] += len(line.text)
     return max(sizes, key=lambda size: sizes[size], default=0.0)
+
+
+def _size_of_text(line: Line, page: Sequence[Line], body_size: float) -> float:
+    """Return the size that a heading exceeds: endless for the last line, as none ends a page."""
+    return math.inf if len(page) > _EDGE_LINES and line is page[-1] else body_size
 
 
 def _small(line: Line) -> Line:
@@ -90,7 +100,7 @@ def _keys(line: Line, page_number: int, body_size: float) -> Iterator[_Key]:
     """
     place = round(line.top / 12)
     yield line.text, place
-    is_heading = line.bold or line.size > body_size * _LARGER
+    is_heading = (line.bold and body_size < math.inf) or line.size > body_size * _LARGER
     if is_heading and not _BARE_NUMBER.match(line.text):
         return
     for found in _NUMBER.finditer(line.text):
