@@ -24,6 +24,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.migrate import Migrator
 from docledger.progress import Standing
+from docledger.server_watch import ServerWatch
 from docledger.settings import Settings
 from domain.commands import Context
 from domain.errors import DocledgerError
@@ -86,6 +87,9 @@ _SIZES = """
 
 _LIVELY = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 _SESSION = "-c TimeZone=UTC -c idle_in_transaction_session_timeout=60s"
+
+_READ_CONNECTION_SECONDS = 5.0
+_RECONNECT_SECONDS = 2.0
 
 
 class NotMigrated(DocledgerError):
@@ -163,6 +167,7 @@ class Docledger:
         embedded = EmbeddedPostgres(self.settings.home)
         url = embedded.start()
         self._stack.callback(embedded.release)
+        self._stack.enter_context(ServerWatch(embedded))
         return url
 
     @cached_property
@@ -336,6 +341,9 @@ class Docledger:
             min_size=min(2, size),
             max_size=size,
             open=False,
+            timeout=_READ_CONNECTION_SECONDS,
+            # Tried again whenever somebody asks, not after a pause that grew with the outage.
+            reconnect_timeout=_RECONNECT_SECONDS,
             kwargs={"autocommit": True},
         )
 

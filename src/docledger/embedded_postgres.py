@@ -85,6 +85,18 @@ class EmbeddedPostgres:
             self._keep_in_use()
         return _url(postmaster, DATABASE)
 
+    def revive(self) -> bool:
+        """Start the server again if it has died; return False if it runs, or was stopped.
+
+        Raises EmbeddedPostgresError.
+        """
+        # One that was stopped took this with it; one that was killed did not.
+        postmaster = self._cluster.postmaster()
+        if postmaster is None or postmaster.alive:
+            return False
+        self.start()
+        return True
+
     def release(self) -> None:
         """Give up this use; the server ends with its last user."""
         if self._users_lock is None:

@@ -72,6 +72,8 @@ class Leases:
             min_size=1,
             max_size=2,
             timeout=5.0,
+            # Tried again whenever a lease is due, not after a pause that grew with the outage.
+            reconnect_timeout=2.0,
             open=False,
         )
 

@@ -101,6 +101,13 @@ class Service(Running):
     def _why(self) -> str:
         return f"it is not ready; it said:\n{self.said()[-4000:]}"
 
+    def children(self) -> dict[str, psutil.Process]:
+        """Return the processes of the roles, by role."""
+        with suppress(psutil.NoSuchProcess):
+            children = psutil.Process(self.process.pid).children()
+            return {role: child for child in children if (role := _role(child)) is not None}
+        return {}
+
     def client(self) -> httpx.Client:
         """Return a client of the service."""
         return httpx.Client(base_url=self.url, timeout=30)
@@ -215,6 +222,14 @@ class Installation:
         if and_the_server:
             return found
         return [process for process in found if not _is_postgres(process)]
+
+
+def _role(process: psutil.Process) -> str | None:
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return None
+    return next((role for role in ("serve", "project", "work") if role in words), None)
 
 
 def _is_postgres(process: psutil.Process) -> bool:

@@ -67,7 +67,9 @@ def posted(client: httpx.Client, name: str, content: bytes, **fields: str) -> st
 
 def ended(client: httpx.Client, document_id: str, seconds: float = 60) -> Document:
     """Wait until nothing more happens to the document by itself, and return it."""
-    wait_for(lambda: read(client, document_id)["processingWorkflow"]["status"] != "running", seconds)
+    wait_for(
+        lambda: read(client, document_id)["processingWorkflow"]["status"] != "running", seconds
+    )
     return read(client, document_id)
 
 

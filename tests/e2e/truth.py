@@ -79,8 +79,9 @@ def assert_api_shows_the_tables(client: httpx.Client, url: str) -> None:
     for document_id, expected in documents.items():
         shown = client.get(f"/v1/documents/{document_id}").json()
         assert {key: shown[key] for key in expected} == expected
-        assert client.get(f"/v1/documents/{document_id}/workflow").json() == (
-            expected["processingWorkflow"]
+        assert (
+            client.get(f"/v1/documents/{document_id}/workflow").json()
+            == (expected["processingWorkflow"])
         )
         assert pages(client, f"/v1/documents/{document_id}/stages") == expected["stages"]
         assert pages(client, f"/v1/documents/{document_id}/files") == expected["outputFiles"]
@@ -133,9 +134,7 @@ def tables_as_json(url: str) -> dict[str, Row]:
             " GROUP BY stage_name) d USING (stage_name) ORDER BY d.rank, f.file_type"
         ):
             found[row["document_id"]]["outputFiles"].append(_camel(row))
-        for row in connection.execute(
-            "SELECT * FROM processing_workflows ORDER BY length(id), id"
-        ):
+        for row in connection.execute("SELECT * FROM processing_workflows ORDER BY length(id), id"):
             found[row["document_id"]]["processingWorkflow"] = _camel(row)
     return found
 

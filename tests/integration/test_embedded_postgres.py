@@ -14,6 +14,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import IO
 
+import psutil
 import psycopg
 import pytest
 
@@ -335,3 +336,20 @@ def test_asking_makes_nothing(home: Path) -> None:
     assert not server.status().running
     assert not server.stop()
     assert not (home / "none").exists()
+
+
+def test_one_that_was_killed_is_revived_and_one_that_was_stopped_is_not(home: Path) -> None:
+    with EmbeddedPostgres(home) as server:
+        pid = pid_of(home)
+        assert pid is not None
+        assert not server.revive()
+
+        os.kill(pid, signal.SIGKILL)
+        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        assert server.revive()
+        assert pid_of(home) not in (None, pid)
+
+        EmbeddedPostgres(home).stop()
+        assert not server.revive()
+        assert pid_of(home) is None
