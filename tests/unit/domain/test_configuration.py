@@ -48,6 +48,34 @@ def test_the_log_keeps_what_was_said_as_it_was_said() -> None:
     document.has(configuration=Configuration.parse(WHOLE))
 
 
+BAD_NUMBERS = [
+    *({"retries": value} for value in (-1, 101, "3", True, 1.5)),
+    *({"timeoutSeconds": value} for value in (0, -1, 86_401, True, "600", float("nan"))),
+]
+
+
+@pytest.mark.parametrize("bad", BAD_NUMBERS, ids=str)
+@pytest.mark.parametrize("stage", [None, CHUNKER])
+def test_numbers_out_of_bounds_or_of_another_type_are_named(
+    stage: str | None, bad: dict[str, Any]
+) -> None:
+    (field,) = bad
+    path = f"stages.{stage}.{field}" if stage else field
+    with pytest.raises(InvalidValue, match=f"configuration.{path}: ") as caught:
+        Configuration.parse({"stages": {stage: bad}} if stage else bad)
+    assert caught.value.field == f"configuration.{path}"
+
+
+@pytest.mark.parametrize("stage", [None, CHUNKER])
+@pytest.mark.parametrize(
+    "extreme", [{"retries": 0, "timeoutSeconds": 0.001}, {"retries": 100, "timeoutSeconds": 86_400}]
+)
+def test_numbers_at_their_bounds_are_taken(stage: str | None, extreme: dict[str, Any]) -> None:
+    parsed = Configuration.parse({"stages": {stage: extreme}} if stage else extreme)
+    assert parsed.retries_of(CHUNKER) == extreme["retries"]
+    assert parsed.timeout_seconds_of(CHUNKER) == extreme["timeoutSeconds"]
+
+
 @pytest.mark.parametrize(
     ("value", "field"),
     [
@@ -55,17 +83,8 @@ def test_the_log_keeps_what_was_said_as_it_was_said() -> None:
         ({"skip_stages": []}, "skip_stages"),
         ({"timeout_seconds": 1}, "timeout_seconds"),
         ({"stages": {CHUNKER: {"timeout": 1}}}, f"stages.{CHUNKER}.timeout"),
-        ({"retries": -1}, "retries"),
-        ({"retries": 101}, "retries"),
-        ({"retries": "3"}, "retries"),
-        ({"retries": True}, "retries"),
-        ({"retries": 1.5}, "retries"),
+        ({"stages": {CHUNKER: {"timeout_seconds": 1}}}, f"stages.{CHUNKER}.timeout_seconds"),
         ({"retries": None}, "retries"),
-        ({"timeoutSeconds": 0}, "timeoutSeconds"),
-        ({"timeoutSeconds": 86_401}, "timeoutSeconds"),
-        ({"timeoutSeconds": True}, "timeoutSeconds"),
-        ({"timeoutSeconds": "600"}, "timeoutSeconds"),
-        ({"timeoutSeconds": float("nan")}, "timeoutSeconds"),
         ({"skipStages": OPTIMIZER}, "skipStages"),
         ({"skipStages": [1]}, "skipStages.0"),
         ({"skipStages": ["Optimizer"]}, "skipStages.0"),
