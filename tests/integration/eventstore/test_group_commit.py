@@ -350,3 +350,30 @@ def test_after_close_nothing_is_taken(database: str) -> None:
     with pytest.raises(DocledgerError, match="stopping"):
         log.commit.submit(add_file("d"))
     log.commit.close()
+
+
+def test_a_connection_closed_while_it_lay_idle_is_not_used(log: Log) -> None:
+    log.registered("d")
+    ended = """
+        SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+        WHERE application_name = 'docledger log' AND datname = current_database()"""
+    assert log.query(ended) != [(0,)]
+
+    assert log.history.last_position() > 0
+    assert log.query(ended) != [(0,)]
+    assert log.commit.load("d").version == REGISTERED
+
+
+def test_plans_made_while_the_log_is_empty_do_not_scan_it_later(database: str) -> None:
+    with opened(database, cache_size=1) as log:
+        log.query("VACUUM (ANALYZE) docledger_events, documents, document_keys")
+        ids = [f"d{number}" for number in range(300)]
+        for chunk in (ids[:10], ids[10:20], ids[20:30], ids[30:40], ids[40:50], ids[50:]):
+            log.registered(*chunk)
+            outcomes(log.together([add_file(i) for i in chunk[:20]]))
+
+    scanned = """
+        SELECT relname, seq_tup_read FROM pg_stat_user_tables
+        WHERE relname IN ('docledger_events', 'documents', 'document_keys') AND seq_tup_read > 0"""
+    with opened(database) as later:
+        assert later.query(scanned) == []

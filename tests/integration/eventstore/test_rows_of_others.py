@@ -76,3 +76,21 @@ def test_a_row_that_another_holds_delays_its_deletion_only(log: Log, other: Log)
 
     assert log.send(delete).version == 3
     assert log.query("SELECT 1 FROM documents WHERE id = 'd'") == []
+
+
+def test_a_row_that_another_lets_go_is_deleted_and_the_log_goes_on_meanwhile(
+    log: Log, other: Log
+) -> None:
+    log.registered("a", "d")
+    with psycopg.connect(log.dsn) as legacy:
+        legacy.execute("SELECT 1 FROM documents WHERE id = 'd' FOR UPDATE")
+        deleting = log.commit.submit(c.DeleteDocument(document_id="d", context=context()))
+        until = time.monotonic() + 0.6
+        appended = 0
+        while time.monotonic() < until:
+            other.send(add_file("a"))
+            appended += 1
+        legacy.rollback()
+
+    assert deleting.result(20).version == 3
+    assert appended > 3
