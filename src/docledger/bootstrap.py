@@ -43,15 +43,12 @@ from projections.projector import Pace, Projector
 from projections.tracking import read_position
 from stages.postgres_search import PostgresSearchStore
 from stages.registry import Registry, discover
-from stages.sandbox import Sandbox
-from workers.dispatcher import Dispatcher
-from workers.reaper import Reaper
-from workers.worker import Worker
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from api.metrics import Metrics
+    from workers.worker import Worker
 
 _PIPELINE = """
     SELECT stage_name, depends_on_stage, is_required, execution_order
@@ -233,7 +230,14 @@ class Docledger:
     def search_store(self) -> PostgresSearchStore:
         """Where ingested chunks are found."""
         conninfo = _conninfo(self.database_url, "search", _SESSION)
-        pool = ConnectionPool(conninfo, min_size=0, max_size=4, timeout=10, open=True)
+        pool = ConnectionPool(
+            conninfo,
+            min_size=0,
+            max_size=4,
+            timeout=_READ_CONNECTION_SECONDS,
+            reconnect_timeout=_RECONNECT_SECONDS,
+            open=True,
+        )
         self._stack.callback(pool.close)
         return PostgresSearchStore(pool.connection)
 
@@ -293,6 +297,9 @@ class Docledger:
 
     def working(self) -> Mapping[str, Callable[[threading.Event], None]]:
         """Return what the role `work` runs, each until the event is set."""
+        from workers.dispatcher import Dispatcher
+        from workers.reaper import Reaper
+
         dispatcher = Dispatcher(self.database_url)
         reaper = Reaper(self.database_url, self.commands)
         return {
@@ -303,6 +310,9 @@ class Docledger:
 
     def worker(self) -> Worker:
         """Return a worker with the configured number of slots."""
+        from stages.sandbox import Sandbox
+        from workers.worker import Worker
+
         settings = self.settings
         sandbox = Sandbox(settings.worker_slots, settings.stage_memory_bytes)
         self._stack.callback(sandbox.close)

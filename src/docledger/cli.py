@@ -3,6 +3,8 @@
 1  a document failed, or a difference was found
 2  wrong use
 3  could not run
+
+What a command needs is imported when it runs, so that each starts as fast as it can.
 """
 
 from __future__ import annotations
@@ -16,8 +18,8 @@ import typer
 from eventsourcing.persistence import PersistenceError
 from typer.exceptions import Abort, TyperException
 
-from docledger import operations, roles
 from docledger.logs import configure_logs
+from docledger.migration_files import NoSuchMigration
 from docledger.process import NothingToProcess
 from docledger.settings import Settings, SettingsError
 from domain.errors import DocledgerError, InvalidValue, Refused
@@ -56,6 +58,8 @@ def _settings(role: str, **given: object) -> Settings:
 @app.command()
 def up(host: Host = None, port: Port = None) -> None:
     """Migrate, then run API, projector, dispatcher and worker until told to stop."""
+    from docledger import roles
+
     roles.up(_settings("up", host=host, port=port))
 
 
@@ -67,18 +71,24 @@ def serve(
     supervised: Supervised = False,
 ) -> None:
     """Run the API alone."""
+    from docledger import roles
+
     roles.serve(_settings("serve", host=host, port=port), fd, supervised=supervised)
 
 
 @app.command()
 def project(supervised: Supervised = False) -> None:
     """Run the projector alone: events into the tables and the uploads tree."""
+    from docledger import roles
+
     roles.project(_settings("project"), supervised=supervised)
 
 
 @app.command()
 def work(supervised: Supervised = False) -> None:
     """Run the dispatcher and a worker alone."""
+    from docledger import roles
+
     roles.work(_settings("work"), supervised=supervised)
 
 
@@ -89,6 +99,8 @@ def process(
     json: AsJson = False,
 ) -> None:
     """Take files through all stages, showing how they get on; exit 1 if one failed."""
+    from docledger import operations
+
     if not operations.process(_settings("process"), paths, realm, as_json=json):
         raise typer.Exit(FAILED)
 
@@ -98,6 +110,8 @@ def migrate_up(
     to: Annotated[int | None, typer.Option(help="The last step to apply.")] = None,
 ) -> None:
     """Apply every step that is not applied yet."""
+    from docledger import operations
+
     operations.migrate_up(_settings("migrate"), to)
 
 
@@ -109,12 +123,16 @@ def migrate_down(
     ] = False,
 ) -> None:
     """Undo the last step, or all steps after one."""
+    from docledger import operations
+
     operations.migrate_down(_settings("migrate"), to, delete_events=delete_events)
 
 
 @migrate.command("status")
 def migrate_status(json: AsJson = False) -> None:
     """List the steps and whether they are applied."""
+    from docledger import operations
+
     operations.migrate_status(_settings("migrate"), as_json=json)
 
 
@@ -126,12 +144,16 @@ def search(
     json: AsJson = False,
 ) -> None:
     """Search the chunks of every document."""
+    from docledger import operations
+
     operations.search(_settings("search"), " ".join(words), realm, limit, as_json=json)
 
 
 @projections.command("retry")
 def projections_retry(document_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Apply a parked document's events again."""
+    from docledger import operations
+
     operations.retry(_settings("projections"), document_id)
 
 
@@ -140,24 +162,32 @@ def history(
     document_id: Annotated[str, typer.Argument(metavar="ID")], json: AsJson = False
 ) -> None:
     """Show everything that happened to a document."""
+    from docledger import operations
+
     operations.history(_settings("history"), document_id, as_json=json)
 
 
 @app.command()
 def show(document_id: Annotated[str, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
     """Show a document's workflow, stages and files."""
+    from docledger import operations
+
     operations.show(_settings("show"), document_id, as_json=json)
 
 
 @app.command()
 def status(json: AsJson = False) -> None:
     """Show what runs, how far the read models are, what is parked, and sizes."""
+    from docledger import operations
+
     operations.status(_settings("status"), as_json=json)
 
 
 @app.command()
 def stop() -> None:
     """Stop an embedded server that was left behind."""
+    from docledger import operations
+
     operations.stop(_settings("stop"))
 
 
@@ -182,7 +212,7 @@ def main() -> NoReturn:
 
 def _code(error: Exception) -> int | None:
     """Return the exit code for an error that was foreseen, None for a defect."""
-    if isinstance(error, SettingsError | NothingToProcess | InvalidValue):
+    if isinstance(error, SettingsError | NothingToProcess | NoSuchMigration | InvalidValue):
         return WRONG_USE
     if isinstance(error, Refused):
         return FAILED

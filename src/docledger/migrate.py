@@ -27,6 +27,7 @@ from docledger.migration_files import (
     MigrationChanged,
     MigrationError,
     MigrationUnknown,
+    NoSuchMigration,
     default_folder,
     read_migrations,
 )
@@ -135,7 +136,7 @@ class Migrator:
         if to is None:
             return default
         if not 0 <= to <= len(self._migrations):
-            raise MigrationError(
+            raise NoSuchMigration(
                 f"there is no migration {to}; they go from 0 to {len(self._migrations)}"
             )
         return to

@@ -39,6 +39,10 @@ class MigrationBusy(MigrationError):
     """Somebody else is migrating this database; try again when they are done."""
 
 
+class NoSuchMigration(MigrationError):
+    """There is no migration of this number."""
+
+
 class EventsWouldBeDeleted(MigrationError):
     """The log holds events; undoing this step would delete them."""
 

@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from api.render import event_json
 from docledger.progress import MARKS
 from domain.file_names import document_folder
 from eventstore.history import RecordedEvent
@@ -91,6 +90,8 @@ def _took(started_at: str | None, completed_at: str | None) -> str:
 
 def event(recorded: RecordedEvent) -> dict[str, Any]:
     """Return an event as `GET …/history` shows it."""
+    from api.render import event_json
+
     return event_json(recorded)
 
 
@@ -100,7 +101,7 @@ def timeline(console: Console, events: Sequence[RecordedEvent]) -> None:
     for name in ("version", "at", "event", "stage", "attempt", "actor", "what"):
         table.add_column(name, overflow="fold")
     for recorded in events:
-        shown = event_json(recorded)
+        shown = event(recorded)
         fields = shown["data"] or {}
         table.add_row(
             str(shown["version"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import signal
 import socket
 import time
@@ -67,10 +68,12 @@ def posted(client: httpx.Client, name: str, content: bytes, **fields: str) -> st
 
 def ended(client: httpx.Client, document_id: str, seconds: float = 60) -> Document:
     """Wait until nothing more happens to the document by itself, and return it."""
-    wait_for(
-        lambda: read(client, document_id)["processingWorkflow"]["status"] != "running", seconds
-    )
+    wait_for(lambda: status_of(client, document_id) != "running", seconds)
     return read(client, document_id)
+
+
+def status_of(client: httpx.Client, document_id: str) -> str:
+    return str(read(client, document_id)["processingWorkflow"]["status"])
 
 
 def read(client: httpx.Client, document_id: str) -> Document:
@@ -204,7 +207,7 @@ def test_four_hundred_pages(
     document = ended(client, document_id)
     assert_completed(document, installation.uploads)
     assert slowest < 2
-    assert all(earlier <= later for earlier, later in zip(seen, seen[1:], strict=False))
+    assert all(earlier <= later for earlier, later in itertools.pairwise(seen))
     assert (0, 1) in seen  # conversion was seen under way
     assert len(seen) >= 4
     assert client.get(f"/v1/documents/{document_id}/original").content == content

@@ -57,8 +57,8 @@ def assert_everything_agrees(
 def _lag(url: str) -> int:
     with psycopg.connect(url) as connection:
         rows = connection.execute(
-            "SELECT (SELECT coalesce(max(notification_id), 0) FROM docledger_events) - min(position)"
-            " FROM tracking WHERE projection IN ('read_models', 'uploads_tree')"
+            "SELECT (SELECT coalesce(max(notification_id), 0) FROM docledger_events)"
+            " - min(position) FROM tracking WHERE projection IN ('read_models', 'uploads_tree')"
         ).fetchall()
     return int(rows[0][0])
 
