@@ -27,7 +27,8 @@ _DEFAULTS: dict[str, str | int] = {
     "application_name": "docledger log",
 }
 # Plans are cached from when the log was empty, and a scan of the table was the cheapest way.
-_SESSION = "-c TimeZone=UTC -c lock_timeout=10s -c statement_timeout=60s -c enable_seqscan=off"
+_SESSION = "-c search_path=public -c TimeZone=UTC -c enable_seqscan=off"
+_SESSION += " -c lock_timeout=10s -c statement_timeout=60s"
 # The pool's attempts to connect grow twice as far apart each time; beyond this they begin anew, so
 # that a server that comes back after an hour is found within seconds.
 _RECONNECT_SECONDS = 3.0

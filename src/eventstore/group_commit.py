@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from itertools import groupby
 
-from eventsourcing.persistence import InterfaceError, OperationalError
-
 from domain.commands import Command
 from domain.errors import (
     Contention,
@@ -84,11 +82,11 @@ class GroupCommit:
         return self.submit(command, expected_version).result()
 
     def load(self, document_id: str) -> Committed:
-        """Return the document as the log has it now, or raise DocumentNotFound."""
-        try:
-            events = self._history.of_document(document_id)
-        except (OperationalError, InterfaceError) as error:
-            raise LogUnavailable from error
+        """Return the document as the log has it now.
+
+        Raises DocumentNotFound, LogUnavailable or LogUnreadable.
+        """
+        events = self._history.of_document(document_id)
         snapshot = Snapshot.unborn(document_id, self._view).after(events, self._view)
         if not snapshot.state.registered:
             raise DocumentNotFound(f"There is no document '{document_id}'.")
@@ -154,16 +152,14 @@ class GroupCommit:
     def _decide(self, batch: list[Waiting]) -> tuple[AppendRound, list[Waiting]]:
         """Load what the commands need and decide them; some are put off to the next round."""
         loaded = settle(batch, self._application, self._snapshots)
-        wanted = {w.document_id for w in batch if not w.future.done()}
-        missing = {i for i in wanted - loaded.keys() if self._snapshots.recall(i) is None}
-        if missing:
+        wanted = {w.document_id for w in batch if not w.future.done()} - loaded.keys()
+        snapshots = {i: kept for i in wanted if (kept := self._snapshots.recall(i)) is not None}
+        if missing := wanted - snapshots.keys():
             loaded |= self._snapshots.refresh(missing)
-        snapshots: dict[str, Snapshot] = {}
-        for document_id in wanted:
-            found = loaded.get(document_id) or self._snapshots.recall(document_id)
+        for document_id, found in loaded.items():
             if isinstance(found, Snapshot):
                 snapshots[document_id] = found
-            elif found is not None:
+            else:
                 self._fail([w for w in batch if w.document_id == document_id], found)
         round_ = AppendRound(snapshots, loaded.keys() & snapshots.keys(), self._view)
         undone = [waiting for waiting in batch if not waiting.future.done()]

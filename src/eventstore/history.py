@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
+from eventsourcing.persistence import (
+    InterfaceError,
+    MapperDeserialisationError,
+    OperationalError,
+    StoredEvent,
+)
+from psycopg import Connection
+from psycopg.rows import DictRow
 
+from domain.errors import LogUnavailable
 from domain.events import Event
 from eventstore.application import WorkflowApplication
 from eventstore.mapper import key_named_by
@@ -42,7 +51,10 @@ class RecordedEvent:
 
 
 class History:
-    """The log, for reading. Thread-safe; every call is one query."""
+    """The log, for reading. Thread-safe; every call is one query, and one more for keys.
+
+    Each raises LogUnavailable when the database cannot be reached.
+    """
 
     def __init__(self, application: WorkflowApplication) -> None:
         self._application = application
@@ -50,7 +62,7 @@ class History:
 
     def after(self, position: int, limit: int) -> list[RecordedEvent]:
         """Return up to `limit` events after `position`, in log order."""
-        with self._application.append_recorder.datastore.get_connection() as connection:
+        with self._connected() as connection:
             rows = connection.execute(_AFTER, (position, limit), prepare=True).fetchall()
         return self.decode((row["notification_id"], stored_event(row)) for row in rows)
 
@@ -64,7 +76,8 @@ class History:
 
     def since(self, after_versions: Mapping[str, int]) -> dict[str, list[RecordedEvent]]:
         """Return each document's events after the version given for it."""
-        found = self._application.append_recorder.select_streams(after_versions)
+        with _translated():
+            found = self._application.append_recorder.select_streams(after_versions)
         every = self.decode(stored for stream in found.values() for stored in stream)
         streams: dict[str, list[RecordedEvent]] = {i: [] for i in after_versions}
         for recorded in every:
@@ -73,13 +86,13 @@ class History:
 
     def last_position(self) -> int:
         """Return the position of the newest event, 0 in an empty log."""
-        with self._application.append_recorder.datastore.get_connection() as connection:
+        with self._connected() as connection:
             row = connection.execute(_LAST_POSITION).fetchone()
         return int(row["position"]) if row else 0
 
     def position_of(self, document_id: str) -> int | None:
         """Return the position of the document's newest event, None if it has none."""
-        with self._application.append_recorder.datastore.get_connection() as connection:
+        with self._connected() as connection:
             row = connection.execute(_POSITION_OF, (document_id,), prepare=True).fetchone()
         return int(row["position"]) if row else None
 
@@ -87,9 +100,16 @@ class History:
         """Return the events that were stored, reading the keys of all in one query."""
         listed = list(stored)
         named = {(str(e.originator_id), key_id) for _, e in listed if (key_id := key_named_by(e))}
-        if named:
-            self._application.keys.prefetch(named)
-        return [RecordedEvent(position, self._decode(event)) for position, event in listed]
+        with _translated():
+            if named:
+                self._application.keys.prefetch(named)
+            return [RecordedEvent(position, self._decode(event)) for position, event in listed]
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection[DictRow]]:
+        datastore = self._application.append_recorder.datastore
+        with _translated(), datastore.get_connection() as connection:
+            yield connection
 
     def _decode(self, stored: StoredEvent) -> Event | UnreadableEvent:
         try:
@@ -99,3 +119,11 @@ class History:
                 str(stored.originator_id), stored.originator_version, stored.topic, str(error)
             )
         return event
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        raise LogUnavailable from error

@@ -7,6 +7,8 @@ from enum import Enum, auto
 from eventsourcing.persistence import InterfaceError, OperationalError
 from psycopg_pool import PoolClosed, PoolTimeout
 
+from domain.errors import Unavailable
+
 _DISK_FULL = "53100"
 _LOCK_NOT_AVAILABLE = "55P03"
 _SAID_BY_A_SERVER_THAT_GOES = ("57P", "08")
@@ -28,7 +30,9 @@ class Verdict(Enum):
 
     @staticmethod
     def of(error: Exception) -> Verdict:
-        """Return the verdict on what the library or the mapper raised."""
+        """Return the verdict on what the library, the mapper or the reader raised."""
+        if isinstance(error, Unavailable):
+            return Verdict.NOT_NOW
         if not isinstance(error, OperationalError | InterfaceError):
             return Verdict.REFUSED
         cause = error.__cause__

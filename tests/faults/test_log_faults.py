@@ -222,6 +222,8 @@ def test_without_the_server_nobody_waits_for_ever(proxy: CuttingProxy) -> None:
             never_sent.result(30)
         with pytest.raises(LogUnavailable):
             log.commit.load("a")
+        with pytest.raises(LogUnavailable):
+            log.history.last_position()
 
         # The longer it was away, the later a pool would look again by itself.
         wait_for(

@@ -29,7 +29,7 @@ from domain.events import (
     StageStarted,
 )
 from domain.values import FailureReason, StageStatus
-from eventstore import append_round
+from eventstore import append_round, recorder
 from eventstore.append_round import Committed
 from integration.eventstore.writing import (
     FIRST,
@@ -362,6 +362,19 @@ def test_a_connection_closed_while_it_lay_idle_is_not_used(log: Log) -> None:
     assert log.history.last_position() > 0
     assert log.query(ended) != [(0,)]
     assert log.commit.load("d").version == REGISTERED
+
+
+def test_streams_are_read_by_the_index_even_if_it_was_planned_on_an_empty_log(log: Log) -> None:
+    log.query("VACUUM (ANALYZE) docledger_events")
+    query = recorder._SELECT_STREAMS.replace("%s", "$1", 1).replace("%s", "$2", 1)
+    with log.application.append_recorder.datastore.get_connection() as connection:
+        plan = connection.execute(f"EXPLAIN (GENERIC_PLAN) {query}".encode()).fetchall()
+
+    lines = [str(row["QUERY PLAN"]).strip() for row in plan]
+    assert (
+        "Index Cond: ((originator_id = wanted.id) AND (originator_version > wanted.after))" in lines
+    )
+    assert not any("Hash" in line or "Merge" in line for line in lines)
 
 
 def test_plans_made_while_the_log_is_empty_do_not_scan_it_later(database: str) -> None:
