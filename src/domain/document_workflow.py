@@ -38,6 +38,7 @@ class StageState:
 
     `spent_retries` counts what the retry policy has used since somebody last asked for the stage;
     `retry_count` counts every retry of this run. `staged` holds files of the running attempt.
+    `held` is a stage that somebody made pending and has not asked to be run.
     """
 
     name: str
@@ -46,11 +47,16 @@ class StageState:
     retry_count: int = 0
     spent_retries: int = 0
     requested: bool = False
+    held: bool = False
     requested_inputs: tuple[Any, ...] | None = None
     retry_at: datetime | None = None
     lease_id: str | None = None
     staged: Mapping[str, FileState] = field(default_factory=dict)
     files: Mapping[str, FileState] = field(default_factory=dict)
+
+    def may_run(self, *, goes_on: bool) -> bool:
+        """Tell whether a worker should run it; `goes_on` is that its workflow does by itself."""
+        return self.requested or (goes_on and not self.held)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,8 @@ class DocumentWorkflow:
     def runnable_stages(self) -> tuple[StageState, ...]:
         """Return the stages that a worker should run: requested ones, or any if automatic.
 
+        One that somebody made pending without asking for it to be run is held until somebody does.
+
         An automatic workflow that failed runs nothing by itself. `retry_at` of a stage says when
         its backoff ends.
         """
@@ -132,7 +140,7 @@ class DocumentWorkflow:
         return tuple(
             self.stages[name]
             for name in self.pipeline.stage_names
-            if (goes_on or self.stages[name].requested) and self.may_start(name)
+            if self.stages[name].may_run(goes_on=goes_on) and self.may_start(name)
         )
 
     def output_name(self, suffix: str, given: str | None) -> str:
@@ -217,6 +225,7 @@ def _stage_requested(state: DocumentWorkflow, event: e.StageRequested) -> Docume
         state,
         event.stage_name,
         requested=True,
+        held=False,
         requested_inputs=event.inputs,
         retry_at=None,
         spent_retries=0,
@@ -228,6 +237,7 @@ def _stage_started(state: DocumentWorkflow, event: e.StageStarted) -> DocumentWo
         state,
         event.stage_name,
         status=StageStatus.IN_PROGRESS,
+        held=False,
         lease_id=event.lease_id,
         retry_at=None,
     )
@@ -249,6 +259,7 @@ _AT_REST: Mapping[str, Any] = MappingProxyType(
         "staged": _NO_FILES,
         "lease_id": None,
         "requested": False,
+        "held": False,
         "requested_inputs": None,
         "retry_at": None,
         "spent_retries": 0,
@@ -272,6 +283,7 @@ def _stage_retried(state: DocumentWorkflow, event: e.StageRetried) -> DocumentWo
         status=StageStatus.PENDING,
         attempt=event.attempt,
         retry_count=event.retry_count,
+        held=not event.automatic,
         spent_retries=state.stages[event.stage_name].spent_retries + event.spends_retry,
         retry_at=event.retry_at,
     )
@@ -284,7 +296,7 @@ def _stage_reset(state: DocumentWorkflow, event: e.StageReset) -> DocumentWorkfl
         status=StageStatus.PENDING,
         attempt=event.attempt,
         retry_count=0,
-        **_AT_REST,
+        **{**_AT_REST, "held": event.because_of is None},
     )
 
 

@@ -70,6 +70,7 @@ class StageModel:
     retry_count: int = 0
     spent: int = 0
     asked_for: bool = False
+    held: bool = False  # made pending by somebody who has not asked for it to be run
     waits: bool = False
     lease: str | None = None
     staged: dict[str, str] = field(default_factory=dict)
@@ -78,7 +79,7 @@ class StageModel:
     def becomes(self, status: str) -> None:
         """Come to rest in this status."""
         self.status, self.staged, self.lease = status, {}, None
-        self.asked_for, self.waits, self.spent = False, False, 0
+        self.asked_for, self.held, self.waits, self.spent = False, False, False, 0
 
     def is_reset(self) -> None:
         """Be pending for the next attempt of a re-run."""
@@ -146,7 +147,7 @@ class DocumentModel:
         return tuple(
             name
             for name, stage in self.stages.items()
-            if self.may_start(name) and (by_itself or stage.asked_for)
+            if self.may_start(name) and (stage.asked_for or (by_itself and not stage.held))
         )
 
     # The document and its runs
@@ -204,7 +205,7 @@ class DocumentModel:
             self._make_pending(name)
         if not self.may_start(name):
             raise No(IllegalTransition)
-        stage.asked_for, stage.waits, stage.spent = True, False, 0
+        stage.asked_for, stage.held, stage.waits, stage.spent = True, False, False, 0
 
     def start(self, name: str, attempt: int | None, lease: str | None) -> None:
         stage = self._look_at(name, attempt)
@@ -341,7 +342,8 @@ class DocumentModel:
         if not self.may_start(name):
             raise No(IllegalTransition)
         stage = self.stages[name]
-        stage.status, stage.lease, stage.waits = "in_progress", lease, False
+        stage.status, stage.lease = "in_progress", lease
+        stage.held, stage.waits = False, False
 
     def _fail(self, name: str, *, retryable: bool, spends: bool) -> None:
         stage = self.stages[name]
@@ -355,11 +357,12 @@ class DocumentModel:
     def _make_pending(self, name: str) -> None:
         stage = self.stages[name]
         if stage.status == "failed":
-            stage.status = "pending"
+            stage.status, stage.held = "pending", True
             stage.attempt, stage.retry_count = stage.attempt + 1, stage.retry_count + 1
             return
         self._refuse_while_downstream_runs(name)
         stage.is_reset()
+        stage.held = True
 
     def _downstream(self, name: str) -> list[StageModel]:
         return [

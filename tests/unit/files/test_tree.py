@@ -16,6 +16,7 @@ from files.local_blobs import LocalBlobStore
 from files.object_blobs import ObjectBlobStore
 from files.object_tree import ObjectTree
 from files.storage import Storage, open_storage
+from files.stored_files import LocalStoredFiles, ObjectStoredFiles
 from files.tree import UploadsTree
 
 ORIGINAL = "documents/doc-1/original/report.pdf"
@@ -28,7 +29,8 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param == "local":
         return _local(tmp_path)
     backend = LocalStore(tmp_path)
-    return Storage(ObjectBlobStore(backend), ObjectTree(backend))
+    blobs = ObjectBlobStore(backend)
+    return Storage(blobs, ObjectTree(backend), ObjectStoredFiles(backend, blobs), "memory")
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def local(tmp_path: Path) -> Storage:
 
 def _local(root: Path) -> Storage:
     blobs = LocalBlobStore(root)
-    return Storage(blobs, UploadsTree(root, blobs))
+    return Storage(blobs, UploadsTree(root, blobs), LocalStoredFiles(root, blobs), str(root))
 
 
 def _files(root: Path) -> dict[str, bytes]:
