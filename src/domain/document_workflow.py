@@ -167,8 +167,21 @@ def _registered(state: DocumentWorkflow, event: e.DocumentRegistered) -> Documen
     )
 
 
-def _deleted(state: DocumentWorkflow, _: e.DocumentDeleted) -> DocumentWorkflow:
+def _deleted(state: DocumentWorkflow, _: e.DocumentDeleted | e.ImportUndone) -> DocumentWorkflow:
     return DocumentWorkflow(id=state.id, attempts=state.last_attempts)
+
+
+def _changed(state: DocumentWorkflow, event: e.DocumentChanged) -> DocumentWorkflow:
+    return replace(state, realm_id=event.realm_id)
+
+
+def _original_stored(state: DocumentWorkflow, event: e.OriginalStored) -> DocumentWorkflow:
+    return replace(
+        state,
+        original_checksum=event.checksum,
+        original_size_bytes=event.size_bytes,
+        original_mime_type=event.mime_type,
+    )
 
 
 def _workflow_started(state: DocumentWorkflow, event: e.WorkflowStarted) -> DocumentWorkflow:
@@ -323,9 +336,35 @@ def _file_removed(state: DocumentWorkflow, event: e.OutputFileRemoved) -> Docume
     return _with_stage(state, event.stage_name, files=files)
 
 
+def _workflow_imported(state: DocumentWorkflow, event: e.WorkflowStateImported) -> DocumentWorkflow:
+    return replace(state, workflow_status=event.status)
+
+
+def _stage_imported(state: DocumentWorkflow, event: e.StageStateImported) -> DocumentWorkflow:
+    return _with_stage(
+        state,
+        event.stage_name,
+        status=event.status,
+        attempt=event.attempt,
+        retry_count=event.retry_count,
+    )
+
+
+def _file_imported(state: DocumentWorkflow, event: e.OutputFileImported) -> DocumentWorkflow:
+    checksum = event.checksum or ""
+    path = event.personal.file_path if event.personal else event.file_type
+    file = FileState(event.file_type, path.rpartition("/")[2], checksum, checksum, version=0)
+    files = {**state.stages[event.stage_name].files, event.file_type: file}
+    versions = {**state.file_versions, (event.stage_name, event.file_type): 0}
+    return _with_stage(replace(state, file_versions=versions), event.stage_name, files=files)
+
+
 _EVOLVERS: Mapping[type[e.Event], Callable[[DocumentWorkflow, Any], DocumentWorkflow]] = {
     e.DocumentRegistered: _registered,
     e.DocumentDeleted: _deleted,
+    e.DocumentChanged: _changed,
+    e.OriginalStored: _original_stored,
+    e.ImportUndone: _deleted,
     e.WorkflowStarted: _workflow_started,
     e.WorkflowPaused: _workflow(WorkflowStatus.PAUSED),
     e.WorkflowResumed: _workflow_resumed,
@@ -340,4 +379,7 @@ _EVOLVERS: Mapping[type[e.Event], Callable[[DocumentWorkflow, Any], DocumentWork
     e.StageReset: _stage_reset,
     e.OutputFileRegistered: _file_registered,
     e.OutputFileRemoved: _file_removed,
+    e.WorkflowStateImported: _workflow_imported,
+    e.StageStateImported: _stage_imported,
+    e.OutputFileImported: _file_imported,
 }

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
-from domain.values import FailureReason, FileReference, WorkflowType
+from domain.values import FailureReason, FileReference, StageStatus, WorkflowStatus, WorkflowType
 
 if TYPE_CHECKING:
     from domain.document_workflow import DocumentWorkflow
@@ -49,6 +49,19 @@ class FilePersonal(Personal):
 
     file_name: str | None = None
     metadata: Mapping[str, Any] | None = None
+
+
+class WorkflowPersonal(Personal):
+    """How a workflow of another system was configured, in that system's words."""
+
+    configuration: Any = None
+
+
+class ImportedFilePersonal(Personal):
+    """Where another system kept a file and what it said about it."""
+
+    file_path: str
+    metadata: Any = None
 
 
 class Event(BaseModel):
@@ -108,6 +121,27 @@ class DocumentRegistered(Event):
 
 class DocumentDeleted(Event):
     """The document and its rows are gone; its history stays."""
+
+
+class DocumentChanged(Event):
+    """Another application changed the document's row: this is its title and realm now."""
+
+    personal_type = RegisteredPersonal
+
+    realm_id: str | None = None
+    personal: RegisteredPersonal | None = None
+
+
+class OriginalStored(Event):
+    """The content of a document that came without a file is in the storage from now on."""
+
+    checksum: str
+    size_bytes: int
+    mime_type: str
+
+
+class ImportUndone(Event):
+    """An import was taken back: the document stays, its workflow and its rows go."""
 
 
 class WorkflowStarted(Event):
@@ -246,11 +280,60 @@ class OutputFileRemoved(Event):
     file_type: str
 
 
+class WorkflowStateImported(Event):
+    """The run stood like this in the tables that it was imported from; its stages came before."""
+
+    personal_type = WorkflowPersonal
+
+    status: WorkflowStatus
+    total_stages: int
+    completed_stages: int
+    current_stage: str | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    personal: WorkflowPersonal | None = None
+
+
+class StageStateImported(StageEvent):
+    """The stage stood like this in the table that it was imported from."""
+
+    personal_type = ReportedPersonal
+
+    status: StageStatus
+    retry_count: int = 0
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    personal: ReportedPersonal | None = None
+
+
+class OutputFileImported(StageEvent):
+    """The stage had this file in the table that it was imported from.
+
+    Its content is wherever the other system keeps it; the first that is stored here is version 1.
+    """
+
+    personal_type = ImportedFilePersonal
+
+    file_type: str
+    checksum: str | None = None
+    size_bytes: int | None = None
+    mime_type: str | None = None
+    created_at: datetime | None = None
+    personal: ImportedFilePersonal | None = None
+
+
 EVENT_TYPES: Mapping[str, type[Event]] = {
     event_type.__name__: event_type
     for event_type in (
         DocumentRegistered,
         DocumentDeleted,
+        DocumentChanged,
+        OriginalStored,
+        ImportUndone,
         WorkflowStarted,
         WorkflowPaused,
         WorkflowResumed,
@@ -265,6 +348,9 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         StageReset,
         OutputFileRegistered,
         OutputFileRemoved,
+        WorkflowStateImported,
+        StageStateImported,
+        OutputFileImported,
     )
 }
 """Every event by the topic under which it is stored: its bare name, wherever its class moves."""

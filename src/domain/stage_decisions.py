@@ -92,6 +92,7 @@ def complete(decision: Decision, command: c.CompleteStage) -> None:
     refuse_types_given_twice(command.files)
     stage = _running(decision, command, "completed")
     before = contents(decision.state.stages[stage.name].files)
+    _store_original(decision, command)
     stage_files(decision, stage.name, command.files)
     decision.record_stage(
         e.StageCompleted,
@@ -107,6 +108,18 @@ def complete(decision: Decision, command: c.CompleteStage) -> None:
     complete_workflow_if_settled(decision)
     if command.continue_with_lease:
         _start_next(decision, command)
+
+
+def _store_original(decision: Decision, command: c.CompleteStage) -> None:
+    original = command.original
+    if original is None or original.checksum is None or decision.state.original_checksum:
+        return
+    decision.record(
+        e.OriginalStored,
+        checksum=original.checksum,
+        size_bytes=original.size_bytes,
+        mime_type=original.mime_type,
+    )
 
 
 def _start_next(decision: Decision, command: c.CompleteStage) -> None:

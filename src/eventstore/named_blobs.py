@@ -11,7 +11,8 @@ from eventstore.application import WorkflowApplication
 _NAMED = """
     SELECT DISTINCT named.checksum FROM (
         SELECT substring(convert_from(state, 'UTF8') FROM '"checksum":"([0-9a-f]{64})"') AS checksum
-        FROM docledger_events WHERE topic IN ('DocumentRegistered', 'OutputFileRegistered')
+        FROM docledger_events WHERE topic IN (
+            'DocumentRegistered', 'OriginalStored', 'OutputFileRegistered')
     ) AS named
     WHERE named.checksum = ANY (%s)
 """

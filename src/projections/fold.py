@@ -84,7 +84,7 @@ def _registered(rows: DocumentRows, event: e.DocumentRegistered) -> DocumentRows
     return replaced(rows, stream=stream)
 
 
-def _deleted(rows: DocumentRows, _: e.DocumentDeleted) -> DocumentRows:
+def _deleted(rows: DocumentRows, _: e.DocumentDeleted | e.ImportUndone) -> DocumentRows:
     """Leave the stream's row alone: how far it is, and whether it is parked."""
     stream = StreamRow(
         rows.document_id,
@@ -93,6 +93,21 @@ def _deleted(rows: DocumentRows, _: e.DocumentDeleted) -> DocumentRows:
         parked_error=rows.stream.parked_error,
     )
     return replaced(DocumentRows.none(rows.document_id), stream=stream)
+
+
+def _changed(rows: DocumentRows, _: e.DocumentChanged) -> DocumentRows:
+    """Leave the rows alone: title and realm are columns of `documents` itself."""
+    return rows
+
+
+def _original_stored(rows: DocumentRows, event: e.OriginalStored) -> DocumentRows:
+    stream = replaced(
+        rows.stream,
+        original_checksum=event.checksum,
+        original_size_bytes=event.size_bytes,
+        original_mime_type=event.mime_type,
+    )
+    return replaced(rows, stream=stream)
 
 
 def _workflow_started(rows: DocumentRows, event: e.WorkflowStarted) -> DocumentRows:
@@ -292,6 +307,63 @@ def _file_removed(rows: DocumentRows, event: e.OutputFileRemoved) -> DocumentRow
     return _followed(replaced(rows, files=files), event.at)
 
 
+def _workflow_imported(rows: DocumentRows, event: e.WorkflowStateImported) -> DocumentRows:
+    """Show the run as it was shown elsewhere; it follows its stages again once one moves."""
+    workflow = rows.workflow
+    if workflow is None:
+        raise CannotApply("The event is about a workflow, and the document has none.")
+    configuration = event.personal.configuration if event.personal else None
+    imported = replaced(
+        workflow,
+        status=event.status.value,
+        total_stages=event.total_stages,
+        completed_stages=event.completed_stages,
+        current_stage=event.current_stage or workflow.current_stage,
+        started_at=event.started_at,
+        completed_at=event.completed_at,
+        created_at=event.created_at,
+        updated_at=event.updated_at,
+        configuration=workflow.configuration if configuration is None else configuration,
+    )
+    return replaced(rows, workflow=imported)
+
+
+def _stage_imported(rows: DocumentRows, event: e.StageStateImported) -> DocumentRows:
+    stage = replaced(
+        rows.stages[event.stage_name],
+        status=event.status.value,
+        attempt=event.attempt,
+        retry_count=event.retry_count,
+        started_at=event.started_at,
+        completed_at=event.completed_at,
+        error_message=event.personal.error_message if event.personal else None,
+        metadata=_outside(event.personal),
+        created_at=event.created_at,
+        updated_at=event.updated_at,
+    )
+    return _with_stage(rows, stage, event.at)
+
+
+def _file_imported(rows: DocumentRows, event: e.OutputFileImported) -> DocumentRows:
+    key = (rows.stages[event.stage_name].stage_name, event.file_type)
+    erased = output_path(event.document_id, event.stage_name, event.file_type)
+    file = FileRow(
+        id=file_id(event.document_id, event.stage_name, event.file_type),
+        document_id=event.document_id,
+        stage_name=event.stage_name,
+        file_type=event.file_type,
+        file_path=event.personal.file_path if event.personal else erased,
+        file_size=event.size_bytes,
+        mime_type=event.mime_type,
+        checksum=event.checksum,
+        metadata=event.personal.metadata if event.personal else None,
+        created_at=event.created_at,
+    )
+    versions = {**rows.stream.file_versions, key: 0}
+    stream = replaced(rows.stream, file_versions=versions)
+    return replaced(rows, files={**rows.files, key: file}, stream=stream)
+
+
 def _with_stage(rows: DocumentRows, stage: StageRow, at: datetime) -> DocumentRows:
     return _followed(replaced(rows, stages={**rows.stages, stage.stage_name: stage}), at)
 
@@ -357,6 +429,9 @@ def _merged(*parts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 _CHANGES: Mapping[type[e.Event], Callable[[DocumentRows, Any], DocumentRows]] = {
     e.DocumentRegistered: _registered,
     e.DocumentDeleted: _deleted,
+    e.DocumentChanged: _changed,
+    e.OriginalStored: _original_stored,
+    e.ImportUndone: _deleted,
     e.WorkflowStarted: _workflow_started,
     e.WorkflowPaused: _workflow_stopped(WorkflowStatus.PAUSED),
     e.WorkflowResumed: _workflow_resumed,
@@ -371,4 +446,7 @@ _CHANGES: Mapping[type[e.Event], Callable[[DocumentRows, Any], DocumentRows]] = 
     e.StageReset: _stage_reset,
     e.OutputFileRegistered: _file_registered,
     e.OutputFileRemoved: _file_removed,
+    e.WorkflowStateImported: _workflow_imported,
+    e.StageStateImported: _stage_imported,
+    e.OutputFileImported: _file_imported,
 }

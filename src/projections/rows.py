@@ -25,11 +25,11 @@ class WorkflowRow:
     total_stages: int
     completed_stages: int
     current_stage: str
-    started_at: datetime
+    started_at: datetime | None
     completed_at: datetime | None
     configuration: Mapping[str, Any]
-    created_at: datetime
-    updated_at: datetime
+    created_at: datetime | None
+    updated_at: datetime | None
     status: str
 
 
@@ -45,8 +45,8 @@ class StageRow:
     completed_at: datetime | None
     error_message: str | None
     retry_count: int
-    created_at: datetime
-    updated_at: datetime
+    created_at: datetime | None
+    updated_at: datetime | None
     attempt: int
     metadata: Mapping[str, Any] | None
 
@@ -60,11 +60,11 @@ class FileRow:
     stage_name: str
     file_type: str
     file_path: str
-    file_size: int
-    mime_type: str
-    checksum: str
+    file_size: int | None
+    mime_type: str | None
+    checksum: str | None
     metadata: Mapping[str, Any] | None
-    created_at: datetime
+    created_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

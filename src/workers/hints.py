@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from domain.values import WorkflowType
+from domain.values import WorkflowStatus, WorkflowType
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,11 @@ def _nothing_more(wants: _Wants, _fact: Fact) -> None:
     wants.by_stage.clear()
 
 
+def _workflow_imported(wants: _Wants, fact: Fact) -> None:
+    if fact.fields["status"] != WorkflowStatus.RUNNING:
+        wants.by_stage.clear()
+
+
 def _anything(wants: _Wants, fact: Fact) -> None:
     wants.add(_ANY_STAGE, fact)
 
@@ -128,6 +133,8 @@ _RULES: Mapping[str, Callable[[_Wants, Fact], None]] = {
     "WorkflowCancelled": _nothing_more,
     "WorkflowCompleted": _nothing_more,
     "DocumentDeleted": _nothing_more,
+    "ImportUndone": _nothing_more,
+    "WorkflowStateImported": _workflow_imported,
     "StageRequested": _stage_requested,
     "StageStarted": _stage_started,
     "StageCompleted": _stage_settled,

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain import events as e
-from domain.values import FailureReason, FileReference, WorkflowType
+from domain.values import FailureReason, FileReference, StageStatus, WorkflowStatus, WorkflowType
 
 AT = datetime(2026, 11, 24, 1, 54, 33, 120000, tzinfo=UTC)
 EARLIER = datetime(2026, 11, 24, 1, 50, tzinfo=UTC)
@@ -43,6 +43,15 @@ EXAMPLES: Mapping[str, e.Event] = {
         personal=e.RegisteredPersonal(title="Jahresbericht für Ada", file_name="Bericht.pdf"),
     ),
     "DocumentDeleted.v1": e.DocumentDeleted(**_CONTEXT),
+    "DocumentChanged.v1": e.DocumentChanged(
+        **_CONTEXT,
+        realm_id="audit",
+        personal=e.RegisteredPersonal(title="Adas Bericht, berichtigt", file_name="Bericht.pdf"),
+    ),
+    "OriginalStored.v1": e.OriginalStored(
+        **_CONTEXT, checksum="b2" * 32, size_bytes=1_204, mime_type="text/markdown"
+    ),
+    "ImportUndone.v1": e.ImportUndone(**_CONTEXT),
     "WorkflowStarted.v1": e.WorkflowStarted(
         **_CONTEXT,
         run=2,
@@ -107,6 +116,40 @@ EXAMPLES: Mapping[str, e.Event] = {
     ),
     "OutputFileRemoved.v1": e.OutputFileRemoved(
         **_CONTEXT, stage_name="chunker", file_type="chunks_json"
+    ),
+    "WorkflowStateImported.v1": e.WorkflowStateImported(
+        **_CONTEXT,
+        status=WorkflowStatus.PAUSED,
+        total_stages=5,
+        completed_stages=2,
+        current_stage="chunker",
+        started_at=EARLIER,
+        completed_at=LATER,
+        created_at=EARLIER,
+        updated_at=AT,
+        personal=e.WorkflowPersonal(configuration={"askedBy": "Ada"}),
+    ),
+    "StageStateImported.v1": e.StageStateImported(
+        **_CHUNKER,
+        status=StageStatus.FAILED,
+        retry_count=1,
+        started_at=EARLIER,
+        completed_at=AT,
+        created_at=EARLIER,
+        updated_at=AT,
+        personal=_SAID,
+    ),
+    "OutputFileImported.v1": e.OutputFileImported(
+        **_CHUNKER,
+        file_type="chunks_json",
+        checksum="c3" * 32,
+        size_bytes=20_480,
+        mime_type="application/json",
+        created_at=EARLIER,
+        personal=e.ImportedFilePersonal(
+            file_path="uploads/documents/7/stages/chunker/Bericht.chunks.json",
+            metadata={"by": "Ada"},
+        ),
     ),
 }
 """Each frozen state's event, as it reads today: upcast to its newest version."""

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import pytest
 
+from domain import events
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.events import EVENT_TYPES, Event
-from domain.values import StageStatus
+from domain.values import StageStatus, WorkflowStatus
 from unit.domain import vocabulary as v
-from unit.domain.given import BEGINNING, Fact, context_at, given
-from unit.domain.vocabulary import CONVERSION, OPTIMIZER
+from unit.domain.given import BEGINNING, Fact, context_at, fact, given
+from unit.domain.vocabulary import CHUNKER, CONVERSION, OPTIMIZER
 
 SAID = {"error_message": "Ada's page is torn", "metadata": {"author": "Ada"}}
 NAMED = v.output("notes", file_name="ada.txt", outside_metadata={"author": "Ada"})
@@ -26,6 +27,28 @@ LIFE: Sequence[Fact] = [
     v.file_registered(CONVERSION, v.output("markdown", suffix=".md"), attempt=2),
     v.completed(CONVERSION, 2, personal=SAID),
     v.skipped(OPTIMIZER, personal=SAID),
+    fact(events.DocumentChanged, personal={"title": "Ada, again"}),
+    fact(
+        events.StageStateImported,
+        stage_name=CHUNKER,
+        attempt=1,
+        status=StageStatus.FAILED,
+        personal=SAID,
+    ),
+    fact(
+        events.OutputFileImported,
+        stage_name=CHUNKER,
+        attempt=1,
+        file_type="chunks_json",
+        personal={"file_path": "elsewhere/ada.chunks.json"},
+    ),
+    fact(
+        events.WorkflowStateImported,
+        status=WorkflowStatus.FAILED,
+        total_stages=5,
+        completed_stages=2,
+        personal={"configuration": {"author": "Ada"}},
+    ),
 ]
 
 

@@ -39,6 +39,12 @@ def test_the_names_under_which_events_are_stored() -> None:
         "StageReset",
         "OutputFileRegistered",
         "OutputFileRemoved",
+        "DocumentChanged",
+        "OriginalStored",
+        "ImportUndone",
+        "WorkflowStateImported",
+        "StageStateImported",
+        "OutputFileImported",
     }
 
 
