@@ -142,11 +142,14 @@ BEGIN
             (SELECT e.originator_version FROM docledger_events e WHERE e.originator_id = given.id
              ORDER BY e.originator_version DESC LIMIT 1), 0);
 
-    SELECT conflicting || coalesce(array_agg(k.id), '{}') INTO conflicting
-        FROM unnest(key_document_ids, key_ids, keys) AS k (id, key_id, key)
-        LEFT JOIN LATERAL (
-            SELECT d.key_id FROM document_keys d WHERE d.document_id = k.id LIMIT 1) AS stored ON true
-        WHERE CASE WHEN stored.key_id IS NULL THEN k.key IS NULL ELSE stored.key_id <> k.key_id END;
+    IF cardinality(key_document_ids) > 0 THEN
+        SELECT conflicting || coalesce(array_agg(k.id), '{}') INTO conflicting
+            FROM unnest(key_document_ids, key_ids, keys) AS k (id, key_id, key)
+            LEFT JOIN LATERAL (SELECT d.key_id FROM document_keys d
+                WHERE d.document_id = k.id LIMIT 1) AS stored ON true
+            WHERE CASE WHEN stored.key_id IS NULL THEN k.key IS NULL
+                ELSE stored.key_id <> k.key_id END;
+    END IF;
 
     last_at := docledger_last_at();
     SELECT array_agg(CASE WHEN timed.at < timed.earliest
@@ -182,12 +185,14 @@ BEGIN
             array_to_string(conflicting || existing, ', ') USING ERRCODE = 'unique_violation';
     END IF;
 
-    INSERT INTO document_keys (document_id, key_id, key, created_at)
-        SELECT k.id, k.key_id, k.key,
-            encode(substring(states[1] FROM 8 FOR 27), 'escape')::timestamptz
-        FROM unnest(key_document_ids, key_ids, keys) AS k (id, key_id, key)
-        WHERE k.key IS NOT NULL AND k.id <> ALL (conflicting) AND k.id <> ALL (existing)
-        ON CONFLICT (document_id) DO NOTHING;
+    IF cardinality(array_remove(keys, NULL)) > 0 THEN
+        INSERT INTO document_keys (document_id, key_id, key, created_at)
+            SELECT k.id, k.key_id, k.key,
+                encode(substring(states[1] FROM 8 FOR 27), 'escape')::timestamptz
+            FROM unnest(key_document_ids, key_ids, keys) AS k (id, key_id, key)
+            WHERE k.key IS NOT NULL AND k.id <> ALL (conflicting) AND k.id <> ALL (existing)
+            ON CONFLICT (document_id) DO NOTHING;
+    END IF;
 
     IF cardinality(deleted_ids) > 0 THEN
         DELETE FROM documents d WHERE d.id = ANY (deleted_ids) AND d.id <> ALL (conflicting);
