@@ -31,7 +31,7 @@ from pydantic_core import from_json
 
 from domain.errors import LogUnreadable
 from domain.events import EVENT_TYPES, Event, Personal
-from eventstore.document_keys import DocumentKeys, SealingKey
+from eventstore.document_keys import DocumentKey, DocumentKeys, SealingKey
 
 _NOT_IN_BODY = {"document_id", "version", "at", "personal"}
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
@@ -73,8 +73,7 @@ class EventMapper(Mapper[str]):
         if (personal := personal_part(event)) is None:
             return StoredEvent(event.document_id, event.version, topic, _state(parts))
         sealing = self._keys.for_sealing(event.document_id, event.version)
-        plaintext = personal.model_dump_json(exclude_none=True).encode()
-        sealed = sealing.key.seal(plaintext, _about(event.document_id, event.version, topic))
+        sealed = sealed_part(sealing.key, personal, event.document_id, event.version, topic)
         parts.append(f'"sealed":"{sealed}"')
         return SealedEvent(event.document_id, event.version, topic, _state(parts), sealing)
 
@@ -84,45 +83,60 @@ class EventMapper(Mapper[str]):
         Raises MapperDeserialisationError for an unknown topic or a state that does not fit, and
         the library's PersistenceError if a key cannot be asked for.
         """
-        event_type = EVENT_TYPES.get(stored_event.topic)
-        if event_type is None:
-            raise MapperDeserialisationError(f"unknown topic '{stored_event.topic[:100]}'")
-        try:
-            return self._decode(event_type, stored_event)
-        except (MapperDeserialisationError, PersistenceError):
-            raise
-        except Exception as error:
-            # Whatever is wrong with one stored event must not keep others from being read.
-            raise MapperDeserialisationError(
-                f"state of version {stored_event.originator_version}, {stored_event.topic}: "
-                f"{_without_content(error)}"
-            ) from error
+        return event_of(stored_event, self._keys.for_unsealing)
 
-    def _decode(self, event_type: type[Event], stored: StoredEvent) -> Event:
-        state = stored.state
-        plain = b'"sealed"' not in state and b'"class_version"' not in state
-        if plain and event_type.class_version == 1:
-            # One pass over the bytes: the columns are spliced in ahead of the closing brace.
-            columns = json.dumps(
-                {"document_id": stored.originator_id, "version": stored.originator_version}
-            )
-            return event_type.model_validate_json(state[:-1] + b"," + columns[1:].encode())
-        fields: dict[str, Any] = from_json(state)
-        fields["document_id"] = stored.originator_id
-        fields["version"] = stored.originator_version
-        self._unseal(fields, stored)
-        upcast(event_type, fields)
-        return event_type.model_validate(fields)
 
-    def _unseal(self, fields: dict[str, Any], stored: StoredEvent) -> None:
-        sealed: str | None = fields.pop("sealed", None)
-        if sealed is None:
-            return
-        document_id = str(stored.originator_id)
-        key = self._keys.for_unsealing(document_id, sealed.partition(".")[0])
-        if key is not None:
-            about = _about(document_id, stored.originator_version, stored.topic)
-            fields["personal"] = from_json(key.unseal(sealed, about))
+FindKey = Callable[[str, str], DocumentKey | None]
+"""Gives a document's key of this id, None if it is gone."""
+
+
+def event_of(stored: StoredEvent, find_key: FindKey) -> Event:
+    """Return the event that was stored, upcast to its newest version.
+
+    Raises MapperDeserialisationError for an unknown topic or a state that does not fit, and what
+    `find_key` raises of the library's PersistenceError.
+    """
+    event_type = EVENT_TYPES.get(stored.topic)
+    if event_type is None:
+        raise MapperDeserialisationError(f"unknown topic '{stored.topic[:100]}'")
+    try:
+        return _decode(event_type, stored, find_key)
+    except (MapperDeserialisationError, PersistenceError):
+        raise
+    except Exception as error:
+        # Whatever is wrong with one stored event must not keep others from being read.
+        raise MapperDeserialisationError(
+            f"state of version {stored.originator_version}, {stored.topic}: "
+            f"{_without_content(error)}"
+        ) from error
+
+
+def _decode(event_type: type[Event], stored: StoredEvent, find_key: FindKey) -> Event:
+    state = stored.state
+    plain = b'"sealed"' not in state and b'"class_version"' not in state
+    if plain and event_type.class_version == 1:
+        # One pass over the bytes: the columns are spliced in ahead of the closing brace.
+        columns = json.dumps(
+            {"document_id": stored.originator_id, "version": stored.originator_version}
+        )
+        return event_type.model_validate_json(state[:-1] + b"," + columns[1:].encode())
+    fields: dict[str, Any] = from_json(state)
+    fields["document_id"] = stored.originator_id
+    fields["version"] = stored.originator_version
+    _unseal(fields, stored, find_key)
+    upcast(event_type, fields)
+    return event_type.model_validate(fields)
+
+
+def _unseal(fields: dict[str, Any], stored: StoredEvent, find_key: FindKey) -> None:
+    sealed: str | None = fields.pop("sealed", None)
+    if sealed is None:
+        return
+    document_id = str(stored.originator_id)
+    key = find_key(document_id, sealed.partition(".")[0])
+    if key is not None:
+        about = _about(document_id, stored.originator_version, stored.topic)
+        fields["personal"] = from_json(key.unseal(sealed, about))
 
 
 def personal_part(event: Event) -> Personal | None:
@@ -157,6 +171,14 @@ def upcast(event_type: type[Event], fields: dict[str, Any]) -> None:
 
 def _state(parts: list[str]) -> bytes:
     return (",".join(parts) + "}").encode()
+
+
+def sealed_part(
+    key: DocumentKey, personal: Personal, document_id: str, version: int, topic: str
+) -> str:
+    """Return what is stored of an event's personal part."""
+    plaintext = personal.model_dump_json(exclude_none=True).encode()
+    return key.seal(plaintext, _about(document_id, version, topic))
 
 
 def _about(document_id: str, version: int, topic: str) -> bytes:

@@ -154,7 +154,7 @@ def _fold_on(folding: Folding, events: Sequence[Recorded]) -> Outcome:
         try:
             folding.apply(recorded)
         except Exception as error:  # whatever it is, it must not stop the other documents
-            refusal = Refusal(recorded.position, _fold_reason(recorded.event, error))
+            refusal = Refusal(recorded.position, fold_reason(recorded.event, error))
             return Outcome(folding, events[0].position, refusal)
     return Outcome(folding, events[0].position)
 
@@ -173,7 +173,7 @@ def _write(
         with connection.transaction():
             write_changes(connection, changes)
     except (psycopg.Error, ValueError, TypeError) as error:
-        if not _is_fault_of_rows(error):
+        if not is_fault_of_rows(error):
             raise
         if len(outcomes) == 1:
             return _park_as_before(connection, outcomes[0], error, at)
@@ -188,7 +188,7 @@ def _add(changes: Changes, outcome: Outcome, present: Collection[str], at: datet
     folding = outcome.folding
     stream = folding.rows.stream
     if outcome.refusal:
-        stream = _parked_stream(stream, outcome.refusal, at)
+        stream = parked_stream(stream, outcome.refusal, at)
     changes.streams.append(stream)
     if stream.document_id in present:
         if folding.anew:
@@ -196,14 +196,14 @@ def _add(changes: Changes, outcome: Outcome, present: Collection[str], at: datet
         changes.add_rows(folding.before, folding.rows, folding.workflows)
 
 
-def _parked_stream(stream: StreamRow, refusal: Refusal, at: datetime) -> StreamRow:
+def parked_stream(stream: StreamRow, refusal: Refusal, at: datetime) -> StreamRow:
     """Return the stream's row with the mark of a parked document."""
     return replace(
         stream, parked_at=at, parked_position=refusal.position, parked_error=refusal.reason
     )
 
 
-def _is_fault_of_rows(error: Exception) -> bool:
+def is_fault_of_rows(error: Exception) -> bool:
     """Tell whether the database would refuse these rows again, and other rows perhaps not."""
     if isinstance(error, psycopg.Error) and error.sqlstate is not None:
         return error.sqlstate[:2] in _FAULTS_OF_ROWS
@@ -215,12 +215,12 @@ def _park_as_before(
 ) -> dict[str, Refusal]:
     document_id = outcome.folding.rows.document_id
     stream = load_rows(connection, (document_id,))[document_id].stream
-    refusal = Refusal(outcome.first_position, _write_reason(error))
-    write_changes(connection, Changes(streams=[_parked_stream(stream, refusal, at)]))
+    refusal = Refusal(outcome.first_position, write_reason(error))
+    write_changes(connection, Changes(streams=[parked_stream(stream, refusal, at)]))
     return {document_id: refusal}
 
 
-def _fold_reason(event: Any, error: Exception) -> str:
+def fold_reason(event: Any, error: Exception) -> str:
     """Say what is wrong in words of ours: the text of any other error might quote content."""
     topic = getattr(event, "topic", type(event).__name__)
     unreadable = getattr(event, "error", None)
@@ -230,7 +230,7 @@ def _fold_reason(event: Any, error: Exception) -> str:
     return f"{topic}, version {event.version}: {reason}"
 
 
-def _write_reason(error: Exception) -> str:
+def write_reason(error: Exception) -> str:
     if not isinstance(error, psycopg.Error):
         return f"the rows cannot be written: {type(error).__name__}"
     where = error.diag.constraint_name or error.diag.column_name or error.diag.table_name

@@ -1,0 +1,4 @@
+DROP FUNCTION docledger_unchange_read_models(int, text);
+DROP FUNCTION docledger_change_read_models(int, text);
+DROP TABLE read_model_versions;
+DROP TABLE read_model_rebuilds;

@@ -1,0 +1,153 @@
+"""Reads the whole log fast: document by document, in shards that processes can share out."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
+
+from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from eventstore.document_keys import DocumentKey
+from eventstore.history import RecordedEvent, UnreadableEvent
+from eventstore.mapper import event_of
+
+_SETTINGS = (
+    "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; "
+    "SET work_mem = '64MB'; SET timezone = 'UTC'; "
+    # a reader that was killed must not go on using the server
+    "SET client_connection_check_interval = '2s'"
+)
+_COUNT = "SELECT count(*) FROM docledger_events WHERE notification_id <= %s"
+_BOUNDS = """
+    SELECT percentile_disc(%s::float8[]) WITHIN GROUP (ORDER BY originator_id)
+    FROM docledger_events TABLESAMPLE SYSTEM (%s)
+"""
+_EVENTS = """
+    COPY (
+        SELECT originator_id, originator_version, topic, state, notification_id
+        FROM docledger_events
+        WHERE originator_id >= %(first)s AND (%(end)s::text IS NULL OR originator_id < %(end)s)
+            AND notification_id <= %(until)s
+        ORDER BY originator_id, originator_version
+    ) TO STDOUT (FORMAT binary)
+"""
+_STREAMS = """
+    SELECT originator_id, originator_version, topic, state, notification_id
+    FROM docledger_events WHERE originator_id = ANY(%s) ORDER BY originator_id, originator_version
+"""
+_KEYS_BETWEEN = """
+    SELECT document_id, key_id, key FROM document_keys
+    WHERE document_id >= %(first)s AND (%(end)s::text IS NULL OR document_id < %(end)s)
+"""
+_KEYS_OF = "SELECT document_id, key_id, key FROM document_keys WHERE document_id = ANY(%s)"
+_TYPES = ("text", "int8", "text", "bytea", "int8")
+_SAMPLED_EVENTS = 50_000
+_MOST_SHARDS = 2000
+
+_Row = tuple[str, int, str, bytes, int]
+
+
+@dataclass(frozen=True)
+class LogShards:
+    """The log for many processes at once; pickled, it takes `connect` along.
+
+    The log only grows and its positions are committed in order, so that everything up to a
+    position is the same whenever it is read: no snapshot has to be kept.
+    """
+
+    connect: Callable[[], Connection[Any]]
+
+    def count(self, until: int) -> int:
+        """Return how many events there are up to this position."""
+        with self._connection() as connection:
+            row = connection.execute(_COUNT, (until,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def shards(self, events_total: int, events_each: int) -> Sequence[tuple[str, str | None]]:
+        """Return shards of about this many events each, as first id and the id to end before.
+
+        They follow from a sample: how even they are is a matter of speed only.
+        """
+        count = min(_MOST_SHARDS, max(1, round(events_total / events_each)))
+        percent = min(100.0, 100.0 * _SAMPLED_EVENTS / max(1, events_total))
+        fractions = [number / count for number in range(1, count)]
+        with self._connection() as connection:
+            row = connection.execute(_BOUNDS, (fractions, percent)).fetchone()
+        bounds = sorted({*(row[0] or ())}) if row and fractions else []
+        return list(zip(["", *bounds], [*bounds, None], strict=True))
+
+    @contextmanager
+    def open(self) -> Iterator[ShardReader]:
+        """Return a reader with a connection of its own."""
+        with self._connection() as connection:
+            yield ShardReader(connection)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection[Any]]:
+        with contextlib.closing(self.connect()) as connection:
+            connection.autocommit = True
+            connection.row_factory = tuple_row
+            connection.execute(_SETTINGS)
+            yield connection
+
+
+class ShardReader:
+    """Reads whole documents over one connection."""
+
+    def __init__(self, connection: Connection[Any]) -> None:
+        self._connection = connection
+
+    def documents(
+        self, first: str, end: str | None, until: int
+    ) -> Iterator[tuple[str, Iterable[RecordedEvent]]]:
+        """Yield each document of the shard with its events up to position `until`, in order."""
+        between = {"first": first, "end": end, "until": until}
+        find_key = _keys(self._connection.execute(_KEYS_BETWEEN, between))
+        with self._connection.cursor().copy(_EVENTS, between) as copy:
+            copy.set_types(_TYPES)
+            yield from _by_document(copy.rows(), find_key)
+
+    def streams(self, document_ids: Collection[str]) -> dict[str, list[RecordedEvent]]:
+        """Return every event of these documents, each one's in order."""
+        ids = list(document_ids)
+        find_key = _keys(self._connection.execute(_KEYS_OF, (ids,)))
+        rows = self._connection.cursor(binary=True).execute(_STREAMS, (ids,))
+        found = {i: list(events) for i, events in _by_document(rows, find_key)}
+        return {i: found.get(i, []) for i in ids}
+
+
+_FindKey = Callable[[str, str], DocumentKey | None]
+
+
+def _keys(rows: Iterable[tuple[str, str, bytes]]) -> _FindKey:
+    """Return what finds the documents' keys, all of them read at once."""
+    keys = {document_id: DocumentKey(key_id, bytes(key)) for document_id, key_id, key in rows}
+
+    def find(document_id: str, key_id: str) -> DocumentKey | None:
+        key = keys.get(document_id)
+        return key if key is not None and key.key_id == key_id else None
+
+    return find
+
+
+def _by_document(
+    rows: Iterable[Any], find_key: _FindKey
+) -> Iterator[tuple[str, Iterable[RecordedEvent]]]:
+    for document_id, own in itertools.groupby(rows, itemgetter(0)):
+        yield document_id, (_recorded(row, find_key) for row in own)
+
+
+def _recorded(row: _Row, find_key: _FindKey) -> RecordedEvent:
+    document_id, version, topic, state, position = row
+    try:
+        event = event_of(StoredEvent(document_id, version, topic, state), find_key)
+    except MapperDeserialisationError as error:
+        return RecordedEvent(position, UnreadableEvent(document_id, version, topic, str(error)))
+    return RecordedEvent(position, event)

@@ -1,0 +1,243 @@
+"""Builds the read models anew beside the live ones, and swaps them in.
+
+The log only grows, and its positions are committed in order: whoever reads up to a position reads
+the same whenever that is. So the new tables are made up to a position, while everybody goes on;
+then they follow the log; and at last, with the tracking row locked so that no projector moves the
+live tables, they are brought to exactly one position and take their place.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg import Connection, IsolationLevel
+from psycopg.rows import tuple_row
+
+from projections.log_reader import LogReader
+from projections.projector import READ_MODELS_CHANNEL
+from projections.rebuild_catch_up import CatchUp
+from projections.rebuild_differences import Difference, differences
+from projections.rebuild_errors import RebuildRefused
+from projections.rebuild_log import ShardedLog
+from projections.rebuild_progress import Progress
+from projections.rebuild_session import Built, RebuildSession, open_session
+from projections.rebuild_shadow import SHADOW, TABLES, literal, make_schema, quoted, run, wake
+from projections.rebuild_version import mark_applied
+from projections.rebuild_worker import Connect
+from projections.swap import Swap, plan_swap
+from projections.swap_patience import InTheWay, patiently
+from projections.tables import READ_MODELS as REFERRING_TABLES
+from projections.tracking import READ_MODELS, move_position, read_position
+
+_TRACKING_WAIT_MS = 2000
+_PAUSE_SECONDS = 0.2
+_KEPT_SCHEMAS = ("public", "information_schema", "docledger_", "pg_")
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild made: tables that show the log up to `position`."""
+
+    position: int
+    events: int
+    documents: int
+    seconds: float
+    tables: tuple[str, ...]
+
+
+class Rebuilder:
+    """Rebuilds the tables of one database; one at a time may, and no check meanwhile.
+
+    `connect` opens a connection and can be pickled. `told` is given the progress now and then, and
+    `reached` is called with the name of each moment at which something could come between.
+    """
+
+    def __init__(
+        self,
+        connect: Connect,
+        log: LogReader,
+        shards: ShardedLog,
+        *,
+        workers: int | None = None,
+        told: Callable[[Progress], None] = lambda _: None,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        reached: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._connect = connect
+        self._log = log
+        self._shards = shards
+        self._workers = workers or os.cpu_count() or 1
+        self._told = told
+        self._clock = clock
+        self._reached = reached
+
+    def rebuild(self, table: str | None = None, rebuild_id: str | None = None) -> Rebuilt:
+        """Make all tables anew, or this one, and swap them in.
+
+        Raises RebuildRunning, RebuildRefused, OtherVersion or RebuildFailed; then the live tables
+        are as they were.
+        """
+        names = _names(table)
+        with self._session(names, rebuild_id) as session:
+            follows_log = table is None
+            live = session.read_live(names, whole=follows_log)
+            tracked = read_position(session.connection, READ_MODELS)
+            until = max(tracked, self._log.last_position()) if follows_log else tracked
+            built = session.build(live, until, stay_parked=not follows_log)
+            self._reached("built")
+            position = self._swap(session, built, follows_log=follows_log)
+            self._reached("swapped")
+            session.clean_up(position)
+            return _rebuilt(session, names, position)
+
+    def dry_run(self, found: Callable[[Difference], None], table: str | None = None) -> Rebuilt:
+        """Give `found` every row that a rebuild would change, and change none."""
+        names = _names(table)
+        with self._session(names, None) as session:
+            live = session.read_live(names, whole=table is None)
+            until = read_position(session.connection, READ_MODELS)
+            built = session.build(live, until, stay_parked=table is not None)
+            position = self._compare(session, built, found)
+            session.clean_up(position)
+            return _rebuilt(session, names, position)
+
+    def materialise(self, until: int, schema: str) -> Rebuilt:
+        """Make the three tables as of a position in a new schema, for analysis.
+
+        Documents that are gone by now are there if they were then. Raises RebuildRefused for a
+        schema that exists and for a position that the log has not reached.
+        """
+        names = tuple(it.name for it in REFERRING_TABLES)
+        with self._session(names, None) as session:
+            self._check_schema(session.connection, until, schema)
+            live = session.read_live(names, whole=True)
+            built = session.build(live, until, stay_parked=False, with_foreign_keys=False)
+            with session.connection.transaction():
+                make_schema(session.connection, schema)
+                about = f"docledger: the read models as of position {until} of the log"
+                run(session.connection, f"COMMENT ON SCHEMA {quoted(schema)} IS {literal(about)}")
+                for name in names:
+                    move = f"ALTER TABLE {quoted(SHADOW, name)} SET SCHEMA {quoted(schema)}"
+                    run(session.connection, move)
+                    wake(session.connection, schema, built.live[name])
+            session.clean_up(until)
+            return _rebuilt(session, names, until)
+
+    def _session(
+        self, names: tuple[str, ...], rebuild_id: str | None
+    ) -> AbstractContextManager[RebuildSession]:
+        return open_session(
+            self._connect,
+            self._log,
+            self._shards,
+            names,
+            rebuild_id=rebuild_id,
+            workers=self._workers,
+            told=self._told,
+            at=self._clock(),
+        )
+
+    def _swap(self, session: RebuildSession, built: Built, *, follows_log: bool) -> int:
+        """Swap as soon as nobody is in the way; return the position of the tables."""
+        connection, catch_up = session.connection, built.catch_up
+        swap = plan_swap(connection, built.live, built.made)
+
+        def keep_up() -> None:
+            tracked = read_position(connection, READ_MODELS)
+            catch_up.to(max(tracked, self._log.last_position()) if follows_log else tracked)
+            session.reporter.tell(position=catch_up.position)
+
+        def attempt() -> int:
+            return self._attempt(connection, swap, catch_up, follows_log=follows_log)
+
+        session.reporter.phase("catching_up")
+        keep_up()
+        self._reached("caught up")
+        session.reporter.phase("swapping")
+        told = session.reporter.waiting
+        return patiently(connection, swap.relations, attempt, told, keep_up)
+
+    def _attempt(
+        self, connection: Connection[Any], swap: Swap, catch_up: CatchUp, *, follows_log: bool
+    ) -> int:
+        """Swap in the caller's transaction; what is in the way raises."""
+        tracked = _lock_tracking(connection)
+        until = max(tracked, self._log.last_position()) if follows_log else tracked
+        with catch_up.whole(until):
+            # From here on events go into the new tables, by whoever tracks next.
+            self._reached("about to swap")
+            run(connection, "SET LOCAL synchronous_commit = on")
+            swap.lock(connection)
+            swap.change(connection)
+            if follows_log:
+                move_position(connection, READ_MODELS, until, self._clock())
+                mark_applied(connection)
+            connection.execute("SELECT pg_notify(%s, %s)", (READ_MODELS_CHANNEL, str(until)))
+        return until
+
+    def _compare(
+        self, session: RebuildSession, built: Built, found: Callable[[Difference], None]
+    ) -> int:
+        """Compare in one snapshot, in which the live tables are at exactly one position."""
+        connection = session.connection
+        connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        while True:
+            try:
+                with connection.transaction():
+                    position = read_position(connection, READ_MODELS)
+                    with built.catch_up.whole(position):
+                        for difference in differences(connection, list(built.made)):
+                            found(difference)
+            except (InTheWay, psycopg.errors.SerializationFailure):
+                session.reporter.waiting("transactions that delete documents")
+                time.sleep(_PAUSE_SECONDS)
+                continue
+            connection.isolation_level = None
+            return position
+
+    def _check_schema(self, connection: Connection[Any], until: int, schema: str) -> None:
+        last = self._log.last_position()
+        if not 0 < until <= last:
+            raise RebuildRefused(f"The log has positions from 1 to {last}; {until} is none.")
+        if schema.startswith(_KEPT_SCHEMAS):
+            raise RebuildRefused(f"The schema {schema} has another use; name one of your own.")
+        row = connection.execute("SELECT to_regnamespace(%s)", (quoted(schema),)).fetchone()
+        if row and row[0] is not None:
+            raise RebuildRefused(
+                f"There is a schema {schema} already; drop it (DROP SCHEMA {quoted(schema)} "
+                "CASCADE) or name another."
+            )
+
+
+def _names(table: str | None) -> tuple[str, ...]:
+    if table is None:
+        return tuple(TABLES)
+    if table not in TABLES:
+        raise RebuildRefused(
+            f"'{table}' is no table of the read models; they are {', '.join(TABLES)}."
+        )
+    return (table,)
+
+
+def _rebuilt(session: RebuildSession, names: tuple[str, ...], position: int) -> Rebuilt:
+    progress = session.reporter.progress
+    return Rebuilt(position, progress.events_done, progress.documents, progress.seconds, names)
+
+
+def _lock_tracking(connection: Connection[Any]) -> int:
+    """Keep every consumer of the log and of these tables still; return the tables' position.
+
+    Nobody who only reads waits for that, so that it may take its time.
+    """
+    run(connection, f"SET LOCAL lock_timeout = {_TRACKING_WAIT_MS}")
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute("SELECT projection, position FROM tracking ORDER BY 1 FOR UPDATE")
+        positions: dict[str, int] = dict(cursor.fetchall())
+        return positions[READ_MODELS]

@@ -1,0 +1,175 @@
+"""Rows as PostgreSQL's binary COPY takes them, and a writer that sends many of them at once.
+
+Format: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format". Integers are in
+network order; a field is its length and its bytes, -1 for null.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+from psycopg import Connection
+from psycopg.pq import Format
+
+from projections.rebuild_catalog import Layout
+from projections.rebuild_shadow import TABLES, quoted
+
+_HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack("!ii", 0, 0)
+_TRAILER = struct.pack("!h", -1)
+_NULL = struct.pack("!i", -1)
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_LENGTH = struct.Struct("!i").pack
+_INT2 = struct.Struct("!ih").pack
+_INT4 = struct.Struct("!ii").pack
+_INT8 = struct.Struct("!iq").pack
+
+Encode = Callable[[Any], bytes]
+"""Makes a field of a value that is not None."""
+
+
+@lru_cache(maxsize=4096)
+def _text(value: str) -> bytes:
+    encoded = value.encode()
+    return _LENGTH(len(encoded)) + encoded
+
+
+def _timestamp(value: datetime) -> bytes:
+    since = value - _EPOCH
+    return _INT8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
+
+
+def _bool(value: bool) -> bytes:
+    return b"\0\0\0\1" + (b"\1" if value else b"\0")
+
+
+def _json(value: Any) -> bytes:
+    encoded = _dumped(value)
+    return _LENGTH(len(encoded)) + encoded
+
+
+def _jsonb(value: Any) -> bytes:
+    encoded = _dumped(value)
+    return _LENGTH(len(encoded) + 1) + b"\1" + encoded
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, default=_plain).encode()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a row.")
+
+
+_ENCODERS: Mapping[int, Encode] = {
+    16: _bool,
+    20: lambda value: _INT8(8, value),
+    21: lambda value: _INT2(2, value),
+    23: lambda value: _INT4(4, value),
+    25: _text,
+    114: _json,
+    1042: _text,
+    1043: _text,
+    1184: _timestamp,
+    3802: _jsonb,
+}
+"""By the type's OID, which is the same on every server; other types psycopg knows."""
+
+
+def _by_psycopg(connection: Connection[Any], oid: int) -> Encode:
+    def encode(value: Any) -> bytes:
+        dumper = connection.adapters.get_dumper_by_oid(oid, Format.BINARY)(type(value), connection)
+        encoded = bytes(dumper.dump(value) or b"")
+        return _LENGTH(len(encoded)) + encoded
+
+    return encode
+
+
+class RowEncoder:
+    """Encodes rows of one table."""
+
+    def __init__(self, connection: Connection[Any], layout: Layout) -> None:
+        name = layout.relation.name
+        table = TABLES[name]
+        oids = {column.name: column.type_oid for column in layout.columns}
+        self.columns = table.columns
+        self._values_of = attrgetter(*self.columns)
+        self._count = struct.pack("!h", len(self.columns))
+        self._encoders: list[Encode] = []
+        for column in self.columns:
+            oid = oids[column]
+            encode = _ENCODERS.get(oid) or _by_psycopg(connection, oid)
+            store = table.json[column].store if column in table.json else None
+            self._encoders.append(_stored(encode, store) if store else encode)
+
+    def encode(self, rows: Iterable[Any]) -> bytes:
+        """Return these rows, one after the other."""
+        parts: list[bytes] = []
+        for row in rows:
+            parts.append(self._count)
+            for encode, value in zip(self._encoders, self._values_of(row), strict=True):
+                parts.append(_NULL if value is None else encode(value))
+        return b"".join(parts)
+
+
+def _stored(encode: Encode, store: Callable[[Any], Any]) -> Encode:
+    return lambda value: encode(store(value))
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """The rows of one document, by table in the writer's order."""
+
+    document_id: str
+    rows: tuple[bytes, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """How much there is to send."""
+        return sum(map(len, self.rows))
+
+
+class RowWriter:
+    """Writes rows of many documents into tables of one schema with one COPY a table."""
+
+    def __init__(
+        self, connection: Connection[Any], schema: str, layouts: Mapping[str, Layout]
+    ) -> None:
+        self._connection = connection
+        self._encoders = {name: RowEncoder(connection, it) for name, it in layouts.items()}
+        self._copies = [
+            f"COPY {quoted(schema, name)} ({', '.join(map(quoted, encoder.columns))}) "
+            "FROM STDIN (FORMAT binary)".encode()
+            for name, encoder in self._encoders.items()
+        ]
+
+    def encode(self, document_id: str, rows: Mapping[str, Iterable[Any]]) -> Encoded:
+        """Encode the rows of a document, of those tables that are written; raises ValueError."""
+        try:
+            parts = tuple(it.encode(rows[name]) for name, it in self._encoders.items())
+        except struct.error as error:
+            raise ValueError("a number is too large") from error
+        return Encoded(document_id, parts)
+
+    def write(self, documents: Sequence[Encoded]) -> None:
+        """Write all of these or, if the database raises psycopg.Error, nothing."""
+        with self._connection.transaction(), self._connection.cursor() as cursor:
+            for number, statement in enumerate(self._copies):
+                if any(document.rows[number] for document in documents):
+                    with cursor.copy(statement) as copy:
+                        for piece in _pieces(documents, number):
+                            copy.write(piece)
+
+
+def _pieces(documents: Sequence[Encoded], number: int) -> Iterator[bytes]:
+    yield _HEADER
+    yield b"".join(document.rows[number] for document in documents)
+    yield _TRAILER

@@ -1,0 +1,60 @@
+"""What a rebuild would change: rows of the new tables against the live ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from psycopg import Connection, sql
+from psycopg.rows import tuple_row
+
+from projections.rebuild_shadow import LIVE, SHADOW, TABLES
+
+Kind = Literal["missing", "extra", "changed"]
+
+# Rows as JSON: the tables may differ in their columns.
+_DIFFERENCES = """
+    SELECT coalesce(l.document_id, s.document_id), coalesce(l.{key}, s.{key}),
+        CASE WHEN l.{key} IS NULL THEN 'missing' WHEN s.{key} IS NULL THEN 'extra'
+            ELSE 'changed' END,
+        to_jsonb(l), to_jsonb(s)
+    FROM {live} l FULL JOIN {shadow} s ON s.{key} = l.{key}
+    WHERE l.{key} IS NULL OR s.{key} IS NULL OR to_jsonb(l) <> to_jsonb(s)
+    ORDER BY 1, 2
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A row of a live table that a rebuild would change.
+
+    'missing' rows would come, 'extra' ones go. `columns` has the value now and that after, of each
+    column that differs in a 'changed' row.
+    """
+
+    table: str
+    document_id: str
+    row_id: str
+    kind: Kind
+    columns: dict[str, tuple[Any, Any]]
+
+
+def differences(connection: Connection[Any], tables: Sequence[str]) -> Iterator[Difference]:
+    """Yield every difference of these tables as the transaction sees them."""
+    for table in tables:
+        query = sql.SQL(_DIFFERENCES).format(
+            key=sql.Identifier(TABLES[table].key),
+            live=sql.Identifier(LIVE, table),
+            shadow=sql.Identifier(SHADOW, table),
+        )
+        with connection.cursor(f"differences_{table}", row_factory=tuple_row) as cursor:
+            for document_id, row_id, kind, live, made in cursor.execute(query):
+                yield Difference(table, document_id, row_id, kind, _columns(live, made))
+
+
+def _columns(live: dict[str, Any] | None, made: dict[str, Any] | None) -> dict[str, Any]:
+    if live is None or made is None:
+        return {}
+    names = sorted({*live, *made})
+    return {n: (live.get(n), made.get(n)) for n in names if live.get(n) != made.get(n)}

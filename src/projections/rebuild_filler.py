@@ -1,0 +1,101 @@
+"""Folds documents and writes their rows into the new tables, some megabytes at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from projections.batch import Refusal, is_fault_of_rows, write_reason
+from projections.log_reader import Recorded
+from projections.rebuild_catalog import Layout
+from projections.rebuild_copy import Encoded, RowWriter
+from projections.rebuild_log import ShardedLog
+from projections.rebuild_rows import DocumentFold, Folds
+from projections.rebuild_shadow import SHADOW
+from projections.tables import READ_MODELS
+
+_FLUSHED_BYTES = 4 * 1024**2
+_REFERRING = frozenset(table.name for table in READ_MODELS)
+
+
+class Filler:
+    """Writes documents as of position `until`; one that the database refuses is parked."""
+
+    def __init__(
+        self,
+        connection: Connection[Any],
+        log: ShardedLog,
+        layouts: Mapping[str, Layout],
+        folds: Folds,
+        until: int,
+    ) -> None:
+        self.until = until
+        self._log = log
+        self.folds = folds
+        self._writer = RowWriter(connection, SHADOW, layouts)
+        self._waiting: list[Encoded] = []
+        self._waiting_bytes = 0
+
+    def add(self, document_id: str, events: Iterable[Recorded], *, is_present: bool = True) -> int:
+        """Fold these events, all that the document has; return how many they are.
+
+        Of a document that is not present, only what does not refer to it is written.
+        """
+        fold = self.folds.fold(document_id, events)
+        try:
+            encoded = self._encode(document_id, fold, is_present=is_present)
+        except (ValueError, TypeError) as error:
+            encoded = self._parked(document_id, error)
+        self._waiting.append(encoded)
+        self._waiting_bytes += encoded.size_bytes
+        if self._waiting_bytes > _FLUSHED_BYTES:
+            self.flush()
+        return fold.events
+
+    def flush(self) -> None:
+        """Write what has been added."""
+        if self._waiting:
+            self._write(self._waiting)
+        self._waiting = []
+        self._waiting_bytes = 0
+
+    def _encode(self, document_id: str, fold: DocumentFold, *, is_present: bool = True) -> Encoded:
+        rows = fold.rows()
+        if not is_present:
+            rows = {name: () if name in _REFERRING else own for name, own in rows.items()}
+        return self._writer.encode(document_id, rows)
+
+    def _write(self, documents: list[Encoded]) -> None:
+        """Write all, or if the database refuses, ever smaller parts; park whom it refuses."""
+        try:
+            self._writer.write(documents)
+        except psycopg.Error as error:
+            if not is_fault_of_rows(error):
+                raise
+            if len(documents) == 1:
+                self._write_parked(documents[0].document_id, error)
+                return
+            half = len(documents) // 2
+            self._write(documents[:half])
+            self._write(documents[half:])
+
+    def _write_parked(self, document_id: str, error: Exception) -> None:
+        try:
+            self._writer.write([self._parked(document_id, error)])
+        except psycopg.Error as refused:
+            if not is_fault_of_rows(refused):
+                raise
+            self._writer.write([self._parked(document_id, error, anew=True)])
+
+    def _parked(self, document_id: str, error: Exception, *, anew: bool = False) -> Encoded:
+        """Return a document whose rows the database refuses: as parked live, or without rows."""
+        # not over the connection that is in the middle of a shard
+        with self._log.open() as reader:
+            stream = reader.streams([document_id])[document_id]
+        events = [recorded for recorded in stream if recorded.position <= self.until]
+        refusal = Refusal(events[0].position, write_reason(error))
+        folds = Folds(self.folds.at) if anew else self.folds
+        return self._encode(document_id, folds.fold_until_parked(document_id, events, refusal))

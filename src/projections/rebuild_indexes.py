@@ -1,0 +1,101 @@
+"""Makes the new tables whole once their rows are in: indexes, keys, foreign keys, statistics."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from psycopg import Connection
+
+from projections.rebuild_catalog import Constraint, Index, Layout
+from projections.rebuild_shadow import (
+    LIVE,
+    SHADOW,
+    comment_on_constraint,
+    finish_index,
+    make_index,
+    quoted,
+    run,
+)
+from projections.rebuild_worker import Connect, prepare
+from projections.swap_patience import patiently
+
+_NOT_VALID = " NOT VALID"
+_ORPHANS = """
+    DELETE FROM {table} t WHERE NOT EXISTS (SELECT FROM public.documents d WHERE d.id = t.{column})
+"""
+
+Told = Callable[[str | None], None]
+
+
+def finish_tables(
+    connect: Connect,
+    made: Mapping[str, Layout],
+    foreign_keys: Mapping[str, Sequence[Constraint]],
+    workers: int,
+    told: Told,
+) -> None:
+    """Build every index of the tables, then their keys and foreign keys, on several connections."""
+    indexes = [(name, index) for name, layout in made.items() for index in layout.indexes]
+    indexes.sort(key=lambda item: item[1].columns, reverse=True)
+    _in_parallel(connect, workers, [_index(*item) for item in indexes])
+    whole = [_whole(layout, foreign_keys.get(name, ()), told) for name, layout in made.items()]
+    _in_parallel(connect, workers, whole)
+
+
+def _in_parallel(
+    connect: Connect, workers: int, acts: Iterable[Callable[[Connection[Any]], None]]
+) -> None:
+    def act_alone(act: Callable[[Connection[Any]], None]) -> None:
+        with contextlib.closing(connect()) as connection:
+            prepare(connection)
+            act(connection)
+
+    with ThreadPoolExecutor(workers, thread_name_prefix="rebuild") as pool:
+        list(pool.map(act_alone, acts))
+
+
+def _index(table: str, index: Index) -> Callable[[Connection[Any]], None]:
+    return lambda connection: make_index(connection, table, index)
+
+
+def _whole(
+    layout: Layout, foreign_keys: Sequence[Constraint], told: Told
+) -> Callable[[Connection[Any]], None]:
+    name = layout.relation.name
+
+    def act(connection: Connection[Any]) -> None:
+        for index in layout.indexes:
+            finish_index(connection, name, index)
+        for foreign_key in foreign_keys:
+            _refer(connection, name, foreign_key, told)
+        run(connection, f"ANALYZE {quoted(SHADOW, name)}")
+
+    return act
+
+
+def _refer(connection: Connection[Any], name: str, foreign_key: Constraint, told: Told) -> None:
+    """Add the foreign key; rows of documents that are gone go too.
+
+    From the moment it is there, also unchecked, whoever deletes a document deletes these rows.
+    """
+    table = quoted(SHADOW, name)
+    definition = foreign_key.definition
+    unchecked = definition if definition.endswith(_NOT_VALID) else definition + _NOT_VALID
+    add = f"ALTER TABLE {table} ADD CONSTRAINT {quoted(foreign_key.name)} {unchecked}"
+    statements = [add, _ORPHANS.format(table=table, column="document_id")]
+    if unchecked is not definition:
+        name_of = quoted(foreign_key.name)
+        statements.append(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name_of}")
+    for statement in statements:
+        patiently(
+            connection,
+            [f"{LIVE}.documents"],
+            partial(run, connection, statement),
+            told,
+            readers_matter=False,
+        )
+    comment_on_constraint(connection, SHADOW, name, foreign_key.name, foreign_key.comment)

@@ -1,0 +1,95 @@
+"""The processes of a rebuild: as many as there are cores, each given one shard after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.connection import wait
+from typing import Any
+
+from projections.rebuild_errors import RebuildFailed
+from projections.rebuild_log import Shard
+from projections.rebuild_worker import Done, Failed, Work
+
+_LOOK_SECONDS = 0.5
+# Not multiprocessing's own way: it would have each process import the whole command line.
+_MAIN = (
+    "import sys; sys.path[:] = {path!r}; from projections.rebuild_worker import main; main({fd})"
+)
+
+
+def fill_in_parallel(
+    task: Work,
+    shards: Sequence[Shard],
+    workers: int,
+    done: Callable[[Done], None],
+    idle: Callable[[], None],
+) -> None:
+    """Have processes fill all shards; `done` is called after each, `idle` now and then.
+
+    Raises RebuildFailed if one of them fails or dies.
+    """
+    left = iter(shards)
+    with _processes(task, max(1, min(workers, len(shards)))) as pipes:
+        at_work: list[Any] = [pipe for pipe in pipes if _give(pipe, next(left, None))]
+        while at_work:
+            for pipe in wait(at_work, _LOOK_SECONDS):
+                done(_answer(pipe))
+                if not _give(pipe, next(left, None)):
+                    at_work.remove(pipe)
+            idle()
+
+
+def _give(pipe: Any, shard: Shard | None) -> bool:
+    """Send the shard, or None, which ends the process; return whether it was a shard."""
+    with contextlib.suppress(BrokenPipeError):  # the answer tells
+        pipe.send(shard)
+    return shard is not None
+
+
+def _answer(pipe: Any) -> Done:
+    try:
+        answer: Done | Failed = pipe.recv()
+    except (EOFError, ConnectionResetError) as error:
+        raise RebuildFailed("A process of the rebuild died; begin again.") from error
+    if isinstance(answer, Failed):
+        raise RebuildFailed(f"A process of the rebuild failed: {answer.reason}.")
+    return answer
+
+
+@contextlib.contextmanager
+def _processes(task: Work, count: int) -> Iterator[list[Pipe]]:
+    processes: list[subprocess.Popen[bytes]] = []
+    pipes: list[Pipe] = []
+    try:
+        for _ in range(count):
+            process, pipe = _start()
+            processes.append(process)
+            pipes.append(pipe)
+            with contextlib.suppress(BrokenPipeError):
+                pipe.send(task)
+        yield pipes
+    except BaseException:
+        for process in processes:
+            process.kill()
+        raise
+    finally:
+        for pipe in pipes:
+            pipe.close()
+        for process in processes:
+            process.wait()
+
+
+def _start() -> tuple[subprocess.Popen[bytes], Pipe]:
+    ours, theirs = socket.socketpair()
+    # The process must be the only one to hold its end, or its death would go unnoticed.
+    with theirs:
+        code = _MAIN.format(path=sys.path, fd=theirs.fileno())
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+        )
+    return process, Pipe(ours.detach())

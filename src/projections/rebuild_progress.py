@@ -1,0 +1,128 @@
+"""How far a rebuild is: for whoever started it, and in the database for everybody else."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from psycopg import Connection
+
+_KEPT = 20
+_EVERY_SECONDS = 0.5
+_BEGIN = """
+    INSERT INTO read_model_rebuilds (id, tables, started_at, updated_at)
+    VALUES (%s, %s, clock_timestamp(), clock_timestamp())
+"""
+_KILLED = """
+    UPDATE read_model_rebuilds SET phase = 'failed', finished_at = updated_at, waiting_for = NULL,
+        error = 'its process died; the live tables are as they were'
+    WHERE finished_at IS NULL
+"""
+_FORGET = """
+    DELETE FROM read_model_rebuilds WHERE id NOT IN (
+        SELECT id FROM read_model_rebuilds ORDER BY started_at DESC LIMIT %s)
+"""
+_UPDATE = """
+    UPDATE read_model_rebuilds SET phase = %(phase)s, events_done = %(events_done)s,
+        events_total = %(events_total)s, documents = %(documents)s, position = %(position)s,
+        waiting_for = %(waiting_for)s, error = %(error)s, updated_at = clock_timestamp(),
+        finished_at = CASE WHEN %(phase)s IN ('done', 'failed') THEN clock_timestamp() END
+    WHERE id = %(id)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a rebuild is.
+
+    `seconds` and `folding_seconds` are how long it has run, and folded. `position` is that up to
+    which the new tables show everything. `waiting_for` names whose transaction is in the way.
+    """
+
+    id: str
+    phase: str = "preparing"
+    seconds: float = 0.0
+    folding_seconds: float = 0.0
+    events_done: int = 0
+    events_total: int = 0
+    documents: int = 0
+    position: int = 0
+    waiting_for: str | None = None
+    error: str | None = None
+
+    @property
+    def events_per_second(self) -> float:
+        """How fast events are folded."""
+        return self.events_done / self.folding_seconds if self.folding_seconds else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long the rest of the folding will take at this rate, None without a rate."""
+        if not self.events_per_second:
+            return None
+        return max(0, self.events_total - self.events_done) / self.events_per_second
+
+
+class Reporter:
+    """Keeps the progress, writes it down about twice a second and passes it on."""
+
+    def __init__(
+        self,
+        connection: Connection[Any],
+        rebuild_id: str,
+        tables: Sequence[str],
+        told: Callable[[Progress], None],
+    ) -> None:
+        self._connection = connection
+        self._told = told
+        self._lock = threading.Lock()
+        self._started = time.monotonic()
+        self._written = 0.0
+        self._folding_since: float | None = None
+        self.progress = Progress(rebuild_id)
+        connection.execute(_KILLED)
+        connection.execute(_BEGIN, (rebuild_id, list(tables)))
+        connection.execute(_FORGET, (_KEPT,))
+
+    def phase(self, phase: str, **changes: Any) -> None:
+        """Say that a phase begins."""
+        if phase == "folding":
+            self._folding_since = time.monotonic()
+        elif self._folding_since is not None:
+            self._keep_time()
+            self._folding_since = None
+        self.tell(phase=phase, waiting_for=None, **changes)
+        self._write()
+
+    def folded(self, events: int, documents: int) -> None:
+        """Add what was folded."""
+        before = self.progress
+        self.tell(events_done=before.events_done + events, documents=before.documents + documents)
+
+    def tell(self, **changes: Any) -> None:
+        """Change the progress and pass it on."""
+        self._keep_time()
+        self.progress = replace(self.progress, **changes)
+        self._told(self.progress)
+        if time.monotonic() - self._written >= _EVERY_SECONDS or "waiting_for" in changes:
+            self._write()
+
+    def waiting(self, whom: str | None) -> None:
+        """Say whose transaction is in the way, None if nobody's is any more; from any thread."""
+        with self._lock:
+            if whom != self.progress.waiting_for:
+                self.tell(waiting_for=whom)
+
+    def _keep_time(self) -> None:
+        now = time.monotonic()
+        seconds = self.progress.folding_seconds
+        if self._folding_since is not None:
+            seconds = now - self._folding_since
+        self.progress = replace(self.progress, seconds=now - self._started, folding_seconds=seconds)
+
+    def _write(self) -> None:
+        self._written = time.monotonic()
+        self._connection.execute(_UPDATE, asdict(self.progress))

@@ -1,0 +1,117 @@
+"""Folds whole documents for a rebuild, with those that cannot be folded parked as live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from domain.events import DocumentDeleted
+from projections.batch import Refusal, fold_reason, parked_stream
+from projections.folding import Folding
+from projections.log_reader import Recorded
+from projections.rows import DocumentRows, StreamRow
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """How a document is parked in the live tables."""
+
+    position: int
+    at: datetime
+    reason: str
+
+
+def read_parked(connection: Connection[Any]) -> dict[str, Parked]:
+    """Return every document that is parked in the live tables."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(
+            "SELECT document_id, parked_position, parked_at, coalesce(parked_error, '') "
+            "FROM public.document_streams WHERE parked_at IS NOT NULL"
+        )
+        return {row[0]: Parked(*row[1:]) for row in rows}
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Folds documents as the projector does.
+
+    `parked` are the documents that are parked now; what is parked anew is so from `at` on. With
+    `stay_parked` a document stops where it does in the live tables, even where no event is at
+    fault: the other tables, which stay, have it so.
+    """
+
+    at: datetime
+    parked: Mapping[str, Parked] = field(default_factory=dict)
+    stay_parked: bool = False
+
+    def fold(self, document_id: str, events: Iterable[Recorded]) -> DocumentFold:
+        """Return the document after these events, which are all that it has."""
+        before = self.parked.get(document_id) if self.stay_parked else None
+        return self._fold(document_id, events, before)
+
+    def fold_until_parked(
+        self, document_id: str, events: Iterable[Recorded], refusal: Refusal
+    ) -> DocumentFold:
+        """Return a document that is parked: as live, or if it is not, at its first event."""
+        before = self.parked.get(document_id)
+        known = before or Parked(refusal.position, self.at, refusal.reason)
+        return self._fold(document_id, events, known)
+
+    def _fold(
+        self, document_id: str, events: Iterable[Recorded], until: Parked | None
+    ) -> DocumentFold:
+        folding = Folding(DocumentRows.none(document_id), anew=True)
+        refusal: Refusal | None = None
+        is_deleted = False
+        count = 0
+        for recorded in events:
+            count += 1
+            if refusal is None:
+                refusal = _apply(folding, recorded, until)
+            if refusal is not None and isinstance(recorded.event, DocumentDeleted):
+                is_deleted = True
+        stream = folding.rows.stream
+        if refusal is not None:
+            stream = self._parked(stream, refusal)
+            if is_deleted:  # keep no name of a document that is gone
+                stream = replace(stream, original_name=None)
+        return DocumentFold(folding, stream, count)
+
+    def _parked(self, stream: StreamRow, refusal: Refusal) -> StreamRow:
+        before = self.parked.get(stream.document_id)
+        same = before is not None and before.position == refusal.position
+        return parked_stream(stream, refusal, before.at if before and same else self.at)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFold:
+    """What the events of one document make; `stream` has the mark if it is parked."""
+
+    folding: Folding
+    stream: StreamRow
+    events: int
+
+    def rows(self) -> Mapping[str, Iterable[Any]]:
+        """Return the rows of each table by its name."""
+        rows = self.folding.rows
+        return {
+            "processing_workflows": self.folding.workflows,
+            "documents_processing_stages": rows.stages.values(),
+            "stage_output_files": rows.files.values(),
+            "document_streams": (self.stream,),
+        }
+
+
+def _apply(folding: Folding, recorded: Recorded, until: Parked | None) -> Refusal | None:
+    if until is not None and recorded.position >= until.position:
+        return Refusal(until.position, until.reason)
+    try:
+        folding.apply(recorded)
+    except Exception as error:  # whatever it is, it must not stop the other documents
+        return Refusal(recorded.position, fold_reason(recorded.event, error))
+    return None

@@ -1,0 +1,191 @@
+"""One rebuild from its lock to its end: what it makes, and what it leaves when it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from projections.errors import ProjectionError
+from projections.log_reader import LogReader
+from projections.rebuild_catalog import VIEW, Layout, read_layout, unknown_dependents
+from projections.rebuild_catch_up import CatchUp
+from projections.rebuild_errors import RebuildRefused
+from projections.rebuild_filler import Filler
+from projections.rebuild_indexes import finish_tables
+from projections.rebuild_lock import rebuild_lock
+from projections.rebuild_log import ShardedLog
+from projections.rebuild_pool import fill_in_parallel
+from projections.rebuild_progress import Progress, Reporter
+from projections.rebuild_rows import Folds, read_parked
+from projections.rebuild_shadow import LIVE, REPLACED, SHADOW, make_tables, strip
+from projections.rebuild_version import Versions, read_versions
+from projections.rebuild_worker import APPLICATION_NAME, Connect, Done, Work, prepare
+from projections.swap import clear, drop_schemas, drop_tables
+from projections.swap_patience import StillInTheWay
+from projections.tables import STAGES
+from projections.tracking import READ_MODELS, ensure_tracked
+
+EVENTS_A_SHARD = 20_000
+
+_COORDINATOR = "docledger rebuild"
+_CLEARING_SECONDS = 30.0
+_END_LEFTOVERS = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The live tables, and the changes that lead to the new ones."""
+
+    layouts: Mapping[str, Layout]
+    changes: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """New tables, whole as of a position, and what brings them further."""
+
+    live: Mapping[str, Layout]
+    made: Mapping[str, Layout]
+    catch_up: CatchUp
+
+
+@dataclass(frozen=True)
+class RebuildSession:
+    """A rebuild that has the lock; nothing of an earlier one is left."""
+
+    connection: Connection[Any]
+    reporter: Reporter
+    connect: Connect
+    log: LogReader
+    shards: ShardedLog
+    workers: int
+    at: datetime
+
+    def read_live(self, names: Sequence[str], *, whole: bool) -> Live:
+        """Return the live tables; raises RebuildRefused for what a rebuild would lose."""
+        versions = read_versions(self.connection)
+        if versions.changes and not whole:
+            raise RebuildRefused(_needs_all(versions))
+        found = {name: read_layout(self.connection, LIVE, name) for name in names}
+        layouts = {name: layout for name, layout in found.items() if layout is not None}
+        if missing := [name for name in names if name not in layouts]:
+            raise RebuildRefused(f"There is no table {missing[0]}; run 'docledger migrate up'.")
+        self._refuse_dependents(layouts)
+        ensure_tracked(self.connection, READ_MODELS)
+        return Live(layouts, versions.changes)
+
+    def build(
+        self, live: Live, until: int, *, stay_parked: bool, with_foreign_keys: bool = True
+    ) -> Built:
+        """Make and fill the new tables; whole, they show the log up to `until`."""
+        made = make_tables(self.connection, list(live.layouts.values()), live.changes)
+        for layout in made.values():
+            strip(self.connection, layout)
+        folds = Folds(self.at, read_parked(self.connection), stay_parked=stay_parked)
+        self._fill(made, folds, until)
+        self.reporter.phase("indexing")
+        keys = {name: [*live.layouts[name].foreign_keys, *made[name].foreign_keys] for name in made}
+        finish_tables(
+            self.connect,
+            made,
+            keys if with_foreign_keys else {},
+            self.workers,
+            self.reporter.waiting,
+        )
+        filler = Filler(self.connection, self.shards, made, folds, until)
+        catch_up = CatchUp(self.connection, self.log, filler, made)
+        return Built(live.layouts, made, catch_up)
+
+    def clean_up(self, position: int) -> None:
+        """Drop what was replaced and say that all is done.
+
+        If somebody uses the old tables for long, they are left for the next rebuild to drop.
+        """
+        self.reporter.phase("cleaning_up", position=position)
+        with contextlib.suppress(StillInTheWay):
+            self.drop_all()
+        self.reporter.phase("done")
+
+    def drop_all(self) -> None:
+        """Drop what stands in the schemas of rebuilds."""
+        for schema in (SHADOW, REPLACED):
+            drop_tables(self.connection, schema, self.reporter.waiting, _CLEARING_SECONDS)
+        drop_schemas(self.connection)
+
+    def _fill(self, made: Mapping[str, Layout], folds: Folds, until: int) -> None:
+        total = self.shards.count(until)
+        shards = self.shards.shards(total, EVENTS_A_SHARD)
+        task = Work(self.connect, self.shards, made, until, folds)
+        self.reporter.phase("folding", events_total=total, position=until)
+
+        def done(answer: Done) -> None:
+            self.reporter.folded(answer.events, answer.documents)
+
+        fill_in_parallel(task, shards, self.workers, done, self.reporter.tell)
+
+    def _refuse_dependents(self, layouts: Mapping[str, Layout]) -> None:
+        oids = [layout.relation.oid for layout in layouts.values()]
+        if STAGES.name in layouts and (view := read_layout(self.connection, LIVE, VIEW)):
+            oids.append(view.relation.oid)
+        if unknown := unknown_dependents(self.connection, oids):
+            raise RebuildRefused(
+                f"A rebuild would lose what depends on the read models: {', '.join(unknown)}. "
+                "Drop it, rebuild, and make it again."
+            )
+
+
+@contextlib.contextmanager
+def open_session(
+    connect: Connect,
+    log: LogReader,
+    shards: ShardedLog,
+    tables: Sequence[str],
+    *,
+    rebuild_id: str | None,
+    workers: int,
+    told: Callable[[Progress], None],
+    at: datetime,
+) -> Iterator[RebuildSession]:
+    """Take the lock, clear what a killed rebuild has left and begin; raises RebuildRunning."""
+    with contextlib.closing(connect()) as connection, contextlib.closing(connect()) as reporting:
+        prepare(connection, _COORDINATOR)
+        reporting.autocommit = True
+        with rebuild_lock(connection, exclusive=True):
+            reporter = Reporter(reporting, rebuild_id or str(uuid.uuid4()), tables, told)
+            session = RebuildSession(connection, reporter, connect, log, shards, workers, at)
+            try:
+                connection.execute(_END_LEFTOVERS, (APPLICATION_NAME,))
+                clear(connection, reporter.waiting)
+                yield session
+            except BaseException as error:
+                with contextlib.suppress(psycopg.Error):
+                    reporter.phase("failed", error=_told(error))
+                with contextlib.suppress(psycopg.Error, StillInTheWay):
+                    session.drop_all()
+                raise
+
+
+def _needs_all(versions: Versions) -> str:
+    return (
+        f"The tables change to version {versions.program}, which takes all of them at once; "
+        "rebuild without naming one."
+    )
+
+
+def _told(error: BaseException) -> str:
+    """Say what went wrong without quoting rows."""
+    if isinstance(error, ProjectionError):
+        return str(error)
+    if isinstance(error, psycopg.Error) and error.sqlstate:
+        return f"{type(error).__name__} ({error.sqlstate})"
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else type(error).__name__

@@ -1,0 +1,75 @@
+"""Which version of the read models this program makes, and which the tables are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from projections.rebuild_errors import OtherVersion
+
+READ_MODELS_VERSION = 1
+"""Raised by whoever changes what the fold makes of old events, or the tables' columns."""
+
+_READ = "SELECT version, change, applied_at FROM read_model_versions ORDER BY version"
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The tables' version, and the changes that lead from there to this program's."""
+
+    tables: int
+    changes: Sequence[str]
+    program: int = READ_MODELS_VERSION
+
+
+def read_versions(connection: Connection[Any]) -> Versions:
+    """Return how the tables stand to this program.
+
+    Raises OtherVersion for tables of a newer program and for a change that is in no migration.
+    """
+    rows = _rows(connection)
+    tables = max((version for version, _, applied_at in rows if applied_at), default=1)
+    if tables > READ_MODELS_VERSION:
+        raise OtherVersion(_told(tables) + " Use the newer program that made them.")
+    if READ_MODELS_VERSION not in {version for version, _, _ in rows}:
+        raise OtherVersion(_told(tables) + " Run 'docledger migrate up' first.")
+    changes = [change for version, change, _ in rows if tables < version <= READ_MODELS_VERSION]
+    return Versions(tables, changes)
+
+
+def require_version(connection: Connection[Any]) -> None:
+    """Raise OtherVersion unless the tables are of this program's version.
+
+    To be asked with the tracking row's lock in hand: a swap holds it while it changes the version.
+    """
+    tables = max((version for version, _, applied_at in _rows(connection) if applied_at), default=1)
+    if tables != READ_MODELS_VERSION:
+        newer = tables > READ_MODELS_VERSION
+        mend = "Use the newer program." if newer else "Run 'docledger rebuild'."
+        raise OtherVersion(f"{_told(tables)} {mend}")
+
+
+def mark_applied(connection: Connection[Any]) -> None:
+    """Say that the tables are of this program's version."""
+    connection.execute(
+        "UPDATE read_model_versions SET applied_at = clock_timestamp() "
+        "WHERE version <= %s AND applied_at IS NULL",
+        (READ_MODELS_VERSION,),
+    )
+
+
+def _rows(connection: Connection[Any]) -> list[tuple[int, str, datetime | None]]:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return cursor.execute(_READ).fetchall()
+
+
+def _told(tables: int) -> str:
+    return (
+        f"The read models' tables are of version {tables}, this program's are of version "
+        f"{READ_MODELS_VERSION}."
+    )

@@ -1,0 +1,102 @@
+"""One process of a rebuild: takes shards of the log and fills the new tables with their rows."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection as Pipe
+from typing import Any
+
+import psycopg
+from psycopg import Connection
+
+from projections.rebuild_catalog import Layout
+from projections.rebuild_filler import Filler
+from projections.rebuild_log import DocumentEvents, Shard, ShardedLog
+from projections.rebuild_rows import Folds
+
+Connect = Callable[[], Connection[Any]]
+
+APPLICATION_NAME = "docledger rebuild worker"
+"""What every connection is called that is of no use once the rebuild's own is gone."""
+
+_SETTINGS = (
+    "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '60s'; "
+    "SET timezone = 'UTC'; SET client_connection_check_interval = '2s'; "
+    # what is lost in a crash is made anew: only the swap has to be on disk
+    "SET synchronous_commit = off; SET lock_timeout = '50ms'; "
+    # one index a core is built at a time
+    "SET maintenance_work_mem = '128MB'; SET max_parallel_maintenance_workers = 0"
+)
+
+
+def prepare(connection: Connection[Any], name: str = APPLICATION_NAME) -> None:
+    """Set a connection up for work on tables that nobody else uses."""
+    connection.autocommit = True
+    connection.execute(_SETTINGS)
+    connection.execute("SELECT set_config('application_name', %s, false)", (name,))
+
+
+@dataclass(frozen=True)
+class Work:
+    """What every worker of a rebuild is told; it can be pickled."""
+
+    connect: Connect
+    log: ShardedLog
+    layouts: Mapping[str, Layout]
+    until: int
+    folds: Folds
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of a shard."""
+
+    events: int
+    documents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Why a worker gave up, without any content."""
+
+    reason: str
+
+
+def main(fd: int) -> None:
+    """Work for whoever holds the other end of this socket: first the task comes, then shards."""
+    with Pipe(fd) as pipe:
+        work(pipe, pipe.recv())
+
+
+def work(pipe: Pipe, task: Work) -> None:
+    """Fill the tables with the shards that come through the pipe, until None comes."""
+    # Ctrl-C reaches the whole group of processes; whoever started this one ends it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with task.connect() as connection, task.log.open() as reader:
+            prepare(connection)
+            filler = Filler(connection, task.log, task.layouts, task.folds, task.until)
+            while (shard := pipe.recv()) is not None:
+                pipe.send(_fill(reader, filler, shard))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # whoever started this process is gone
+    except Exception as error:
+        pipe.send(Failed(_named(error)))
+
+
+def _named(error: Exception) -> str:
+    if isinstance(error, psycopg.Error) and error.sqlstate:
+        return f"{type(error).__name__} ({error.sqlstate}): {error.diag.message_primary}"
+    return type(error).__name__
+
+
+def _fill(reader: DocumentEvents, filler: Filler, shard: Shard) -> Done:
+    """Write the rows of all documents of the shard."""
+    events = documents = 0
+    for document_id, recorded in reader.documents(*shard, filler.until):
+        events += filler.add(document_id, recorded)
+        documents += 1
+    filler.flush()
+    return Done(events, documents)

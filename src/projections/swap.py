@@ -1,0 +1,161 @@
+"""Puts the new tables in the place of the live ones, in one transaction and under all names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from psycopg import Connection
+
+from projections.rebuild_catalog import VIEW, Layout, read_layout
+from projections.rebuild_shadow import (
+    LIVE,
+    REPLACED,
+    SHADOW,
+    grants,
+    literal,
+    make_schema,
+    option,
+    quoted,
+    run,
+    wake,
+)
+from projections.swap_patience import LONGEST_WAIT_MS, patiently
+from projections.tables import STAGES
+
+_READERS_STOPPED_MS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """What is swapped: the live tables' layouts, those of the new ones, and the view's."""
+
+    live: Mapping[str, Layout]
+    made: Mapping[str, Layout]
+    view: Layout | None
+
+    @property
+    def relations(self) -> list[str]:
+        """The live relations by their qualified names."""
+        names = [quoted(LIVE, name) for name in self.live]
+        return [quoted(LIVE, VIEW), *names] if self.view else names
+
+    def lock(self, connection: Connection[Any]) -> None:
+        """Lock every table against everybody; readers wait from here on.
+
+        Raises psycopg.errors.LockNotAvailable or QueryCanceled if that is not to be had at once.
+        """
+        # One limit for all of it: each lock would have its own.
+        run(connection, f"SET LOCAL lock_timeout = {LONGEST_WAIT_MS}")
+        run(connection, f"SET LOCAL statement_timeout = {_READERS_STOPPED_MS}")
+        shadows = [quoted(SHADOW, name) for name in self.made]
+        # The view first: a reader of it asks for its table next.
+        names = ", ".join([*shadows, *self.relations])
+        run(connection, f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
+        run(connection, "SET LOCAL statement_timeout = 0")
+
+    def change(self, connection: Connection[Any]) -> None:
+        """Move the live tables away and the new ones in, and make the view anew."""
+        if self.view:
+            run(connection, f"DROP VIEW {quoted(LIVE, VIEW)}")
+        for name, layout in self.live.items():
+            run(connection, f"ALTER TABLE {quoted(LIVE, name)} SET SCHEMA {quoted(REPLACED)}")
+            run(connection, f"ALTER TABLE {quoted(SHADOW, name)} SET SCHEMA {quoted(LIVE)}")
+            wake(connection, LIVE, layout)
+            for publication in layout.publications:
+                alter = f"ALTER PUBLICATION {quoted(publication.name)}"
+                run(connection, f"{alter} DROP TABLE ONLY {quoted(REPLACED, name)}")
+                added = f"{quoted(LIVE, name)}{publication.rest}"
+                run(connection, f"{alter} ADD TABLE ONLY {added}")
+        if self.view:
+            _make_view(connection, self.view)
+
+
+def plan_swap(
+    connection: Connection[Any], live: Mapping[str, Layout], made: Mapping[str, Layout]
+) -> Swap:
+    """Return what is to be swapped for these tables."""
+    view = read_layout(connection, LIVE, VIEW) if STAGES.name in live else None
+    return Swap(live, made, view)
+
+
+def _make_view(connection: Connection[Any], view: Layout) -> None:
+    name, relation = quoted(LIVE, VIEW), view.relation
+    options = f" WITH ({', '.join(map(option, relation.options))})" if relation.options else ""
+    query = f"SELECT * FROM {quoted(LIVE, STAGES.name)}"  # noqa: S608 - names of ours
+    run(connection, f"CREATE VIEW {name}{options} AS {query}")
+    run(connection, f"ALTER VIEW {name} OWNER TO {quoted(relation.owner)}")
+    if relation.comment is not None:
+        run(connection, f"COMMENT ON VIEW {name} IS {literal(relation.comment)}")
+    for column in view.columns:
+        if column.comment is not None:
+            run(
+                connection,
+                f"COMMENT ON COLUMN {name}.{quoted(column.name)} IS {literal(column.comment)}",
+            )
+    for statement in grants(connection, LIVE, view):
+        run(connection, statement)
+
+
+def drop_tables(
+    connection: Connection[Any],
+    schema: str,
+    told: Callable[[str | None], None],
+    patience_seconds: float = math.inf,
+) -> None:
+    """Drop every table of a rebuild's schema, making nobody wait for long.
+
+    Dropping a foreign key locks `documents`, which is why that is a step of its own. Raises
+    StillInTheWay once patience is over.
+    """
+    for table, name in _foreign_keys(connection, schema):
+        statement = f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}"
+        _drop(connection, ["public.documents", table], statement, told, patience_seconds)
+    for table in _tables(connection, schema):
+        _drop(connection, [table], f"DROP TABLE {table}", told, patience_seconds)
+
+
+def clear(connection: Connection[Any], told: Callable[[str | None], None]) -> None:
+    """Drop what a rebuild that was killed has left behind, and make the schemas."""
+    for schema in (SHADOW, REPLACED):
+        drop_tables(connection, schema, told)
+        run(connection, f"DROP SCHEMA IF EXISTS {quoted(schema)}")
+        make_schema(connection, schema)
+
+
+def drop_schemas(connection: Connection[Any]) -> None:
+    """Drop the schemas of a rebuild, which are empty."""
+    for schema in (SHADOW, REPLACED):
+        run(connection, f"DROP SCHEMA IF EXISTS {quoted(schema)}")
+
+
+def _drop(
+    connection: Connection[Any],
+    relations: Sequence[str],
+    statement: str,
+    told: Callable[[str | None], None],
+    patience_seconds: float,
+) -> None:
+    act = partial(run, connection, statement)
+    patiently(connection, relations, act, told, patience_seconds=patience_seconds)
+
+
+def _foreign_keys(connection: Connection[Any], schema: str) -> list[tuple[str, str]]:
+    return connection.execute(
+        "SELECT format('%%I.%%I', %(schema)s::text, t.relname), c.conname FROM pg_constraint c "
+        "JOIN pg_class t ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace "
+        "WHERE n.nspname = %(schema)s AND c.contype = 'f' ORDER BY 1, 2",
+        {"schema": schema},
+    ).fetchall()
+
+
+def _tables(connection: Connection[Any], schema: str) -> list[str]:
+    rows = connection.execute(
+        "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = %s "
+        "ORDER BY 1",
+        (schema,),
+    )
+    return [row[0] for row in rows]

@@ -1,0 +1,121 @@
+"""Takes locks that others are in the way of without making anybody wait behind the request.
+
+A request that waits for a lock makes everybody wait who comes after it. So no request waits for
+longer than 50 ms: everything is let go of, whoever was in the way is named, and it is tried again.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from projections.errors import ProjectionError
+
+LONGEST_WAIT_MS = 50
+
+_FIRST_PAUSE_SECONDS = 0.1
+_LONGEST_PAUSE_SECONDS = 2.0
+_OLD_SECONDS = 0.5
+_HOLDERS = """
+    SELECT l.pid, coalesce(nullif(a.application_name, ''), a.backend_type), a.usename,
+        a.client_addr::text,
+        extract(epoch FROM clock_timestamp() - min(a.xact_start))::float8 AS seconds
+    FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.relation IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS t (name))
+        AND (%s OR l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
+    GROUP BY 1, 2, 3, 4 ORDER BY seconds DESC NULLS FIRST LIMIT 3
+"""
+
+Result = TypeVar("Result")
+
+
+class InTheWay(Exception):
+    """Somebody holds what is needed; the message says who if it is not one of the relations."""
+
+
+class StillInTheWay(ProjectionError):
+    """Somebody kept what is needed for too long."""
+
+
+def patiently(
+    connection: Connection[Any],
+    relations: Sequence[str],
+    act: Callable[[], Result],
+    told: Callable[[str | None], None],
+    between: Callable[[], object] = lambda: None,
+    *,
+    readers_matter: bool = True,
+    patience_seconds: float = math.inf,
+) -> Result:
+    """Run `act` in a transaction until it has had every lock it needs, then return its result.
+
+    `told` is given whose transaction uses the relations and is in the way, None once nobody is;
+    `readers_matter` tells whether those that only read are. `between` is called before each
+    further try, outside of any transaction. Raises StillInTheWay once patience is over.
+    """
+    pause_seconds = _FIRST_PAUSE_SECONDS
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        old = holders(connection, relations, _OLD_SECONDS, readers_matter=readers_matter)
+        if not old:
+            try:
+                result = _attempt(connection, act)
+            except InTheWay as error:
+                old = str(error)
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+                old = holders(connection, relations, readers_matter=readers_matter)
+            else:
+                told(None)
+                return result
+        told(old or "transactions that come and go")
+        if time.monotonic() > deadline:
+            raise StillInTheWay(f"Still in use: {', '.join(relations)}, by {old or 'many'}.")
+        time.sleep(pause_seconds * random.uniform(0.5, 1))  # noqa: S311 - not for secrets
+        pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
+        between()
+
+
+def _attempt(connection: Connection[Any], act: Callable[[], Result]) -> Result:
+    with connection.transaction():
+        connection.execute(f"SET LOCAL lock_timeout = {LONGEST_WAIT_MS}".encode())
+        return act()
+
+
+def holders(
+    connection: Connection[Any],
+    relations: Sequence[str],
+    older_than_seconds: float = 0.0,
+    *,
+    readers_matter: bool = True,
+) -> str:
+    """Name the transactions, of this age at least, that use one of the relations; '' for none."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(_HOLDERS, (list(relations), readers_matter)).fetchall()
+    return "; ".join(
+        _described(*row) for row in rows if row[4] is None or row[4] >= older_than_seconds
+    )
+
+
+def _described(
+    pid: int | None,
+    application: str | None,
+    user: str | None,
+    address: str | None,
+    seconds: float | None,
+) -> str:
+    if pid is None:
+        return "a prepared transaction (see pg_prepared_xacts)"
+    name = f"'{application}', " if application else ""
+    name += f"user {user}" if user else "no user"
+    where = f" from {address}" if address else ""
+    since = "" if seconds is None else f", in a transaction for {seconds:.1f} s"
+    return f"process {pid} ({name}{where}{since})"
