@@ -44,10 +44,12 @@ def _run(script: str, installation: Installation) -> subprocess.CompletedProcess
 
 def _made(target: str, installation: Installation) -> list[str]:
     """Return what `make` says it would run, once set-up is done."""
+    # not as a part of the make that may have started these tests
+    environment = {k: v for k, v in installation.environment.items() if not k.startswith("MAKE")}
     done = subprocess.run(
         ["make", "--dry-run", "--assume-old=.venv/.set-up", target],
         cwd=ROOT,
-        env=installation.environment,
+        env={k: v for k, v in environment.items() if k != "MFLAGS"},
         capture_output=True,
         text=True,
         check=True,
