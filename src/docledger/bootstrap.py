@@ -178,9 +178,13 @@ class Docledger:
         if behind:
             raise NotMigrated
 
+    def conninfo(self, purpose: str) -> str:
+        """Return the address of the database with all that connections for `purpose` are given."""
+        return _conninfo(self.database_url, purpose, _SESSION)
+
     def connect(self, purpose: str = "docledger") -> psycopg.Connection[Any]:
         """Open a connection for `purpose`, which pg_stat_activity shows."""
-        return psycopg.connect(_conninfo(self.database_url, purpose, _SESSION))
+        return psycopg.connect(self.conninfo(purpose))
 
     def connecting(self, purpose: str) -> Callable[[], psycopg.Connection[Any]]:
         """Return what opens such connections."""

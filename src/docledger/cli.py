@@ -184,6 +184,43 @@ def status(json: AsJson = False) -> None:
 
 
 @app.command()
+def rebuild(
+    table: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Rebuild this table alone.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes to use; unset: one a core.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would change, row by row; change nothing.")
+    ] = False,
+    until: Annotated[
+        str | None,
+        typer.Option(metavar="POSITION-or-TIME", help="As of then, into the schema of --into."),
+    ] = None,
+    into: Annotated[
+        str | None, typer.Option(metavar="SCHEMA", help="A new schema, for analysis.")
+    ] = None,
+    rebuild_id: Annotated[str | None, typer.Option("--id", hidden=True)] = None,
+    json: AsJson = False,
+) -> None:
+    """Build the read models anew beside the live ones, then swap."""
+    from docledger import rebuild_command
+
+    if (until is None) != (into is None) or (until and (dry_run or table)):
+        raise typer.BadParameter("--until and --into go together, and without --dry-run or --table")
+    settings = _settings("rebuild")
+    if until is not None and into is not None:
+        rebuild_command.materialise(settings, until=until, into=into, workers=workers, as_json=json)
+    elif not dry_run:
+        rebuild_command.rebuild(
+            settings, table=table, workers=workers, rebuild_id=rebuild_id, as_json=json
+        )
+    elif not rebuild_command.dry_run(settings, table=table, workers=workers, as_json=json):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
 def stop() -> None:
     """Stop an embedded server that was left behind."""
     from docledger import operations

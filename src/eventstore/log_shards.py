@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
@@ -16,15 +17,20 @@ from psycopg.rows import tuple_row
 
 from eventstore.document_keys import DocumentKey
 from eventstore.history import RecordedEvent, UnreadableEvent
-from eventstore.mapper import event_of
+from eventstore.mapper import event_of, format_time
 
 _SETTINGS = (
     "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; "
-    "SET work_mem = '64MB'; SET timezone = 'UTC'; "
+    "SET search_path = public; SET work_mem = '64MB'; SET timezone = 'UTC'; "
     # a reader that was killed must not go on using the server
     "SET client_connection_check_interval = '2s'"
 )
 _COUNT = "SELECT count(*) FROM docledger_events WHERE notification_id <= %s"
+_LAST = "SELECT coalesce(max(notification_id), 0) FROM docledger_events"
+_EVENT_AT = """
+    SELECT notification_id, encode(substring(state FROM 8 FOR 27), 'escape')
+    FROM docledger_events WHERE notification_id <= %s ORDER BY notification_id DESC LIMIT 1
+"""
 _BOUNDS = """
     SELECT percentile_disc(%s::float8[]) WITHIN GROUP (ORDER BY originator_id)
     FROM docledger_events TABLESAMPLE SYSTEM (%s)
@@ -82,6 +88,25 @@ class LogShards:
             row = connection.execute(_BOUNDS, (fractions, percent)).fetchone()
         bounds = sorted({*(row[0] or ())}) if row and fractions else []
         return list(zip(["", *bounds], [*bounds, None], strict=True))
+
+    def position_at(self, at: datetime) -> int:
+        """Return the position of the last event that is not later, 0 if all are.
+
+        Times never go back along the log, so that halving finds it.
+        """
+        text = format_time(at)
+        with self._connection() as connection:
+            row = connection.execute(_LAST).fetchone()
+            low, high = 0, int(row[0]) if row else 0
+            while low < high:
+                middle = (low + high + 1) // 2
+                row = connection.execute(_EVENT_AT, (middle,)).fetchone()
+                if row is not None and row[1] > text:
+                    high = int(row[0]) - 1
+                else:
+                    low = middle
+            row = connection.execute(_EVENT_AT, (low,)).fetchone()
+        return int(row[0]) if row else 0
 
     @contextmanager
     def open(self) -> Iterator[ShardReader]:

@@ -160,6 +160,7 @@ def open_session(
     with contextlib.closing(connect()) as connection, contextlib.closing(connect()) as reporting:
         prepare(connection, _COORDINATOR)
         reporting.autocommit = True
+        reporting.execute("SET search_path = public")
         with rebuild_lock(connection, exclusive=True):
             reporter = Reporter(reporting, rebuild_id or str(uuid.uuid4()), tables, told)
             session = RebuildSession(connection, reporter, connect, log, shards, workers, at)

@@ -23,7 +23,8 @@ APPLICATION_NAME = "docledger rebuild worker"
 
 _SETTINGS = (
     "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '60s'; "
-    "SET timezone = 'UTC'; SET client_connection_check_interval = '2s'; "
+    "SET search_path = public; SET timezone = 'UTC'; "
+    "SET client_connection_check_interval = '2s'; "
     # what is lost in a crash is made anew: only the swap has to be on disk
     "SET synchronous_commit = off; SET lock_timeout = '50ms'; "
     # one index a core is built at a time
