@@ -33,6 +33,7 @@ from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
 from eventstore.named_blobs import named_checksums
+from eventstore.seals import Sealer
 from files.canonical import canonical_checksum
 from files.storage import Storage, open_storage
 from files.sweeper import Sweeper
@@ -293,10 +294,14 @@ class Docledger:
             every_seconds=self.settings.sweep_seconds,
             older_than_seconds=self.settings.sweep_age_seconds,
         )
+        sealer = Sealer(
+            self.connecting("seal"), every_seconds=self.settings.seal_seconds, clock=now
+        )
         return {
             "read models": partial(_run_stoppable, self.projector()),
             "uploads tree": tree.run,
             "sweeper": sweeper.run,
+            "sealer": sealer.run,
         }
 
     def working(self) -> Mapping[str, Callable[[threading.Event], None]]:

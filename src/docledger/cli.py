@@ -184,6 +184,60 @@ def status(json: AsJson = False) -> None:
 
 
 @app.command()
+def verify(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make rows and folders anew where they differ.")
+    ] = False,
+    seal: Annotated[
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(help="A seal that was kept elsewhere; may be given more than once."),
+    ] = None,
+    public_key: Annotated[
+        str | None, typer.Option(help="The key that signed it; unset: this home's own.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Check log, tables and files against one another and against seals; exit 1 if they differ."""
+    from docledger import verify_command
+
+    settings = _settings("verify")
+    seals = seal or []
+    if not verify_command.verify(
+        settings, repair=repair, seals=seals, public_key=public_key, as_json=json
+    ):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def seal(
+    until: Annotated[
+        int | None, typer.Option(min=1, help="The last position to seal; unset: the log's last.")
+    ] = None,
+    public_key: Annotated[
+        bool, typer.Option("--public-key", help="Print the key that seals are checked with.")
+    ] = False,
+) -> None:
+    """Print a signed seal of the log, to be kept elsewhere."""
+    from docledger import seal_command
+
+    seal_command.seal(_settings("seal"), until=until, public_key=public_key)
+
+
+@app.command()
+def prove(
+    document_id: Annotated[str, typer.Argument(metavar="ID")],
+    seal: Annotated[
+        Path | None, typer.Option(help="Prove it to whoever kept this seal; unset: a new one.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Prove that a document's history is in the sealed log."""
+    from docledger import seal_command
+
+    seal_command.show_proof(_settings("prove"), document_id, kept_seal=seal, as_json=json)
+
+
+@app.command()
 def rebuild(
     table: Annotated[
         str | None, typer.Option(metavar="NAME", help="Rebuild this table alone.")

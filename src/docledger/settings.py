@@ -81,6 +81,10 @@ class Settings(BaseSettings):
         default=24 * 3600, ge=60, description="how old such a file must be at the least"
     )
 
+    seal_seconds: float = Field(
+        default=60, gt=0, le=86_400, description="how often what is new in the log is sealed"
+    )
+
     worker_slots: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,

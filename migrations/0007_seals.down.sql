@@ -1,0 +1,2 @@
+DROP TABLE log_seal_tiles;
+DROP TABLE log_seals;

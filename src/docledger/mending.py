@@ -1,0 +1,131 @@
+"""Mends what a check found: rows and folders of documents, positions beyond the log.
+
+What the log itself and the contents have lost cannot be made again from anything here; the rows of
+a document whose events are not what was sealed are left as they are, since they may be all that
+is left of the truth.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import psycopg
+
+from docledger.bootstrap import Docledger, now
+from docledger.verification import Findings, Verification
+from domain.errors import DocumentNotFound
+from domain.verification import Difference
+from eventstore.verify_log import log_end
+from files.tree_projector import TreeProjector
+from projections.parking import retry_document
+from projections.tracking import READ_MODELS, lock_position
+from projections.verify import check_document
+from projections.verify_rows import TABLES
+from projections.verify_tracking import beyond_the_log, put_back
+
+_ROWS = frozenset(("row-changed", "row-missing", "row-extra", "parked"))
+_TREE = frozenset(("tree-missing", "tree-extra", "tree-changed"))
+_LOG = frozenset(("event-altered", "event-removed", "event-inserted", "event-order", "seal"))
+_TREE_SECONDS = 60.0
+
+_DUE = """
+    INSERT INTO uploads_tree_retries (document_id, due_at, reason)
+    SELECT unnest(%s::text[]), now(), 'to be looked at again'
+    ON CONFLICT (document_id) DO UPDATE SET due_at = now()
+"""
+_STILL_DUE = """
+    SELECT count(*) FROM uploads_tree_retries WHERE document_id = ANY (%s) AND failures = 0
+"""
+
+
+class Mending:
+    """Mends over the connection of the check that found the differences."""
+
+    def __init__(self, docledger: Docledger, verification: Verification) -> None:
+        self._docledger = docledger
+        self._verification = verification
+        self._connection: psycopg.Connection[Any] = verification.connection
+
+    def mend(self, findings: Findings) -> list[Difference]:
+        """Mend what can be mended; return the differences that are no more."""
+        found = findings.differences
+        doubtful = {d.document_id for d in found if d.kind in _LOG or d.kind == "stream"}
+        rows = _documents(found, _ROWS) - doubtful
+        for document_id in sorted(rows):
+            self._mend_rows(document_id, log_is_whole=not any(d.kind in _LOG for d in found))
+        for projection, _ in self._beyond():
+            put_back(self._connection, projection, findings.position)
+        folders = _documents(found, _TREE) | rows
+        if folders:
+            self._mend_folders(sorted(folders))
+        return self._mended(found, rows, _documents(found, _TREE))
+
+    def _mend_rows(self, document_id: str, *, log_is_whole: bool) -> None:
+        of_document = self._docledger.history.of_document
+        try:
+            retry_document(self._connection, of_document, document_id, now())
+        except DocumentNotFound:
+            if log_is_whole:
+                self._delete_rows(document_id)
+
+    def _delete_rows(self, document_id: str) -> None:
+        """Delete the rows of a document of which the log, in order otherwise, knows nothing."""
+        with self._connection.transaction():
+            lock_position(self._connection, READ_MODELS, wait=True)
+            if not self._docledger.history.of_document(document_id):
+                for table in TABLES:
+                    table.delete(self._connection, "document_id", (document_id,))
+
+    def _mend_folders(self, document_ids: list[str]) -> None:
+        """Have the folders looked at, by the projector that runs or by one of ours."""
+        self._connection.execute(_DUE, (document_ids,))
+        projector = TreeProjector(self._docledger.connecting("tree"), self._docledger.storage.tree)
+        deadline = time.monotonic() + _TREE_SECONDS
+        try:
+            while self._still_due(document_ids) and time.monotonic() < deadline:
+                if projector.step() is None:
+                    time.sleep(0.1)
+        finally:
+            projector.close()
+
+    def _still_due(self, document_ids: list[str]) -> bool:
+        row = self._connection.execute(_STILL_DUE, (document_ids,)).fetchone()
+        return bool(row and row[0])
+
+    def _beyond(self) -> list[tuple[str, int]]:
+        return beyond_the_log(self._connection, lambda: log_end(self._connection).position)
+
+    def _mended(
+        self, found: Iterable[Difference], rows: Collection[str], folders: Collection[str]
+    ) -> list[Difference]:
+        """Look again; what is no longer found is mended."""
+        streams = self._verification.streams
+        still: set[tuple[str | None, str]] = set()
+        for document_id in rows:
+            again = check_document(self._connection, streams, document_id)
+            still |= {(document_id, "rows") for d in again if d.kind in _ROWS}
+        tree = self._verification.tree
+        still |= {(i, "tree") for i in folders if tree.of_document(i)}
+        if self._beyond():
+            still.add((None, "tracking"))
+        return [d for d in found if _was_tried(d, rows, folders) and _key(d) not in still]
+
+
+def _documents(found: Iterable[Difference], kinds: Collection[str]) -> set[str]:
+    return {d.document_id for d in found if d.kind in kinds and d.document_id is not None}
+
+
+def _key(difference: Difference) -> tuple[str | None, str]:
+    if difference.kind in _ROWS:
+        return difference.document_id, "rows"
+    return difference.document_id, "tree" if difference.kind in _TREE else difference.kind
+
+
+def _was_tried(difference: Difference, rows: Collection[str], folders: Collection[str]) -> bool:
+    if difference.kind in _ROWS:
+        return difference.document_id in rows
+    if difference.kind in _TREE:
+        return difference.document_id in folders
+    return difference.kind == "tracking"

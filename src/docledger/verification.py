@@ -1,0 +1,172 @@
+"""Checks the whole ledger against itself, and mends what can be mended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import psycopg
+
+from docledger.bootstrap import Docledger
+from domain.verification import Difference
+from eventstore.checkpoint import Checkpoint
+from eventstore.verify_blobs import documents_naming, named_blobs
+from eventstore.verify_log import LogCheck, LogEnd, log_end
+from eventstore.verify_streams import StreamsUnderCheck
+from files.verify import blob_fault, open_tree_reader
+from files.verify_tree import TreeCheck
+from projections.rebuild_lock import rebuild_lock
+from projections.verify import check_tables
+from projections.verify_tracking import beyond_the_log
+
+MOST_DIFFERENCES = 100_000
+"""Beyond so many differences are counted, not kept."""
+
+_BLOBS_AT_ONCE = 500
+
+
+class Watching(Protocol):
+    """Is told how a check gets on."""
+
+    def begin(self, part: str, total: int | None) -> None:
+        """Show that a part begins; `total` is in the units of `advance`, None if unknown."""
+
+    def advance(self, done: int) -> None:
+        """Show how far the part is."""
+
+
+@dataclass
+class Findings:
+    """What a check found; `position` is where the log ended when it began."""
+
+    position: int = 0
+    sealed_events: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+    omitted: int = 0
+
+    def add(self, differences: Iterable[Difference]) -> None:
+        """Keep the differences, or count them."""
+        for difference in differences:
+            if len(self.differences) < MOST_DIFFERENCES:
+                self.differences.append(difference)
+            else:
+                self.omitted += 1
+
+
+class Verification:
+    """One check, over a connection of its own that keeps rebuilds away until it is left.
+
+    Raises RebuildRunning at the start of its context while the read models are being rebuilt.
+    """
+
+    def __init__(self, docledger: Docledger, watching: Watching) -> None:
+        self._docledger = docledger
+        self._watching = watching
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            connection = stack.enter_context(self.connection)
+            stack.enter_context(rebuild_lock(connection, exclusive=False))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    @cached_property
+    def connection(self) -> psycopg.Connection[Any]:
+        """The check's connection, in autocommit mode: no transaction outlasts a page."""
+        connection = self._docledger.connect("verify")
+        connection.autocommit = True
+        return connection
+
+    @cached_property
+    def streams(self) -> StreamsUnderCheck:
+        """The log, by document."""
+        return StreamsUnderCheck(self._docledger.history)
+
+    @cached_property
+    def tree(self) -> TreeCheck:
+        """The uploads tree."""
+        reader = open_tree_reader(self._docledger.settings.storage_location)
+        return TreeCheck(self.connection, reader)
+
+    def check(self, notes: Sequence[Checkpoint] = ()) -> Findings:
+        """Look at everything."""
+        end = log_end(self.connection)
+        findings = Findings(end.position, end.sealed_size)
+        self._check_tracking(findings)
+        self._check_log(findings, end, notes)
+        self._check_tables(findings)
+        self._check_blobs(findings)
+        self._check_tree(findings)
+        return findings
+
+    def _check_tracking(self, findings: Findings) -> None:
+        beyond = beyond_the_log(self.connection, lambda: log_end(self.connection).position)
+        findings.add(
+            Difference(None, "tracking", f"{projection} is at {position}, beyond the log's end")
+            for projection, position in beyond
+        )
+
+    def _check_log(self, findings: Findings, end: LogEnd, notes: Sequence[Checkpoint]) -> None:
+        self._watching.begin("Log", end.last_position)
+        check = LogCheck(
+            self.connection, end, notes, lambda _, position: self._watching.advance(position)
+        )
+        findings.add(check.differences())
+        findings.counts["events"] = check.events
+        self._watching.advance(end.last_position)
+
+    def _check_tables(self, findings: Findings) -> None:
+        self._watching.begin("Tables", findings.counts["events"])
+        documents = events = 0
+        for shard in check_tables(self.connection, self.streams):
+            documents += shard.documents
+            events += shard.events
+            findings.add(shard.differences)
+            self._watching.advance(events)
+        findings.counts["documents"] = documents
+
+    def _check_blobs(self, findings: Findings) -> None:
+        self._watching.begin("Contents", None)
+        count = 0
+        faulty: dict[str, str] = {}
+        blobs = self._docledger.storage.blobs
+        for checksum, size_bytes in named_blobs(self.connection):
+            count += 1
+            self._watching.advance(count)
+            if (fault := blob_fault(blobs, checksum, size_bytes)) is not None:
+                faulty[checksum] = fault
+            if len(faulty) == _BLOBS_AT_ONCE:
+                findings.add(self._of_blobs(faulty))
+                faulty = {}
+        findings.add(self._of_blobs(faulty))
+        findings.counts["contents"] = count
+
+    def _of_blobs(self, faulty: Mapping[str, str]) -> Iterator[Difference]:
+        """Name every document that a faulty content belongs to."""
+        if not faulty:
+            return
+        with self._docledger.connect("verify") as connection:
+            naming = documents_naming(connection, list(faulty))
+        for checksum, document_id in naming:
+            if faulty[checksum] == "missing":
+                yield Difference(document_id, "blob-missing", f"{checksum} is not in the storage")
+            else:
+                yield Difference(document_id, "blob-changed", f"{checksum} holds something else")
+
+    def _check_tree(self, findings: Findings) -> None:
+        self._watching.begin("Uploads tree", findings.counts["documents"])
+        findings.add(self.tree.differences(self._watching.advance))

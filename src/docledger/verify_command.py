@@ -1,0 +1,168 @@
+"""`docledger verify`: checks everything, shows how it gets on and what was found."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from docledger.bootstrap import Docledger
+from docledger.mending import Mending
+from docledger.reports import console
+from docledger.seal_command import read_note, signing_key
+from docledger.settings import Settings
+from docledger.verification import Findings, Verification
+from domain.verification import Difference
+from eventstore.checkpoint import PublicKey, SignedNote
+
+_SHOWN = 200
+
+
+def verify(
+    settings: Settings,
+    *,
+    repair: bool,
+    seals: Sequence[Path],
+    public_key: str | None,
+    as_json: bool,
+) -> bool:
+    """Check everything and print what was found; return True if nothing was."""
+    notes = [read_note(path) for path in seals]
+    mended: list[Difference] = []
+    with Docledger(settings) as docledger:
+        docledger.require_schema()
+        with _Bars(hidden=as_json) as bars, Verification(docledger, bars) as verification:
+            findings = verification.check([note.checkpoint for note in notes])
+            findings.add(_unsigned(settings, notes, public_key))
+            if repair and findings.differences:
+                mended = Mending(docledger, verification).mend(findings)
+    if as_json:
+        _print_json(findings, mended if repair else None)
+    else:
+        _print(console(), findings, notes, mended if repair else None)
+    return not findings.differences
+
+
+def _unsigned(
+    settings: Settings, notes: Sequence[SignedNote], public_key: str | None
+) -> list[Difference]:
+    """Return the notes that are not signed by the key given, or else by this home's own."""
+    if not notes:
+        return []
+    own = PublicKey(signing_key(settings).public_key())
+    key = PublicKey.parse(public_key) if public_key else own
+    return [
+        Difference(None, "seal", f"the seal of {note.checkpoint.at} is not signed by {key.name}")
+        for note in notes
+        if not key.has_signed(note)
+    ]
+
+
+def _print_json(findings: Findings, mended: Sequence[Difference] | None) -> None:
+    found: dict[str, Any] = {
+        "ok": not findings.differences,
+        "position": findings.position,
+        "differences": [_difference(d, mended) for d in findings.differences],
+    }
+    if findings.omitted:
+        found["omitted"] = findings.omitted
+    jsonlib.dump(found, sys.stdout, ensure_ascii=False, indent=2)
+    print()
+
+
+def _difference(difference: Difference, mended: Sequence[Difference] | None) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "documentId": difference.document_id,
+        "kind": difference.kind,
+        "detail": difference.detail,
+    }
+    if mended is not None:
+        told["repaired"] = difference in mended
+    return told
+
+
+def _print(
+    console: Console,
+    findings: Findings,
+    notes: Sequence[SignedNote],
+    mended: Sequence[Difference] | None,
+) -> None:
+    if findings.differences:
+        console.print(_table(findings.differences[:_SHOWN], mended))
+    looked_at = ", ".join(f"{count:,} {what}" for what, count in findings.counts.items())
+    count = len(findings.differences) + findings.omitted
+    if count > _SHOWN:
+        console.print(f"and {count - _SHOWN:,} more; --json lists them")
+    console.print(f"{looked_at}; {findings.sealed_events:,} events sealed", highlight=False)
+    for note in notes:
+        said = f"seal of {note.checkpoint.at} over {note.checkpoint.size:,} events: "
+        console.print(said + ("looked at" if count else "holds"), highlight=False)
+    if not count:
+        console.print("[green]everything is as the log says[/]")
+    elif mended is not None:
+        console.print(f"{count:,} differences, {len(mended):,} of them repaired")
+    else:
+        console.print(f"[bold red]{count:,} differences[/]; --repair mends rows and folders")
+
+
+def _table(differences: Sequence[Difference], mended: Sequence[Difference] | None) -> Table:
+    table = Table("document", "kind", "detail", box=None, pad_edge=False)
+    if mended is not None:
+        table.add_column("repaired")
+    for difference in differences:
+        cells = [difference.document_id or "-", difference.kind, difference.detail]
+        if mended is not None:
+            cells.append("yes" if difference in mended else "no")
+        table.add_row(*cells)
+    return table
+
+
+class _Bars:
+    """A bar for each part of the check, on standard error."""
+
+    def __init__(self, *, hidden: bool) -> None:
+        shown = Console(stderr=True)
+        self._progress = Progress(
+            TextColumn("[bold]{task.description:<12}"),
+            BarColumn(bar_width=40),
+            TextColumn("{task.completed:,.0f}"),
+            TimeElapsedColumn(),
+            console=shown,
+            disable=hidden or not shown.is_terminal,
+        )
+        self._part: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._end_part()
+        self._progress.stop()
+
+    def begin(self, part: str, total: int | None) -> None:
+        """Show a bar more."""
+        self._end_part()
+        self._part = self._progress.add_task(part, total=total)
+
+    def advance(self, done: int) -> None:
+        """Move the bar."""
+        if self._part is not None:
+            self._progress.update(self._part, completed=done)
+
+    def _end_part(self) -> None:
+        if self._part is not None:
+            done = self._progress.tasks[self._part].completed
+            self._progress.update(self._part, total=done or 1, completed=done or 1)

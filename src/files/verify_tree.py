@@ -1,0 +1,165 @@
+"""Holds the uploads tree against the tables, while projectors work on both."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from psycopg import Connection
+from psycopg.rows import tuple_row
+
+from domain.file_names import document_folder, original_path
+from domain.verification import Difference, Kind
+from files.tree_projector import TRACKING_NAME
+from files.verify import Fault, TreeReader
+
+PAGE_DOCUMENTS = 500
+_PATIENCE_SECONDS = 30.0
+_PAUSE_SECONDS = 0.1
+_MAX_PLAIN_ID_CHARS = 85  # each of its bytes may take three characters of a folder's name
+
+_KINDS: dict[Fault, Kind] = {
+    "missing": "tree-missing",
+    "extra": "tree-extra",
+    "changed": "tree-changed",
+}
+# One statement, so that files and positions are of one moment.
+_STANDINGS = """
+    SELECT s.document_id, s.position, s.parked_at IS NOT NULL,
+        s.position <= coalesce(
+            (SELECT position FROM tracking WHERE projection = %(tree)s), 0),
+        d.id IS NOT NULL, s.original_name, s.original_checksum, r.reason,
+        (SELECT jsonb_object_agg(f.file_path, f.checksum) FROM stage_output_files f
+         WHERE f.document_id = s.document_id AND f.checksum IS NOT NULL)
+    FROM document_streams s
+    LEFT JOIN documents d ON d.id = s.document_id
+    LEFT JOIN uploads_tree_retries r ON r.document_id = s.document_id
+"""
+_NEXT = _STANDINGS + "WHERE s.document_id > %(after)s ORDER BY s.document_id LIMIT %(limit)s"
+_ONE = _STANDINGS + "WHERE s.document_id = %(document_id)s"
+_KNOWN = "SELECT document_id FROM document_streams WHERE document_id = ANY (%s::text[])"
+_LONG_IDS = """
+    SELECT document_id FROM document_streams WHERE octet_length(document_id) > %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What a document's folder should hold, and whether the tree's projector has got there."""
+
+    document_id: str
+    position: int
+    is_parked: bool
+    is_done: bool
+    wanted: dict[str, str]
+    trouble: str | None
+
+
+class TreeCheck:
+    """One pass over all documents, one over all folders."""
+
+    def __init__(self, connection: Connection[Any], tree: TreeReader) -> None:
+        self._connection = connection
+        self._tree = tree
+
+    def differences(
+        self, advance: Callable[[int], None] = lambda _documents: None
+    ) -> Iterator[Difference]:
+        """Yield what is not in the tree as the tables say, telling how many documents are done."""
+        after = ""
+        done = 0
+        while page := self._page(after):
+            for standing in page:
+                yield from self._of(standing)
+            done += len(page)
+            advance(done)
+            after = page[-1].document_id
+        yield from self._strange_folders()
+
+    def of_document(self, document_id: str) -> list[Difference]:
+        """Return what is wrong with one document's folder."""
+        found = self._standings(_ONE, document_id=document_id)
+        if found:
+            return list(self._of(found[0]))
+        folder = document_folder(document_id)
+        return [d for d in self._strange_among([folder]) if self._tree.faults(document_id, {})]
+
+    def _page(self, after: str) -> list[_Standing]:
+        return self._standings(_NEXT, after=after, limit=PAGE_DOCUMENTS)
+
+    def _standings(self, query: str, **parameters: Any) -> list[_Standing]:
+        with self._connection.cursor(row_factory=tuple_row) as cursor:
+            rows = cursor.execute(query.encode(), {"tree": TRACKING_NAME, **parameters})
+            return [_standing(*row) for row in rows]
+
+    def _of(self, standing: _Standing) -> Iterator[Difference]:
+        """Look until nobody was at work on the folder meanwhile."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not standing.is_parked:
+            faults = self._tree.faults(standing.document_id, standing.wanted)
+            if not faults:
+                return
+            now = self._standings(_ONE, document_id=standing.document_id)
+            settled = standing.is_done and now == [standing]
+            if settled or not now or time.monotonic() > deadline:
+                for path, fault in faults:
+                    yield _difference(standing, path, fault)
+                return
+            standing = now[0]
+            time.sleep(0 if standing.is_done else _PAUSE_SECONDS)
+
+    def _strange_folders(self) -> Iterator[Difference]:
+        """Yield the folders that are no document's."""
+        page: list[str] = []
+        for folder in self._tree.folders():
+            page.append(folder)
+            if len(page) == PAGE_DOCUMENTS:
+                yield from self._strange_among(page)
+                page = []
+        yield from self._strange_among(page)
+
+    def _strange_among(self, folders: list[str]) -> Iterator[Difference]:
+        ids = {unquote(folder): folder for folder in folders}
+        with self._connection.cursor(row_factory=tuple_row) as cursor:
+            known = {row[0] for row in cursor.execute(_KNOWN, (_storable(ids),))}
+            if any("~" in folder for folder in folders):
+                long = cursor.execute(_LONG_IDS, (_MAX_PLAIN_ID_CHARS,))
+                known.update(row[0] for row in long)
+        taken = {document_folder(document_id) for document_id in known}
+        for document_id, folder in ids.items():
+            if folder not in taken:
+                plain = document_folder(document_id) == folder
+                detail = "the tree has a folder of this id, which no document has"
+                yield Difference(document_id if plain else None, "tree-extra", detail)
+
+
+def _standing(
+    document_id: str,
+    position: int,
+    is_parked: bool,
+    is_done: bool,
+    is_present: bool,
+    original_name: str | None,
+    original_checksum: str | None,
+    trouble: str | None,
+    outputs: dict[str, str] | None,
+) -> _Standing:
+    wanted = dict(outputs or {}) if is_present else {}
+    if is_present and original_checksum is not None:
+        wanted[original_path(document_id, original_name)] = original_checksum
+    return _Standing(document_id, position, is_parked, is_done, wanted, trouble)
+
+
+def _difference(standing: _Standing, path: str, fault: Fault) -> Difference:
+    """Say where, but for the file's name, which a person may have given."""
+    folder = "/".join(path.split("/")[2:-1]) or "its folder"
+    why = f"; {standing.trouble}" if standing.trouble else ""
+    return Difference(standing.document_id, _KINDS[fault], f"a file in {folder}{why}")
+
+
+def _storable(ids: dict[str, str]) -> list[str]:
+    """Return the ids that the database could hold."""
+    return [i for i in ids if not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in i)]
