@@ -11,6 +11,8 @@ from domain.errors import Unavailable
 
 _DISK_FULL = "53100"
 _LOCK_NOT_AVAILABLE = "55P03"
+_READ_ONLY = "25006"
+_LIMIT_EXCEEDED = "54"
 _SAID_BY_A_SERVER_THAT_GOES = ("57P", "08")
 
 
@@ -31,15 +33,17 @@ class Verdict(Enum):
     @staticmethod
     def of(error: Exception) -> Verdict:
         """Return the verdict on what the library, the mapper or the reader raised."""
-        if isinstance(error, Unavailable):
+        cause = error.__cause__
+        sqlstate: str = getattr(cause, "sqlstate", None) or ""
+        if isinstance(error, Unavailable) or isinstance(cause, PoolTimeout | PoolClosed):
+            return Verdict.NOT_NOW
+        if sqlstate == _READ_ONLY:  # a standby, until it is promoted
             return Verdict.NOT_NOW
         if not isinstance(error, OperationalError | InterfaceError):
             return Verdict.REFUSED
-        cause = error.__cause__
-        if isinstance(cause, PoolTimeout | PoolClosed):
-            return Verdict.NOT_NOW
-        sqlstate: str | None = getattr(cause, "sqlstate", None)
-        if sqlstate is None or sqlstate.startswith(_SAID_BY_A_SERVER_THAT_GOES):
+        if sqlstate.startswith(_LIMIT_EXCEEDED):  # together they may be too much, alone not
+            return Verdict.REFUSED
+        if not sqlstate or sqlstate.startswith(_SAID_BY_A_SERVER_THAT_GOES):
             return Verdict.LOST
         if sqlstate == _DISK_FULL:
             return Verdict.FULL

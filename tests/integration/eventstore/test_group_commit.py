@@ -31,6 +31,7 @@ from domain.events import (
 from domain.values import FailureReason, StageStatus
 from eventstore import append_round, recorder
 from eventstore.append_round import Committed
+from eventstore.verdict import Verdict
 from integration.eventstore.writing import (
     FIRST,
     REGISTERED,
@@ -189,6 +190,34 @@ def test_an_error_that_is_no_conflict_hits_its_own_command(
         ("b",),
         ("e",),
     ]
+
+
+MEANINGS = {
+    "P0001": Verdict.REFUSED,
+    "23505": Verdict.REFUSED,
+    "22P05": Verdict.REFUSED,
+    "54000": Verdict.REFUSED,
+    "DL001": Verdict.REFUSED,
+    "55P03": Verdict.BLOCKED,
+    "53100": Verdict.FULL,
+    "53200": Verdict.NOT_NOW,
+    "40P01": Verdict.NOT_NOW,
+    "57014": Verdict.NOT_NOW,
+    "25006": Verdict.NOT_NOW,
+    "57P01": Verdict.LOST,
+    "08006": Verdict.LOST,
+}
+
+
+def test_what_an_error_of_the_server_means(log: Log) -> None:
+    for sqlstate, verdict in MEANINGS.items():
+        raising = f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{sqlstate}'; END $$"
+        with (
+            pytest.raises(DatabaseError) as raised,
+            log.application.append_recorder.datastore.get_connection() as connection,
+        ):
+            connection.execute(raising.encode())
+        assert Verdict.of(raised.value) is verdict, sqlstate
 
 
 def test_cancelling_all_that_wait_leaves_the_next_command_its_turn(log: Log) -> None:

@@ -16,22 +16,24 @@ from eventstore.history import History, RecordedEvent
 from integration.eventstore.writers import in_processes, write
 from integration.eventstore.writing import Log
 
-EVENTS_OF_A_WRITER = 250
+EVENTS_OF_A_WRITER = 400
 STATE = b'{"at":"2001-01-01T00:00:00.000000Z","actor":"a","command_id":"c"}'
 
 
 @pytest.mark.parametrize("database", SERVERS, indirect=True)
 def test_nothing_is_skipped_and_times_never_go_back(log: Log, database: str) -> None:
-    over = threading.Event()
-    with ThreadPoolExecutor(3) as threads, _ended(over):
-        reading = threads.submit(tail, log.history, over)
+    over, all_written = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(3) as threads, _ended(over, all_written):
+        reading = threads.submit(tail, log.history, all_written)
         plain = threads.submit(insert_plainly, database, over)
         threads.submit(vacuum, database, over)
         written = in_processes(
             write, [(database, name, 3, EVENTS_OF_A_WRITER) for name in ("one", "two")]
         )
         over.set()
-        seen, inserted = reading.result(60), plain.result(60)
+        inserted = plain.result(60)
+        all_written.set()
+        seen = reading.result(60)
 
     every = log.query("SELECT notification_id FROM docledger_events ORDER BY 1")
     assert [recorded.position for recorded in seen] == [position for (position,) in every]
@@ -80,8 +82,9 @@ def vacuum(dsn: str, over: threading.Event) -> None:
 
 
 @contextmanager
-def _ended(over: threading.Event) -> Iterator[None]:
+def _ended(*events: threading.Event) -> Iterator[None]:
     try:
         yield
     finally:
-        over.set()
+        for event in events:
+            event.set()
