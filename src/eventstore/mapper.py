@@ -52,7 +52,7 @@ def format_time(at: datetime) -> str:
 
 def parse_time(text: str) -> datetime:
     """Return the aware UTC time of 27 stored characters."""
-    return datetime.strptime(text, _TIME).replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)
 
 
 class EventMapper(Mapper[str]):
