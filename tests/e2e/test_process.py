@@ -19,7 +19,7 @@ import pytest
 
 from docledger.embedded_postgres import EmbeddedPostgres
 from e2e.installation import COMMAND, Installation, wait_for
-from e2e.papers import small_papers
+from e2e.papers import long_pdf, small_papers
 from e2e.truth import assert_completed, assert_everything_agrees, tables_as_json
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -83,13 +83,14 @@ def test_wrong_use_is_told_in_one_line(
 
 
 def test_a_person_sees_how_it_goes(installation: Installation, tmp_path: Path) -> None:
-    paths = small_papers(tmp_path, 3)
+    paths = [*small_papers(tmp_path, 2), tmp_path / "long.pdf"]
+    paths[-1].write_bytes(long_pdf(60))
     code, shown = on_a_terminal(installation, "process", *map(str, paths))
     assert code == 0
     assert "Registering" in shown
     assert re.search(r"Stages.*\d+/15", shown)
     # while it runs, each document has its line; afterwards its table
-    assert re.search(r"paper 0\.md +[✔▸·✘] ", shown)
+    assert re.search(r"long\.pdf +▸ · · · · +markdown-conversion", shown)
     _, _, tables = shown.rpartition("15/15")
     for path in paths:
         assert path.name in tables

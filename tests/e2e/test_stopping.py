@@ -44,7 +44,7 @@ def test_a_signal_ends_the_tree_and_work_goes_on_later(
     with service.client() as client:
         for path in papers:
             post(client, path)
-        wait_for(lambda: statuses(client).count("completed") >= 2)
+        wait_for(lambda: statuses(client).count("completed") >= 2, 30, service.said)
     stopped = time.monotonic()
     assert service.stop(how) == 0
     assert time.monotonic() - stopped < 15
@@ -89,7 +89,7 @@ def busy(own_installation: Installation, tmp_path: Path) -> tuple[Service, int]:
     with service.client() as client:
         for path in papers:
             post(client, path)
-        wait_for(lambda: "completed" in statuses(client))
+        wait_for(lambda: "completed" in statuses(client), 30, service.said)
     return service, len(papers)
 
 

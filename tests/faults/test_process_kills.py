@@ -1,0 +1,14 @@
+"""A short campaign of kills with fixed seeds; `process_campaign` runs longer ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from faults.process_campaign import run
+
+
+@pytest.mark.parametrize("seed", [20261124])
+def test_nothing_is_lost_whenever_it_is_killed(seed: int) -> None:
+    said: list[str] = []
+    run(seed, 1, said.append)
+    assert sum("killed" in line for line in said) >= 2
