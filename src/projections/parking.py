@@ -13,6 +13,7 @@ from psycopg.rows import class_row
 from domain.errors import DocumentNotFound
 from projections.batch import LOCKED_ELSEWHERE, Refusal, replace_rows
 from projections.log_reader import Recorded
+from projections.rebuild_version import require_version
 from projections.tracking import READ_MODELS, lock_position
 
 ReadStream = Callable[[str], Sequence[Recorded]]
@@ -55,10 +56,12 @@ def retry_document(
     """Fold the document's whole stream, up to the position reached, and replace its rows.
 
     Return None if that worked and the document is parked no more, else why it still is. Raises
-    DocumentNotFound for one without events. Waits for a batch that is being applied.
+    DocumentNotFound for one without events, OtherVersion for tables of another program's version.
+    Waits for a batch that is being applied.
     """
     with connection.transaction():
         position = lock_position(connection, READ_MODELS, wait=True) or 0
+        require_version(connection)
         stream = [r for r in read_stream(document_id) if r.position <= position]
         if not stream:
             raise DocumentNotFound(f"The read models have met no event of '{document_id}' yet.")

@@ -19,6 +19,8 @@ from projections.batch import Applied, apply_batch
 from projections.errors import NotCaughtUp, StillParked
 from projections.log_reader import LogReader, Recorded, read_appends
 from projections.parking import put_off_documents, retry_document
+from projections.rebuild_errors import OtherVersion
+from projections.rebuild_version import require_version
 from projections.status import ProjectionStatus, projection_status
 from projections.tracking import (
     READ_MODELS,
@@ -164,7 +166,8 @@ class Projector:
         looked_at = -math.inf
         while not self._stopping.is_set():
             turn = self._turn(connection)
-            self.trouble = None
+            if turn is not Turn.STANDING_BY:
+                self.trouble = None
             if time.monotonic() - looked_at >= self._pace.poll_seconds:
                 looked_at = time.monotonic()
                 self._take_up_put_off(connection)
@@ -186,7 +189,7 @@ class Projector:
         started = time.monotonic()
         with connection.transaction():
             locked_position = lock_position(connection, READ_MODELS)
-            if locked_position is None:
+            if locked_position is None or not self._may_write(connection):
                 return Turn.STANDING_BY
             batch = read_appends(self._log, locked_position, self._pace.batch_events)
             if not batch:
@@ -200,6 +203,17 @@ class Projector:
         for document_id, refusal in applied.parked.items():
             logger.warning("document parked: %s: %s", document_id, refusal.reason)
         return Turn.WAITING if applied.locked else Turn.APPLIED
+
+    def _may_write(self, connection: Connection[Any]) -> bool:
+        """Tell whether the tables are of this program's version; another program's are let be."""
+        try:
+            require_version(connection)
+        except OtherVersion as error:
+            if self.trouble is None:
+                logger.warning("projector stands by: %s", error)
+            self.trouble = str(error)
+            return False
+        return True
 
     def _apply(self, connection: Connection[Any], batch: Sequence[Recorded], now: float) -> Applied:
         patience = self._pace.patience_seconds
