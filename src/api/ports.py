@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from domain.commands import Command
 from domain.document_workflow import DocumentWorkflow
 from domain.events import Event
+from domain.moments import Moment
 
 
 class UnreadableEvent(Protocol):
@@ -42,9 +43,19 @@ class StreamRow(Protocol):
     """What the read models note about a document as a whole."""
 
     @property
+    def version(self) -> int: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def pipeline(self) -> Sequence[str]: ...
+    @property
     def original_name(self) -> str | None: ...
     @property
     def original_checksum(self) -> str | None: ...
+    @property
+    def original_size_bytes(self) -> int: ...
+    @property
+    def original_mime_type(self) -> str | None: ...
     @property
     def staged(self) -> Mapping[tuple[str, str], Any]: ...
 
@@ -96,6 +107,32 @@ class History(Protocol):
     def after(self, position: int, limit: int) -> Sequence[RecordedEvent]: ...
     def last_position(self) -> int: ...
     def position_of(self, document_id: str) -> int | None: ...
+
+
+class DocumentAsOf(Protocol):
+    """A document as it was; `row_is_of_then` when its row in `documents` has not changed since."""
+
+    @property
+    def rows(self) -> DocumentRows: ...
+    @property
+    def title(self) -> str | None: ...
+    @property
+    def realm_id(self) -> str | None: ...
+    @property
+    def created_at(self) -> datetime: ...
+    @property
+    def updated_at(self) -> datetime: ...
+    @property
+    def text_checksum(self) -> str | None: ...
+    @property
+    def row_is_of_then(self) -> bool: ...
+
+
+class Past(Protocol):
+    """What was, out of the log; blocks."""
+
+    def document(self, document_id: str, moment: Moment) -> DocumentAsOf:
+        """Return the document as of then; raises DocumentNotFound, InvalidValue."""
 
 
 class Blob(Protocol):
@@ -233,6 +270,7 @@ class Ports:
 
     commands: Commands
     history: History
+    past: Past
     blobs: BlobStore
     stored_files: StoredFiles
     canonical_checksum: Canonical

@@ -66,6 +66,7 @@ _SUMMARY = _joined(
 )
 _PARTS: Mapping[str, str] = {
     "document": _WHOLE,
+    "row": DOCUMENT.sql("d"),
     "workflow": f"({_NEWEST_WORKFLOW})",
     "stages": f"({_STAGES})",
     "stage": f"""(SELECT {STAGE.sql("p")} FROM documents_processing_stages p

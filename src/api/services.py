@@ -12,6 +12,7 @@ from starlette.requests import Request
 from api.conditional import min_position
 from api.freshness import DocumentReader, GrowingPosition
 from api.metrics import Metrics
+from api.past import PastReader
 from api.ports import Limits, Ports
 from api.queries import Queries
 from api.sending import Sender
@@ -28,6 +29,7 @@ class Services:
     metrics: Metrics
     queries: Queries
     reader: DocumentReader
+    past: PastReader
     sender: Sender
     log_end: GrowingPosition
     closing: asyncio.Event
@@ -48,6 +50,7 @@ def services_of(ports: Ports, metrics: Metrics) -> Services:
         metrics=metrics,
         queries=queries,
         reader=DocumentReader(queries, tracked, ports.commands, ports.history, patience),
+        past=PastReader(ports.past, queries, ports.blobs),
         sender=Sender(ports, metrics),
         log_end=GrowingPosition(queries.log_position, _LOG_LOOK_SECONDS),
         closing=asyncio.Event(),

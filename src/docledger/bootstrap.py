@@ -41,6 +41,7 @@ from files.tree_projector import TRACKING_NAME as TREE
 from files.tree_projector import TreeProjector
 from projections import fold
 from projections.projector import Pace, Projector
+from projections.time_travel import TimeTravel
 from projections.tracking import read_position
 from stages.postgres_search import PostgresSearchStore
 from stages.registry import Registry, discover
@@ -260,6 +261,7 @@ class Docledger:
         ports = Ports(
             commands=self.commands,
             history=self.history,
+            past=TimeTravel(self.history),
             blobs=self.storage.blobs,
             stored_files=self.storage.stored_files,
             canonical_checksum=self._canonical_checksum,
@@ -350,6 +352,18 @@ class Docledger:
             queries = Queries(pool)
             reads = [await queries.read(document_id, "document") for document_id in document_ids]
         return [json.loads(read.body) for read in reads if read is not None and read.body]
+
+    def document_as_of(self, document_id: str, moment: str) -> dict[str, Any]:
+        """Return the document as `GET /v1/documents/{id}?asOf=` shows it."""
+        return asyncio.run(self._document_as_of(document_id, moment))
+
+    async def _document_as_of(self, document_id: str, moment: str) -> dict[str, Any]:
+        from api.past import PastReader
+        from api.queries import Queries
+
+        async with self._read_pool(1) as pool:
+            reader = PastReader(TimeTravel(self.history), Queries(pool), self.storage.blobs)
+            return (await reader.document(document_id, moment)).content
 
     def _read_pool(self, size: int) -> AsyncConnectionPool[AsyncConnection[Any]]:
         """Return the pool of the API's reads, not opened yet."""

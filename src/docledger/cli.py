@@ -159,20 +159,34 @@ def projections_retry(document_id: Annotated[str, typer.Argument(metavar="ID")])
 
 @app.command()
 def history(
-    document_id: Annotated[str, typer.Argument(metavar="ID")], json: AsJson = False
+    document_id: Annotated[str, typer.Argument(metavar="ID")],
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Go on with what happens next, until Ctrl-C.")
+    ] = False,
+    json: AsJson = False,
 ) -> None:
     """Show everything that happened to a document."""
-    from docledger import operations
+    from docledger import time_command
 
-    operations.history(_settings("history"), document_id, as_json=json)
+    time_command.history(_settings("history"), document_id, follow=follow, as_json=json)
 
 
 @app.command()
-def show(document_id: Annotated[str, typer.Argument(metavar="ID")], json: AsJson = False) -> None:
+def show(
+    document_id: Annotated[str, typer.Argument(metavar="ID")],
+    as_of: Annotated[
+        str | None,
+        typer.Option(metavar="POSITION|TIME", help="As they were then; a time is RFC 3339."),
+    ] = None,
+    json: AsJson = False,
+) -> None:
     """Show a document's workflow, stages and files."""
-    from docledger import operations
+    from docledger import operations, time_command
 
-    operations.show(_settings("show"), document_id, as_json=json)
+    if as_of is not None:
+        time_command.show_as_of(_settings("show"), document_id, as_of, as_json=json)
+    else:
+        operations.show(_settings("show"), document_id, as_json=json)
 
 
 @app.command()

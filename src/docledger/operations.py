@@ -118,19 +118,6 @@ def retry(settings: Settings, document_id: str) -> None:
     print(f"{document_id}: its events are applied")
 
 
-def history(settings: Settings, document_id: str, *, as_json: bool) -> None:
-    """Print every event of the document, oldest first."""
-    with Docledger(settings) as docledger:
-        docledger.require_schema()
-        events = docledger.history.of_document(document_id)
-    if not events:
-        raise DocumentNotFound(f"There is no document '{document_id}'.")
-    if as_json:
-        _print_json({"items": [reports.event(recorded) for recorded in events], "nextCursor": None})
-    else:
-        reports.timeline(reports.console(), events)
-
-
 def show(settings: Settings, document_id: str, *, as_json: bool) -> None:
     """Print the document's workflow, stages and files."""
     with Docledger(settings) as docledger:

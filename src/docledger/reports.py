@@ -95,39 +95,6 @@ def event(recorded: RecordedEvent) -> dict[str, Any]:
     return event_json(recorded)
 
 
-def timeline(console: Console, events: Sequence[RecordedEvent]) -> None:
-    """Print a document's history, a line an event."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for name in ("version", "at", "event", "stage", "attempt", "actor", "what"):
-        table.add_column(name, overflow="fold")
-    for recorded in events:
-        shown = event(recorded)
-        fields = shown["data"] or {}
-        table.add_row(
-            str(shown["version"]),
-            str(shown["at"]),
-            shown["type"],
-            fields.get("stageName") or "",
-            str(fields.get("attempt") or ""),
-            Text(str(shown["actor"])),
-            Text(_what(fields)),
-        )
-    console.print(table)
-
-
-def _what(fields: Mapping[str, Any]) -> str:
-    personal = fields.get("personal") or {}
-    said = (
-        personal.get("errorMessage"),
-        personal.get("title"),
-        fields.get("executor"),
-        fields.get("fileType") and f"{fields['fileType']} {fields.get('checksum', '')[:12]}",
-        fields.get("becauseOf") and f"because of {fields['becauseOf']}",
-        fields.get("retryAt") and f"not before {fields['retryAt']}",
-    )
-    return "; ".join(word for word in said if word)
-
-
 def hit(found: SearchHit) -> dict[str, Any]:
     """Return a hit as `GET /v1/search` shows it."""
     return {

@@ -17,9 +17,10 @@ from api.errors import Unprocessable, UnsupportedMediaType
 from api.media_types import media_type_of
 from api.multipart import FormReader, ReceivedFile, form_values
 from api.parameters import Cursor, DocumentPath, Limit
+from api.past import AsOf
 from api.ports import Blob
 from api.queries import DocumentFilter
-from api.render import raw_json_response, registered_document, state_headers, written
+from api.render import json_response, raw_json_response, registered_document, state_headers, written
 from api.schemas import DocumentFields, NewDocument
 from api.services import IfMatch, MinPosition, Services, Shared
 from domain.commands import DeleteDocument, RegisterDocument
@@ -178,9 +179,15 @@ async def list_documents(
     },
 )
 async def get_document(
-    services: Shared, document_id: DocumentPath, min_position: MinPosition
+    services: Shared, document_id: DocumentPath, min_position: MinPosition, as_of: AsOf = None
 ) -> Response:
-    """Return the document as the read models have it, all of it from one moment."""
+    """Return the document as the read models have it, all of it from one moment.
+
+    With `asOf` it is made of the log, as it was then: also if it was deleted since.
+    """
+    if as_of is not None:
+        then = await services.past.document(document_id, as_of)
+        return json_response(then.content, headers=state_headers(then.version, then.position))
     found = await services.reader.read(document_id, "document", min_position)
     return raw_json_response(found.body or "null", state_headers(found.version, found.position))
 

@@ -19,6 +19,7 @@ from api.errors import FileNotFound, Unprocessable
 from api.multipart import FormReader, form_values, receive_raw
 from api.output_files import adopted, checked_name, file_type_of, output_file
 from api.parameters import Cursor, DocumentPath, Limit, StagePath, numbered_page
+from api.past import AsOf
 from api.schemas import StageFileFields, StoredFile
 from api.services import IfMatch, MinPosition, Services, Shared
 from api.versions import version_of
@@ -165,9 +166,15 @@ async def get_stage_file(
     name: _NAME,
     min_position: MinPosition,
     version: _VERSION = None,
+    as_of: AsOf = None,
 ) -> Response:
     """Return the content; its ETag is its SHA-256."""
     wanted = unicodedata.normalize("NFC", name)
+    if as_of is not None:
+        if version is not None:
+            raise Unprocessable.of("query.asOf", "Ask for a version or for a moment, not for both.")
+        then = await services.past.file(document_id, stage, wanted, as_of)
+        return await content_response(request, services.ports.blobs, then)
     path = output_path(document_id, stage, wanted)
     found = await services.reader.read(document_id, "file", min_position, stage=stage, path=path)
     if version is not None:
@@ -195,9 +202,16 @@ def _current(body: str | None, name: str) -> Content | None:
     responses=_CONTENT,
 )
 async def get_original(
-    request: Request, services: Shared, document_id: DocumentPath, min_position: MinPosition
+    request: Request,
+    services: Shared,
+    document_id: DocumentPath,
+    min_position: MinPosition,
+    as_of: AsOf = None,
 ) -> Response:
     """Return the original's content; its ETag is its SHA-256."""
+    if as_of is not None:
+        then = await services.past.original(document_id, as_of)
+        return await content_response(request, services.ports.blobs, then)
     found = await services.reader.read(document_id, "original", min_position)
     original = json.loads(found.body or "{}")
     if not original.get("checksum"):

@@ -33,6 +33,7 @@ from files.local_blobs import LocalBlobStore
 from files.stored_files import LocalStoredFiles
 from projections import fold
 from projections.projector import Pace, Projector
+from projections.time_travel import TimeTravel
 from stages.postgres_search import PostgresSearchStore
 
 _LIMITS = Limits(
@@ -168,9 +169,11 @@ def _ports(url: str, storage: Path, stack: contextlib.ExitStack, metrics: Metric
     pool = AsyncConnectionPool(
         url, min_size=2, max_size=8, open=False, kwargs={"autocommit": True}, timeout=5
     )
+    history = History(application)
     return Ports(
         commands=commands,
-        history=History(application),
+        history=history,
+        past=TimeTravel(history),
         blobs=blobs,
         stored_files=LocalStoredFiles(storage, blobs),
         canonical_checksum=canonical,

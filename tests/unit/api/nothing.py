@@ -11,6 +11,7 @@ _NOTHING: Any = cast("Any", None)
 NO_PORTS = Ports(
     commands=_NOTHING,
     history=_NOTHING,
+    past=_NOTHING,
     blobs=_NOTHING,
     stored_files=_NOTHING,
     canonical_checksum=_NOTHING,
