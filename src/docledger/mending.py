@@ -1,8 +1,8 @@
 """Mends what a check found: rows and folders of documents, positions beyond the log.
 
-What the log itself and the contents have lost cannot be made again from anything here; the rows of
-a document whose events are not what was sealed are left as they are, since they may be all that
-is left of the truth.
+What the log itself and the contents have lost cannot be made again from anything here. Rows of a
+document whose events are not what was sealed, or that know of more events than a log which is not
+whole, are left as they are: they may be all that is left of the truth.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ _DUE = """
     SELECT unnest(%s::text[]), now(), 'to be looked at again'
     ON CONFLICT (document_id) DO UPDATE SET due_at = now()
 """
+_VERSION = "SELECT version FROM document_streams WHERE document_id = %s"
 _STILL_DUE = """
     SELECT count(*) FROM uploads_tree_retries WHERE document_id = ANY (%s) AND failures = 0
 """
@@ -53,8 +54,10 @@ class Mending:
         found = findings.differences
         doubtful = {d.document_id for d in found if d.kind in _LOG or d.kind == "stream"}
         rows = _documents(found, _ROWS) - doubtful
+        if any(d.kind in _LOG or d.kind == "tracking" for d in found):
+            rows -= self._ahead_of_log(rows)
         for document_id in sorted(rows):
-            self._mend_rows(document_id, log_is_whole=not any(d.kind in _LOG for d in found))
+            self._mend_rows(document_id)
         for projection, _ in self._beyond():
             put_back(self._connection, projection, findings.position)
         folders = _documents(found, _TREE) | rows
@@ -62,16 +65,25 @@ class Mending:
             self._mend_folders(sorted(folders))
         return self._mended(found, rows, _documents(found, _TREE))
 
-    def _mend_rows(self, document_id: str, *, log_is_whole: bool) -> None:
+    def _ahead_of_log(self, document_ids: Collection[str]) -> set[str]:
+        """Return the documents whose rows know of events that the log does not have, or no more."""
+        ahead = set()
+        for document_id in document_ids:
+            events = self._docledger.history.of_document(document_id)
+            row = self._connection.execute(_VERSION, (document_id,)).fetchone()
+            if not events or (row and row[0] > events[-1].event.version):
+                ahead.add(document_id)
+        return ahead
+
+    def _mend_rows(self, document_id: str) -> None:
         of_document = self._docledger.history.of_document
         try:
             retry_document(self._connection, of_document, document_id, now())
         except DocumentNotFound:
-            if log_is_whole:
-                self._delete_rows(document_id)
+            self._delete_rows(document_id)
 
     def _delete_rows(self, document_id: str) -> None:
-        """Delete the rows of a document of which the log, in order otherwise, knows nothing."""
+        """Delete the rows of a document of which the log knows nothing."""
         with self._connection.transaction():
             lock_position(self._connection, READ_MODELS, wait=True)
             if not self._docledger.history.of_document(document_id):

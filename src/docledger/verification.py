@@ -41,10 +41,14 @@ class Watching(Protocol):
 
 @dataclass
 class Findings:
-    """What a check found; `position` is where the log ended when it began."""
+    """What a check found; `position` is where the log ended when it began.
+
+    `folders_behind` counts folders not looked at, since they are still to be brought up to date.
+    """
 
     position: int = 0
     sealed_events: int = 0
+    folders_behind: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     omitted: int = 0
@@ -170,3 +174,4 @@ class Verification:
     def _check_tree(self, findings: Findings) -> None:
         self._watching.begin("Uploads tree", findings.counts["documents"])
         findings.add(self.tree.differences(self._watching.advance))
+        findings.folders_behind = self.tree.behind

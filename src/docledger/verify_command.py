@@ -101,6 +101,8 @@ def _print(
     if count > _SHOWN:
         console.print(f"and {count - _SHOWN:,} more; --json lists them")
     console.print(f"{looked_at}; {findings.sealed_events:,} events sealed", highlight=False)
+    if findings.folders_behind:
+        console.print(f"{findings.folders_behind:,} folders are still to be brought up to date")
     for note in notes:
         said = f"seal of {note.checkpoint.at} over {note.checkpoint.size:,} events: "
         console.print(said + ("looked at" if count else "holds"), highlight=False)

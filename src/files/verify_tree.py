@@ -17,7 +17,7 @@ from files.tree_projector import TRACKING_NAME
 from files.verify import Fault, TreeReader
 
 PAGE_DOCUMENTS = 500
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 5.0
 _PAUSE_SECONDS = 0.1
 _MAX_PLAIN_ID_CHARS = 85  # each of its bytes may take three characters of a folder's name
 
@@ -59,11 +59,17 @@ class _Standing:
 
 
 class TreeCheck:
-    """One pass over all documents, one over all folders."""
+    """One pass over all documents, one over all folders.
+
+    A folder that the tree's projector has yet to bring up to date is looked at last, if it gets
+    there in time; `behind` counts those of which that is not so. They are no differences, as rows
+    are none that are still to be written.
+    """
 
     def __init__(self, connection: Connection[Any], tree: TreeReader) -> None:
         self._connection = connection
         self._tree = tree
+        self.behind = 0
 
     def differences(
         self, advance: Callable[[int], None] = lambda _documents: None
@@ -71,13 +77,35 @@ class TreeCheck:
         """Yield what is not in the tree as the tables say, telling how many documents are done."""
         after = ""
         done = 0
+        later: list[str] = []
         while page := self._page(after):
             for standing in page:
-                yield from self._of(standing)
+                if standing.is_done:
+                    yield from self._of(standing)
+                else:
+                    later.append(standing.document_id)
             done += len(page)
             advance(done)
             after = page[-1].document_id
+        yield from self._later(later)
         yield from self._strange_folders()
+
+    def _later(self, document_ids: list[str]) -> Iterator[Difference]:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        for document_id in document_ids:
+            if (standing := self._done(document_id, deadline)) is not None:
+                yield from self._of(standing)
+            else:
+                self.behind += 1
+
+    def _done(self, document_id: str, deadline: float) -> _Standing | None:
+        """Wait until the projector has got to the document; None if it does not in time."""
+        while time.monotonic() < deadline:
+            found = self._standings(_ONE, document_id=document_id)
+            if not found or found[0].is_done:
+                return found[0] if found else None
+            time.sleep(_PAUSE_SECONDS)
+        return None
 
     def of_document(self, document_id: str) -> list[Difference]:
         """Return what is wrong with one document's folder."""
@@ -97,19 +125,19 @@ class TreeCheck:
 
     def _of(self, standing: _Standing) -> Iterator[Difference]:
         """Look until nobody was at work on the folder meanwhile."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
         while not standing.is_parked:
             faults = self._tree.faults(standing.document_id, standing.wanted)
             if not faults:
                 return
             now = self._standings(_ONE, document_id=standing.document_id)
-            settled = standing.is_done and now == [standing]
-            if settled or not now or time.monotonic() > deadline:
+            if now and not now[0].is_done:
+                yield from self._later([standing.document_id])
+                return
+            if not now or now[0] == standing:
                 for path, fault in faults:
                     yield _difference(standing, path, fault)
                 return
             standing = now[0]
-            time.sleep(0 if standing.is_done else _PAUSE_SECONDS)
 
     def _strange_folders(self) -> Iterator[Difference]:
         """Yield the folders that are no document's."""
