@@ -115,7 +115,10 @@ class Service(Running):
 
 
 class Installation:
-    """A home, the environment that names it, and everything that runs on it."""
+    """A home, the environment that names it, and everything that runs on it.
+
+    `prefix` is put before what `start`, `up` and `serve` run.
+    """
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
@@ -123,6 +126,7 @@ class Installation:
         ours = {f"DOCLEDGER_{name.upper()}": value for name, value in settings.items()}
         others = {k: v for k, v in os.environ.items() if not k.startswith("DOCLEDGER_")}
         self.environment = {**others, "DOCLEDGER_HOME": str(home), **ours}
+        self.prefix: list[str] = []
         self._started: list[Running] = []
 
     @property
@@ -177,7 +181,7 @@ class Installation:
         return service
 
     def _command(self, *arguments: str | Path) -> list[str]:
-        return [str(COMMAND), *map(str, arguments)]
+        return [*self.prefix, str(COMMAND), *map(str, arguments)]
 
     def _log(self, arguments: tuple[str | Path, ...]) -> Path:
         self.home.mkdir(exist_ok=True)
