@@ -13,6 +13,7 @@ from eventstore.log_shards import LogShards
 from integration.projections.log_writer import LogWriter, delete_elsewhere
 from integration.projections.projecting import make_projector
 from projections.rebuild import Rebuilder
+from projections.rebuild_differences import Difference
 from projections.rebuild_progress import Progress
 
 NAME = "rebuild under test"
@@ -114,3 +115,10 @@ def execute(url: str, statement: str, *values: Any) -> list[Any]:
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(statement.encode(), values or None)
         return cursor.fetchall() if cursor.description else []
+
+
+def assert_nothing_differs(url: str, history: History) -> None:
+    """Check by a dry run that the live tables are what a rebuild would make."""
+    found: list[Difference] = []
+    rebuilder(url, history).dry_run(found.append)
+    assert found == []
