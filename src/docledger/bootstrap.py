@@ -68,6 +68,10 @@ _STANDINGS = """
     WHERE s.document_id = ANY(%s)
     GROUP BY s.document_id, w.status
 """
+_GONE = """
+    SELECT id FROM unnest(%s::text[]) AS asked (id)
+    WHERE NOT EXISTS (SELECT FROM documents WHERE documents.id = asked.id)
+"""
 _ROLES: Mapping[str, str] = {"serve": "serve", "project": "project", "work": "worker"}
 _RUNNING = """
     SELECT split_part(application_name, ' ', 2), count(DISTINCT application_name)
@@ -423,10 +427,12 @@ class Docledger:
         return Pipeline.of(tuple(row) for row in rows).dependencies
 
     def standings(self, document_ids: Sequence[str]) -> list[Standing]:
-        """Return how these documents stand, as far as the read models know them."""
+        """Return how these registered documents stand, as far as the read models know them."""
+        ids = list(document_ids)
         with self.connect("progress") as connection:
-            rows = connection.execute(_STANDINGS, (list(document_ids),)).fetchall()
+            rows = connection.execute(_STANDINGS, (ids,)).fetchall()
+            gone = connection.execute(_GONE, (ids,)).fetchall()
         return [
-            Standing(document_id, status, tuple((name, state) for name, state in stages))
-            for document_id, status, stages in rows
+            *(Standing(i, status, tuple(map(tuple, stages))) for i, status, stages in rows),
+            *(Standing(document_id, "deleted", ()) for (document_id,) in gone),
         ]

@@ -174,7 +174,10 @@ def _connect(database_url: str) -> Iterator[Connection]:
     try:
         connection = psycopg.connect(database_url, autocommit=True)
     except psycopg.OperationalError as error:
-        raise MigrationError(f"the database cannot be reached: {_first_line(error)}") from error
+        raise MigrationError(
+            f"the database cannot be reached: {_first_line(error)}; see that it runs, and that "
+            "DOCLEDGER_DATABASE_URL names it"
+        ) from error
     with connection:
         connection.execute(_set("search_path", "public", local=False))
         yield connection

@@ -89,33 +89,41 @@ def register(
     pipeline = parts.pipeline()
     answers: deque[Future[Any]] = deque()
     for path in files:
-        blob = parts.put_file(path)
-        # A name on disk can be any bytes; only what is text may get into the log.
-        document_id, name = parts.new_id(), safe_name(path.name)
-        original = Original(
+        command = _registration(parts, path, realm_id, pipeline)
+        answers.append(parts.submit(command))
+        # A name on disk can be any bytes; only what is text may get to a terminal.
+        titles[command.document_id] = safe_name(path.name)
+        _await(answers, _IN_FLIGHT - 1)
+        watching.registered(len(titles) - len(answers), len(files))
+    _await(answers, 0)
+    watching.registered(len(titles), len(files))
+
+
+def _registration(
+    parts: Parts, path: Path, realm_id: str | None, pipeline: tuple[StageDependency, ...]
+) -> RegisterDocument:
+    blob = parts.put_file(path)
+    name = safe_name(path.name)
+    return RegisterDocument(
+        document_id=parts.new_id(),
+        context=parts.context(),
+        title=split_extension(name)[0][:_TITLE_CHARACTERS],
+        realm_id=realm_id,
+        original=Original(
             file_name=name,
             checksum=blob.checksum,
             size_bytes=blob.size_bytes,
             mime_type=mimetypes.guess_type(name)[0] or "application/octet-stream",
-        )
-        answer = parts.submit(
-            RegisterDocument(
-                document_id=document_id,
-                context=parts.context(),
-                title=split_extension(name)[0][:_TITLE_CHARACTERS],
-                realm_id=realm_id,
-                original=original,
-                workflow_type=WorkflowType.AUTOMATIC,
-                pipeline=pipeline,
-            )
-        )
-        answers.append(answer)
-        if len(answers) >= _IN_FLIGHT:
-            answers.popleft().result()
-        titles[document_id] = name
-        watching.registered(len(titles), len(files))
-    for answer in answers:
-        answer.result()
+        ),
+        workflow_type=WorkflowType.AUTOMATIC,
+        pipeline=pipeline,
+    )
+
+
+def _await(answers: deque[Future[Any]], most_left: int) -> None:
+    """Wait for answers, oldest first, until so many are left; raises what a command met."""
+    while len(answers) > most_left:
+        answers.popleft().result()
 
 
 def follow(parts: Parts, titles: Mapping[str, str], watching: Watching) -> list[Standing]:

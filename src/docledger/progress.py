@@ -29,7 +29,10 @@ MARKS: Mapping[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Standing:
-    """How far one document is: its stages' statuses in order and its workflow's status."""
+    """How far one document is: its stages' statuses in order and its workflow's status.
+
+    The status of a document that somebody deleted is `deleted`.
+    """
 
     document_id: str
     workflow_status: str
@@ -38,7 +41,7 @@ class Standing:
     @property
     def over(self) -> bool:
         """True when nothing more happens by itself."""
-        return self.workflow_status in ("completed", "failed", "cancelled")
+        return self.workflow_status in ("completed", "failed", "cancelled", "deleted")
 
     @property
     def settled_stages(self) -> int:

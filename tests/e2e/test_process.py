@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from docledger.embedded_postgres import EmbeddedPostgres
@@ -133,6 +134,18 @@ def test_ctrl_c_ends_it_and_nothing_is_lost(installation: Installation, tmp_path
     assert installation.run("process", *paper).returncode == 0
     with EmbeddedPostgres(installation.home):
         assert len(tables_as_json(installation.database_url)) == before + 13
+
+
+def test_one_that_is_deleted_meanwhile_is_not_waited_for(
+    installation: Installation, tmp_path: Path
+) -> None:
+    (tmp_path / "doomed.pdf").write_bytes(long_pdf(200))
+    running = installation.start("process", tmp_path / "doomed.pdf", *small_papers(tmp_path, 1))
+    wait_for(lambda: "2 documents registered\n" in running.lines, 60, running.said)
+    with psycopg.connect(installation.database_url) as connection:
+        assert connection.execute("DELETE FROM documents WHERE title = 'doomed'").rowcount == 1
+    assert running.wait(60) == 1
+    assert running.lines[-1] == "1 documents: 1 completed\n"
 
 
 def ids_of(installation: Installation) -> set[str]:
