@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from domain.imported_state import ImportedFile, ImportedRun, ImportedStage
 from domain.pipeline import StageDependency
 from domain.values import (
     Configuration,
@@ -48,6 +49,17 @@ class RegisterDocument(Command):
     workflow_type: WorkflowType = WorkflowType.MANUAL
     configuration: Configuration = Configuration()
     pipeline: tuple[StageDependency, ...]
+
+
+class ImportDocument(RegisterDocument):
+    """Take a document in with the state that it has in another system, oldest run first.
+
+    Stages and files are those of the newest run; what the pipeline does not have is left out.
+    """
+
+    runs: tuple[ImportedRun, ...] = ()
+    stages: tuple[ImportedStage, ...] = ()
+    files: tuple[ImportedFile, ...] = ()
 
 
 class DeleteDocument(Command):

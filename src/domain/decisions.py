@@ -12,6 +12,8 @@ from domain import stage_decisions as stages
 from domain.decision import Decision
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentExists, DocumentNotFound, IllegalTransition, InvalidValue
+from domain.import_decisions import import_run, import_stages
+from domain.imported_state import ImportedRun
 from domain.pipeline import Pipeline
 from domain.values import Configuration, FailureReason, StageStatus, WorkflowStatus
 
@@ -44,6 +46,24 @@ def _register(decision: Decision, command: c.RegisterDocument) -> None:
         personal=e.RegisteredPersonal(title=command.title, file_name=original.file_name),
     )
     _begin_run(decision, command)
+
+
+def _import(decision: Decision, command: c.ImportDocument) -> None:
+    runs: tuple[ImportedRun | None, ...] = command.runs or (None,)
+    for number, run in enumerate(runs, start=1):
+        begun = command if run is None else command.model_copy(update=_how(run))
+        if number == 1:
+            _register(decision, begun)
+        else:
+            _begin_run(decision, begun)
+        if number == len(runs):
+            import_stages(decision, command)
+        if run is not None:
+            import_run(decision, run)
+
+
+def _how(run: ImportedRun) -> dict[str, Any]:
+    return {"workflow_type": run.workflow_type, "configuration": run.configuration}
 
 
 def _delete(decision: Decision, _: c.DeleteDocument) -> None:
@@ -140,6 +160,7 @@ def _require_workflow(state: DocumentWorkflow, done: str, *allowed: WorkflowStat
 
 _DECIDERS: Mapping[type[c.Command], Callable[[Decision, Any], None]] = {
     c.RegisterDocument: _register,
+    c.ImportDocument: _import,
     c.DeleteDocument: _delete,
     c.StartWorkflow: _start_workflow,
     c.PauseWorkflow: _pause,

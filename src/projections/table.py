@@ -56,7 +56,7 @@ class Table(Generic[Row]):
     def upsert(self, connection: Connection[Any], rows: Sequence[Row]) -> None:
         """Insert the rows, or put them in place of those with the same key."""
         if rows:
-            connection.execute(self._upsert, (self._dumped(rows),))
+            connection.execute(self._upsert, (self.dumped(rows),))
 
     def delete(self, connection: Connection[Any], by: str, values: Collection[str]) -> None:
         """Delete the rows whose column `by` has one of the values."""
@@ -82,7 +82,8 @@ class Table(Generic[Row]):
     def _loads(self) -> list[tuple[int, Callable[[Any], Any]]]:
         return [(self.columns.index(name), column.load) for name, column in self.json.items()]
 
-    def _dumped(self, rows: Sequence[Row]) -> str:
+    def dumped(self, rows: Sequence[Row]) -> str:
+        """Return the rows as the JSON that `json_populate_recordset` reads."""
         listed = [dict(zip(self.columns, self._values_of(row), strict=True)) for row in rows]
         for name, column in self.json.items():
             for row in listed:
