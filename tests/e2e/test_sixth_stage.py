@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,7 +63,8 @@ def extended(tmp_path: Path) -> Iterator[Installation]:
         )
     )
     with installed() as made:
-        made.environment["PYTHONPATH"] = str(packages)
+        before = made.environment.get("PYTHONPATH", "")
+        made.environment["PYTHONPATH"] = f"{packages}{os.pathsep}{before}"
         yield made
 
 
