@@ -10,6 +10,7 @@ CREATE TABLE read_model_rebuilds (
     finished_at timestamptz,
     events_done bigint NOT NULL DEFAULT 0,
     events_total bigint NOT NULL DEFAULT 0,
+    folding_seconds double precision NOT NULL DEFAULT 0,
     documents bigint NOT NULL DEFAULT 0,
     position bigint NOT NULL DEFAULT 0,
     waiting_for text,
@@ -26,6 +27,15 @@ COMMENT ON COLUMN read_model_rebuilds.position IS
     'the position in the log of which the new tables show everything';
 COMMENT ON COLUMN read_model_rebuilds.waiting_for IS
     'whose transaction keeps the new tables from being swapped in';
+
+-- Tell whether a rebuild runs: its session holds the lock, and lets go of it however it ends.
+CREATE FUNCTION docledger_rebuild_is_running() RETURNS boolean LANGUAGE sql AS
+$$
+    SELECT EXISTS (SELECT FROM pg_locks
+        WHERE locktype = 'advisory' AND mode = 'ExclusiveLock' AND granted
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND (classid::int8 << 32) | objid::int8 = 7237112443634541156 AND objsubid = 1)
+$$;
 
 -- The shapes that the read models went through. A program applies events only to tables of its own
 -- version; a change without applied_at waits for the rebuild that makes tables of the new shape.

@@ -12,12 +12,22 @@ from api.access_log import RequestLog
 from api.metrics import Metrics
 from api.parameters import refuse_unstorable_parameters
 from api.ports import Ports
-from api.routes import documents, events, files, health, projections, search, stages, workflow
+from api.routes import (
+    documents,
+    events,
+    files,
+    health,
+    projections,
+    rebuild,
+    search,
+    stages,
+    workflow,
+)
 from api.services import services_of
 
 VERSION = "1"
 # Each router has its whole prefix: the log and the metrics name routes by it.
-_RESOURCES = (documents, workflow, stages, files, events, search, projections, health)
+_RESOURCES = (documents, workflow, stages, files, events, search, projections, rebuild, health)
 
 
 def create_app(ports: Ports, metrics: Metrics | None = None) -> FastAPI:

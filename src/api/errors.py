@@ -9,6 +9,9 @@ DocledgerError
 │   └── RangeNotSatisfiable
 ├── FileNotFound
 ├── WorkflowNotFound
+├── RebuildNotFound
+├── RebuildRunning
+├── RebuildRefused
 └── Unavailable
     ├── NotYetReadable
     ├── DocumentParked
@@ -96,3 +99,15 @@ class ReadModelUnavailable(Unavailable):
 
 class WorkflowNotFound(DocledgerError):
     """The document has no workflow yet; start one."""
+
+
+class RebuildNotFound(DocledgerError):
+    """The read models were never rebuilt yet; start a rebuild."""
+
+
+class RebuildRunning(DocledgerError):
+    """The read models are being rebuilt or checked already; wait for that to end."""
+
+
+class RebuildRefused(DocledgerError):
+    """The read models cannot be rebuilt as they are."""

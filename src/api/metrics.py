@@ -11,6 +11,7 @@ from prometheus_client import (
 )
 from prometheus_client.process_collector import ProcessCollector
 
+from api import rebuilds
 from api.queries import Queries
 
 _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
@@ -80,6 +81,14 @@ class Metrics:
             "docledger_event_streams", "Event streams that are open", registry=registry
         )
 
+        self._rebuild = Gauge(
+            "docledger_rebuild",
+            "The newest rebuild of the read models: whether it is running, waiting or has failed, "
+            "its events_done, events_total, events_per_second and position",
+            ("figure",),
+            registry=registry,
+        )
+
     def observe_append(self, commands: int, events: int, seconds: float) -> None:
         """Count one append of the log."""
         self._appends.commands.observe(commands)
@@ -95,4 +104,7 @@ class Metrics:
                 max(0, row["log_position"] - row["position"])
             )
         self._positions.parked.set(await queries.parked_count())
+        if (newest := await queries.rebuild()) is not None:
+            for figure, value in rebuilds.figures(newest).items():
+                self._rebuild.labels(figure).set(value)
         return generate_latest(self.registry)

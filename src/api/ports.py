@@ -234,6 +234,16 @@ class SearchStore(Protocol):
         """Return a page; raises InvalidValue for a cursor that it did not give."""
 
 
+class Rebuilds(Protocol):
+    """Starts rebuilds of the read models, which outlive the request."""
+
+    def start(self, rebuild_id: str, table: str | None) -> None:
+        """Return once the rebuild runs; blocks.
+
+        Raises RebuildRunning if one runs already, or a check, and RebuildRefused with the reason.
+        """
+
+
 class Database(Protocol):
     """A pool of asynchronous connections for the read queries; the app opens and closes it."""
 
@@ -280,3 +290,4 @@ class Ports:
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
     limits: Limits = Limits()
+    rebuilds: Rebuilds | None = None

@@ -212,6 +212,11 @@ class Queries:
         )
         return int(rows[0]["parked"])
 
+    async def rebuild(self) -> dict[str, Any] | None:
+        """Return the newest rebuild, None if there never was one."""
+        rows = await self._rows(_REBUILD, {})
+        return rows[0] if rows else None
+
     async def _rows(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         with _database_errors():
             async with self._database.connection() as connection:
@@ -220,6 +225,13 @@ class Queries:
                 return await cursor.fetchall()
 
 
+# One that has not ended and does not run was killed.
+_REBUILD = """
+    SELECT r.*, r.finished_at IS NULL AND runs AS is_running,
+        r.finished_at IS NULL AND NOT runs AS was_killed
+    FROM read_model_rebuilds r CROSS JOIN docledger_rebuild_is_running() AS runs
+    ORDER BY r.started_at DESC LIMIT 1
+"""
 _PROJECTIONS = """
     SELECT t.projection, t.position, l.position AS log_position,
         extract(epoch FROM clock_timestamp() - t.updated_at)::float8 AS idle_seconds

@@ -24,6 +24,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.migrate import Migrator
 from docledger.progress import Standing
+from docledger.rebuild_process import RebuildProcesses
 from docledger.server_watch import ServerWatch
 from docledger.settings import Settings
 from domain.commands import Context
@@ -275,8 +276,16 @@ class Docledger:
             clock=now,
             new_id=new_id,
             limits=limits,
+            rebuilds=self.rebuilds,
         )
         return create_app(ports, metrics)
+
+    @cached_property
+    def rebuilds(self) -> RebuildProcesses:
+        """Starts rebuilds of the read models."""
+        rebuilds = RebuildProcesses(self.connecting("rebuild"))
+        self._stack.callback(rebuilds.close)
+        return rebuilds
 
     def _canonical_checksum(self, checksum: str, mime_type: str) -> str:
         with self.storage.blobs.local_path(checksum) as path:

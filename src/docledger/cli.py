@@ -270,6 +270,7 @@ def rebuild(
         str | None, typer.Option(metavar="SCHEMA", help="A new schema, for analysis.")
     ] = None,
     rebuild_id: Annotated[str | None, typer.Option("--id", hidden=True)] = None,
+    supervised: Supervised = False,
     json: AsJson = False,
 ) -> None:
     """Build the read models anew beside the live ones, then swap."""
@@ -278,6 +279,7 @@ def rebuild(
     if (until is None) != (into is None) or (until and (dry_run or table)):
         raise typer.BadParameter("--until and --into go together, and without --dry-run or --table")
     settings = _settings("rebuild")
+    rebuild_command.end_in_good_order(supervised=supervised)
     if until is not None and into is not None:
         rebuild_command.materialise(settings, until=until, into=into, workers=workers, as_json=json)
     elif not dry_run:

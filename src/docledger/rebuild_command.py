@@ -21,6 +21,7 @@ from rich.text import Text
 from docledger.bootstrap import Docledger
 from docledger.reports import console
 from docledger.settings import Settings
+from docledger.supervisor import end_with_supervisor
 from domain.errors import InvalidValue
 from eventstore.log_shards import LogShards
 from projections.rebuild import Rebuilder, Rebuilt
@@ -78,20 +79,24 @@ def materialise(
 
 def _rebuilder(docledger: Docledger, watching: _Watching, workers: int | None) -> Rebuilder:
     docledger.require_schema()
-    _end_in_good_order()
     connect = partial(psycopg.connect, docledger.conninfo("rebuild"))
     return Rebuilder(
         connect, docledger.history, LogShards(connect), workers=workers, told=watching.show
     )
 
 
-def _end_in_good_order() -> None:
-    """Have SIGTERM end the command as Ctrl-C does, so that nothing is left behind."""
+def end_in_good_order(*, supervised: bool) -> None:
+    """Have SIGTERM end the command as Ctrl-C does, so that nothing is left behind.
+
+    A supervised one ends so, too, when whoever started it is gone.
+    """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, interrupt)
+    if supervised:
+        end_with_supervisor()
 
 
 def _position(docledger: Docledger, until: str) -> int:

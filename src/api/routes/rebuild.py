@@ -1,0 +1,60 @@
+"""Rebuilds of the read models: started, and watched."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from starlette.responses import Response
+
+from api import openapi, rebuilds, render
+from api.bodies import optional_json_body
+from api.errors import RebuildNotFound
+from api.rebuilds import NewRebuild
+from api.services import Services, Shared
+from domain.errors import Unavailable
+
+router = APIRouter(prefix="/v1/projections/rebuild", tags=["projections"])
+
+_SHOWN = openapi.answer(rebuilds.Rebuild, "The newest rebuild", rebuilds.REBUILD)
+
+
+@router.post(
+    "",
+    operation_id="startRebuild",
+    status_code=202,
+    summary="Build the read models anew beside the live ones, then swap",
+    responses={202: _SHOWN, **openapi.errors(400, 409, 413, 415, 422, 500, 503, 507)},
+    openapi_extra=openapi.request_body(
+        openapi.json_content(NewRebuild, rebuilds.NEW_REBUILD), required=False
+    ),
+)
+async def start_rebuild(
+    services: Shared, body: Annotated[NewRebuild, Depends(optional_json_body(NewRebuild))]
+) -> Response:
+    """Begin, and answer once it runs; reading this path shows how it gets on."""
+    port = services.ports.rebuilds
+    if port is None:
+        raise Unavailable("This server starts no rebuilds; run 'docledger rebuild'.")
+    await asyncio.to_thread(port.start, services.ports.new_id(), body.table)
+    location = {"Location": router.prefix}
+    return render.json_response(await _newest(services), 202, location)
+
+
+@router.get(
+    "",
+    operation_id="getRebuild",
+    summary="Read how the newest rebuild gets on, or how it ended",
+    responses={200: _SHOWN, **openapi.errors(404, 422, 500, 503)},
+)
+async def get_rebuild(services: Shared) -> Response:
+    """Return the newest rebuild, whoever started it."""
+    return render.json_response(await _newest(services))
+
+
+async def _newest(services: Services) -> dict[str, Any]:
+    row = await services.queries.rebuild()
+    if row is None:
+        raise RebuildNotFound
+    return rebuilds.shown(row)
