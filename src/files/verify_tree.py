@@ -33,7 +33,9 @@ _STANDINGS = """
             (SELECT position FROM tracking WHERE projection = %(tree)s), 0),
         d.id IS NOT NULL, s.original_name, s.original_checksum, r.reason,
         (SELECT jsonb_object_agg(f.file_path, f.checksum) FROM stage_output_files f
-         WHERE f.document_id = s.document_id AND f.checksum IS NOT NULL)
+         WHERE f.document_id = s.document_id AND f.checksum IS NOT NULL
+            -- Version 0 was imported: its content is wherever the other system keeps it.
+            AND s.file_versions -> (f.stage_name || ':' || f.file_type) IS DISTINCT FROM '0')
     FROM document_streams s
     LEFT JOIN documents d ON d.id = s.document_id
     LEFT JOIN uploads_tree_retries r ON r.document_id = s.document_id
