@@ -35,8 +35,10 @@ app = typer.Typer(
 )
 migrate = typer.Typer(help="Move the database's schema up and down.", no_args_is_help=True)
 projections = typer.Typer(help="Look after the read models.", no_args_is_help=True)
+events = typer.Typer(help="Move the log between databases.", no_args_is_help=True)
 app.add_typer(migrate, name="migrate")
 app.add_typer(projections, name="projections")
+app.add_typer(events, name="events")
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
@@ -288,6 +290,87 @@ def rebuild(
         )
     elif not rebuild_command.dry_run(settings, table=table, workers=workers, as_json=json):
         raise typer.Exit(FAILED)
+
+
+@app.command("import-documents")
+def import_documents(
+    path: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FILE", help="Documents from a .csv or .jsonl file."),
+    ] = None,
+    with_state: Annotated[
+        bool, typer.Option("--with-state", help="Bring statuses and files from old tables.")
+    ] = False,
+    state_schema: Annotated[
+        str, typer.Option(help="The schema that the old tables are in.")
+    ] = "docledger_legacy",
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take back what nobody has touched since.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Give every document that has none its workflow and its pending stages, as events."""
+    from docledger import import_command
+    from docledger.import_state import LegacyState
+
+    if undo + with_state + (path is not None) > 1:
+        raise typer.BadParameter("--undo, --with-state and --from do not go together")
+    settings = _settings("import")
+    if undo:
+        import_command.undo(settings, as_json=json)
+        return
+    state = LegacyState(state_schema) if with_state else None
+    if not import_command.import_documents(settings, path=path, state=state, as_json=json):
+        raise typer.Exit(FAILED)
+
+
+@events.command("export")
+def events_export(
+    document_ids: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Argument(metavar="[ID]...", help="Only these documents; none: the whole log."),
+    ] = None,
+    after: Annotated[int, typer.Option(min=0, help="Only events after this position.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option(help="The file to write; unset: standard output.")
+    ] = None,
+    without_keys: Annotated[
+        bool, typer.Option("--without-keys", help="Leave out titles, contents and sealed parts.")
+    ] = False,
+) -> None:
+    """Write events as JSON Lines, exactly as they are stored."""
+    from docledger import events_command
+
+    events_command.export(
+        _settings("export"),
+        document_ids or [],
+        after=after,
+        output=output,
+        with_keys=not without_keys,
+    )
+
+
+@events.command("import")
+def events_import(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="An export; - is standard input.",
+            exists=True,
+            dir_okay=False,
+            allow_dash=True,
+        ),
+    ],
+    append: Annotated[
+        bool, typer.Option("--append", help="Let them follow a log that has events already.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Take in what an export wrote, all of it or nothing."""
+    from docledger import events_command
+
+    events_command.import_(_settings("import"), path, append=append, as_json=json)
 
 
 @app.command()
