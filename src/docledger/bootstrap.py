@@ -312,7 +312,18 @@ class Docledger:
         sealer = Sealer(
             self.connecting("seal"), every_seconds=self.settings.seal_seconds, clock=now
         )
-        return {
+        following: dict[str, Callable[[threading.Event], None]] = {}
+        if self.settings.follow_documents:
+            from workers.legacy_changes import LegacyChanges
+
+            changes = LegacyChanges(
+                self.database_url,
+                self.application,
+                self.pipeline,
+                poll_seconds=self.settings.poll_seconds,
+            )
+            following["documents of others"] = partial(_run_stoppable, changes)
+        return following | {
             "read models": partial(_run_stoppable, self.projector()),
             "uploads tree": tree.run,
             "sweeper": sweeper.run,

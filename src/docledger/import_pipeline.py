@@ -21,7 +21,13 @@ from domain.commands import Context, ImportDocument, RegisterDocument
 from domain.errors import DocledgerError
 from domain.pipeline import StageDependency
 from eventstore.application import WorkflowApplication
-from eventstore.bulk_append import BulkAppended, BulkStream, bulk_append, prepare_bulk_appends
+from eventstore.bulk_append import (
+    BulkAppended,
+    BulkStream,
+    bulk_append,
+    forget_keys,
+    prepare_bulk_appends,
+)
 from eventstore.history import History
 from eventstore.importing import DocumentRow, Registrations, rows_after, rows_named
 from projections.fresh_rows import SAMPLE_ID, FreshDocuments, write_fresh_rows
@@ -146,7 +152,7 @@ class DocumentImport:
         wanted = [row for row in page if row.importable]
         lost: set[str] = set()
         for streams, context in self._streams(connection, wanted):
-            appended = bulk_append(connection, streams)
+            appended = self._append(connection, streams, is_new=context is not None)
             self._count(appended)
             lost |= appended.lost
             if appended.documents:
@@ -155,6 +161,15 @@ class DocumentImport:
         self.result.looked_at += len(page)
         self._progress(self.result)
         return lost
+
+    def _append(
+        self, connection: Connection, streams: Sequence[BulkStream], *, is_new: bool
+    ) -> BulkAppended:
+        try:
+            return bulk_append(connection, streams)
+        finally:
+            if not is_new:
+                forget_keys(self._parts.application.keys, streams)
 
     def _count(self, appended: BulkAppended) -> None:
         self.result.documents += appended.documents

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     projector_batch_events: int = Field(
         default=500, ge=1, le=10_000, description="events that one transaction projects, at most"
     )
+    follow_documents: bool = Field(
+        default=True, description="whether rows that others put into documents get a workflow"
+    )
     poll_seconds: float = Field(
         default=1, gt=0, le=60, description="how often to look for work that nobody announced"
     )

@@ -16,7 +16,7 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from eventstore.document_keys import DocumentKey, SealingKey
+from eventstore.document_keys import DocumentKey, DocumentKeys, SealingKey
 from eventstore.mapper import EventMapper, SealedEvent, parse_time
 
 _TABLES = """
@@ -154,6 +154,11 @@ def bulk_stream(
     sealing = next((e.sealing for e in stored if isinstance(e, SealedEvent)), None)
     listed = [(e.originator_version, e.topic, _body(e)) for e in stored]
     return BulkStream(str(stored[0].originator_id), listed, row_wanted, sealing)
+
+
+def forget_keys(keys: DocumentKeys, streams: Iterable[BulkStream]) -> None:
+    """Have the keys of these streams asked for again: whether new ones were stored is not known."""
+    keys.settle({s.document_id: s.sealing for s in streams if s.sealing is not None}, ())
 
 
 def _body(stored: StoredEvent) -> str:

@@ -53,6 +53,8 @@ _WANTED = """
     SELECT asked.id, s.parked_at IS NOT NULL, s.original_name, s.original_checksum, (
         SELECT jsonb_object_agg(f.file_path, f.checksum) FROM stage_output_files f
         WHERE f.document_id = asked.id AND f.checksum IS NOT NULL
+            -- Version 0 was imported: its content is wherever the other system keeps it.
+            AND s.file_versions -> (f.stage_name || ':' || f.file_type) IS DISTINCT FROM '0'
     )
     FROM unnest(%s::text[]) AS asked (id)
     JOIN documents d ON d.id = asked.id

@@ -172,6 +172,7 @@ class DocumentRun:
                 executor=outcome.executor,
                 inputs=outcome.inputs,
                 metadata=outcome.metadata,
+                original=outcome.original,
                 lease_id=attempt.lease_id,
                 continue_with_lease=not self._parts.stopping.is_set(),
             )

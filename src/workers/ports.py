@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -51,6 +52,9 @@ class Blobs(Protocol):
 
     def put_file(self, path: Path) -> StoredBlob:
         """Store a copy of a local file."""
+
+    def put_stream(self, chunks: Iterable[bytes]) -> StoredBlob:
+        """Store the chunks as one content."""
 
     def local_path(self, checksum: str) -> AbstractContextManager[Path]:
         """Lend the content as a local file, to be read only, until the block ends."""

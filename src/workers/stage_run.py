@@ -6,14 +6,14 @@ import logging
 import mimetypes
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from domain.document_workflow import DocumentWorkflow, StageState
 from domain.errors import DocledgerError, Unavailable
 from domain.storage_errors import StorageFull
-from domain.values import FailureReason, FileReference, OutputFile, StageStatus
+from domain.values import FailureReason, FileReference, Original, OutputFile, StageStatus
 from files.canonical import canonical_checksum
 from stages.errors import InputMissing, StageError
 from stages.executor import ORIGINAL, Executor, InputFile, ProducedFile, StageTask
@@ -29,12 +29,16 @@ _ORIGINAL_NAME = "content.md"
 
 @dataclass(frozen=True)
 class Produced:
-    """The attempt succeeded; its files are in the storage."""
+    """The attempt succeeded; its files are in the storage.
+
+    `original` is the document's content if it had to be stored first.
+    """
 
     files: tuple[OutputFile, ...]
     inputs: tuple[FileReference, ...]
     executor: str
     metadata: dict[str, Any]
+    original: Original | None = None
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ class _Wanted:
 class StageRunner:
     """Runs attempts, in the sandbox or, for executors that want it, in this process.
 
-    `executor_of` gives the executor of a stage or raises ExecutorMissing.
+    `executor_of` gives the executor of a stage or raises ExecutorMissing; `content_of` stores the
+    content of a document that came without a file, None if it has none.
     """
 
     def __init__(
@@ -68,11 +73,13 @@ class StageRunner:
         blobs: Blobs,
         sandbox: Sandbox,
         scratch: Scratch,
+        content_of: Callable[[str], Original | None],
     ) -> None:
         self._executor_of = executor_of
         self._blobs = blobs
         self._sandbox = sandbox
         self._scratch = scratch
+        self._content_of = content_of
 
     def run(self, state: DocumentWorkflow, attempt: Attempt) -> Produced | Failed:
         """Run the attempt; blocks until it ended, was ended or took too long."""
@@ -100,6 +107,9 @@ class StageRunner:
     def _produce(
         self, state: DocumentWorkflow, attempt: Attempt, executor: Executor, label: str
     ) -> Produced:
+        original = self._missing_original(state, executor)
+        if original is not None:
+            state = replace(state, original_checksum=original.checksum)
         wanted = list(_wanted(state, state.stages[attempt.stage_name], executor.reads))
         with ExitStack() as stack:
             task = StageTask(
@@ -118,7 +128,14 @@ class StageRunner:
                 outcome = self._sandbox.run(task, limit, attempt.cancelled)
             files = tuple(self._stored(file, executor) for file in outcome.files)
         references = tuple(input_.reference for input_ in wanted)
-        return Produced(files, references, label, dict(outcome.metadata))
+        return Produced(files, references, label, dict(outcome.metadata), original)
+
+    def _missing_original(self, state: DocumentWorkflow, executor: Executor) -> Original | None:
+        """Store the original that the stage reads and nobody has stored yet."""
+        reads_it = not executor.reads or ORIGINAL in executor.reads
+        if not reads_it or state.original_checksum is not None:
+            return None
+        return self._content_of(state.id)
 
     def _lent(self, stack: ExitStack, wanted: _Wanted) -> InputFile:
         checksum = wanted.reference.checksum

@@ -15,6 +15,7 @@ from workers.lease_keeper import Abandonment, LeaseKeeper
 from workers.leases import Leases
 from workers.ports import Blobs, Commands, Sandbox
 from workers.queue import Job
+from workers.row_content import RowContents
 from workers.scratch import Scratch
 from workers.stage_run import StageRunner
 
@@ -51,7 +52,9 @@ class Worker:
         self._parts = RunParts(
             commands=commands,
             keeper=self._keeper,
-            runner=StageRunner(executor_of, blobs, sandbox, self._scratch),
+            runner=StageRunner(
+                executor_of, blobs, sandbox, self._scratch, RowContents(dsn, blobs).stored
+            ),
             actor=f"worker:{name}",
             clock=clock,
             stopping=threading.Event(),

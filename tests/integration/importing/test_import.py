@@ -91,9 +91,7 @@ def test_what_is_stored_in_bulk_is_what_the_mapper_stores(installation: Installa
         "é" * 255,
     ],
 )
-def test_any_id_that_the_table_holds_comes_in(
-    installation: Installation, document_id: str
-) -> None:
+def test_any_id_that_the_table_holds_comes_in(installation: Installation, document_id: str) -> None:
     installation.insert("a", document_id, title="Größe\n\t\\ ☃ \x02")
     assert installation.import_all().documents == 2
     assert installation.topics(document_id) == ["DocumentRegistered", "WorkflowStarted"]
@@ -113,9 +111,7 @@ def test_a_document_without_title_or_time_comes_in(installation: Installation) -
 
 
 def test_documents_of_the_log_are_left_alone(installation: Installation) -> None:
-    installation.send(
-        c.RegisterDocument, "ours", title="Ours", original=Original(), pipeline=FIVE
-    )
+    installation.send(c.RegisterDocument, "ours", title="Ours", original=Original(), pipeline=FIVE)
     installation.insert("theirs")
     assert installation.import_all().documents == 1
     assert len(installation.events("ours")) == 2

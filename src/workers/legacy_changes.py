@@ -1,0 +1,209 @@
+"""Brings into the log what other applications do to `documents`.
+
+Triggers note each change in its own transaction. A note is gone with the append that it led to, so
+that nothing is done twice and nothing is lost, whoever dies when.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import uuid4
+
+from domain.commands import Context, DeleteDocument
+from domain.decisions import decide
+from domain.document_workflow import DocumentWorkflow, evolve
+from domain.events import DocumentChanged, DocumentRegistered, Event, RegisteredPersonal
+from domain.pipeline import StageDependency
+from eventstore.application import WorkflowApplication
+from eventstore.bulk_append import (
+    BulkStream,
+    RowWanted,
+    bulk_append,
+    bulk_stream,
+    forget_keys,
+    prepare_bulk_appends,
+)
+from eventstore.history import History, RecordedEvent
+from eventstore.importing import LONGEST_ID, DocumentRow, Registrations, rows_named, state_of
+from workers.connections import Connection, connect, keep_going
+
+ACTOR = "another application"
+
+_ONE_AT_A_TIME = 0x646F636C666F6C6C  # "doclfoll"
+_TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
+_NOTES = """
+    SELECT number, document_id, change, version FROM docledger_document_changes
+    ORDER BY number LIMIT %s
+"""
+_FORGET = "DELETE FROM docledger_document_changes WHERE number = ANY (%s)"
+
+
+class _Note(NamedTuple):
+    number: int
+    document_id: str
+    change: str
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """What happened to one document, and how it stands in the log and in `documents`."""
+
+    notes: Sequence[_Note]
+    stream: Sequence[RecordedEvent]
+    row: DocumentRow | None
+
+    def was_deleted(self) -> bool:
+        """Tell whether the row that the log knows was deleted, even if there is one again.
+
+        A deletion that was noted before the document was registered anew says nothing of it.
+        """
+        deletions = [note for note in self.notes if note.change == "deleted"]
+        if self.row is None:
+            return bool(deletions)
+        registered = max(
+            (r.event.version for r in self.stream if isinstance(r.event, DocumentRegistered)),
+            default=0,
+        )
+        return any((note.version or 0) >= registered for note in deletions)
+
+    def noted(self, change: str) -> bool:
+        """Tell whether this was done to the document."""
+        return any(note.change == change for note in self.notes)
+
+
+class LegacyChanges:
+    """Looks for changes every `poll_seconds`; of all that run, one at a time is at work.
+
+    `pipeline` gives the stages of new workflows.
+    """
+
+    def __init__(
+        self,
+        dsn: str,
+        application: WorkflowApplication,
+        pipeline: Callable[[], tuple[StageDependency, ...]],
+        *,
+        poll_seconds: float = 1.0,
+        batch_changes: int = 1000,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._dsn = dsn
+        self._application = application
+        self._pipeline = pipeline
+        self._poll_seconds = poll_seconds
+        self._batch_changes = batch_changes
+        self._clock = clock
+        self._stop = threading.Event()
+
+    def run(self) -> None:
+        """Follow until `stop`, whatever becomes of the database in between."""
+        keep_going("the follower of documents", self._session, self._stop)
+
+    def stop(self) -> None:
+        """End `run` soon. Callable from any thread."""
+        self._stop.set()
+
+    def _session(self) -> None:
+        with connect(self._dsn, "docledger changes") as connection:
+            # What is in the log has to be as safe as with any command.
+            connection.execute("SET synchronous_commit = on")
+            prepare_bulk_appends(connection)
+            while not self._stop.is_set():
+                if self.follow(connection) < self._batch_changes:
+                    self._stop.wait(self._poll_seconds)
+
+    def follow(self, connection: Connection) -> int:
+        """Bring the oldest changes into the log; return how many were dealt with.
+
+        `connection` has been prepared for bulk appends.
+        """
+        with connection.transaction():
+            if not connection.execute(_TRY_LOCK, (_ONE_AT_A_TIME,)).fetchall()[0][0]:
+                return 0
+            notes = [_Note(*row) for row in connection.execute(_NOTES, (self._batch_changes,))]
+            if not notes:
+                return 0
+            lost = self._append(connection, notes)
+            done = [note.number for note in notes if note.document_id not in lost]
+            connection.execute(_FORGET, (done,))
+        return len(done)
+
+    def _append(self, connection: Connection, notes: Iterable[_Note]) -> frozenset[str]:
+        """Append what the notes lead to; return the documents that are to be looked at again."""
+        by_document: dict[str, list[_Note]] = {}
+        for note in notes:
+            if len(note.document_id) <= LONGEST_ID:
+                by_document.setdefault(note.document_id, []).append(note)
+        rows = {row.document_id: row for row in rows_named(connection, by_document.keys())}
+        context = Context(at=self._clock(), actor=ACTOR, command_id=str(uuid4()))
+        registrations = Registrations(self._application, self._pipeline())
+        new = registrations.new_streams(_new(by_document, rows), context)
+        others = self._others(by_document, rows, registrations, context)
+        try:
+            return bulk_append(connection, [*new, *others]).lost
+        finally:
+            forget_keys(self._application.keys, others)
+
+    def _others(
+        self,
+        by_document: Mapping[str, Sequence[_Note]],
+        rows: Mapping[str, DocumentRow],
+        registrations: Registrations,
+        context: Context,
+    ) -> list[BulkStream]:
+        """Return what documents go on with that the log knows already."""
+        known = [i for i in by_document if i not in rows or rows[i].version]
+        recorded = History(self._application).streams(known)
+        self._application.keys.prefetch_for_sealing(known)
+        streams = []
+        for document_id in known:
+            changed = _Changed(
+                by_document[document_id], recorded[document_id], rows.get(document_id)
+            )
+            events = _events(changed, state_of(document_id, changed.stream), registrations, context)
+            if events:
+                wanted = RowWanted.ABSENT if changed.row is None else RowWanted.PRESENT
+                streams.append(bulk_stream(self._application.event_mapper, events, wanted))
+        return streams
+
+
+def _new(
+    by_document: Mapping[str, Sequence[_Note]], rows: Mapping[str, DocumentRow]
+) -> list[DocumentRow]:
+    """Return the rows of documents that were inserted and that the log has never heard of."""
+    inserted = {i for i, notes in by_document.items() if any(n.change == "inserted" for n in notes)}
+    return [row for i, row in rows.items() if i in inserted and not row.version]
+
+
+def _events(
+    changed: _Changed, state: DocumentWorkflow, registrations: Registrations, context: Context
+) -> list[Event]:
+    """Return the events that bring the log to where the row is."""
+    events: list[Event] = []
+    if state.registered and changed.was_deleted():
+        events += decide(state, DeleteDocument(document_id=state.id, context=context))
+        state = evolve(state, events[-1])
+    if changed.row is None:
+        return events
+    if not state.registered and (events or changed.noted("inserted")):
+        events += decide(state, registrations.command(changed.row, context))
+    elif state.registered and changed.noted("changed"):
+        events.append(_described(state, changed.row, context))
+    return events
+
+
+def _described(state: DocumentWorkflow, row: DocumentRow, context: Context) -> DocumentChanged:
+    return DocumentChanged(
+        document_id=state.id,
+        version=state.version + 1,
+        at=context.at,
+        actor=context.actor,
+        command_id=context.command_id,
+        realm_id=row.realm_id,
+        personal=RegisteredPersonal(title=row.title or "", file_name=state.original_name),
+    )
