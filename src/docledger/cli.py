@@ -373,38 +373,6 @@ def events_import(
     events_command.import_(_settings("import"), path, append=append, as_json=json)
 
 
-@app.command("import-documents")
-def import_documents(
-    path: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="FILE", help="Documents from a .csv or .jsonl file."),
-    ] = None,
-    with_state: Annotated[
-        bool, typer.Option("--with-state", help="Bring statuses and files from old tables.")
-    ] = False,
-    state_schema: Annotated[
-        str, typer.Option(help="The schema that the old tables are in.")
-    ] = "docledger_legacy",
-    undo: Annotated[
-        bool, typer.Option("--undo", help="Take back what nobody has touched since.")
-    ] = False,
-    json: AsJson = False,
-) -> None:
-    """Give every document that has none its workflow and its pending stages, as events."""
-    from docledger import import_command
-    from docledger.import_state import LegacyState
-
-    if undo + with_state + (path is not None) > 1:
-        raise typer.BadParameter("--undo, --with-state and --from do not go together")
-    settings = _settings("import")
-    if undo:
-        import_command.undo(settings, as_json=json)
-        return
-    state = LegacyState(state_schema) if with_state else None
-    if not import_command.import_documents(settings, path=path, state=state, as_json=json):
-        raise typer.Exit(FAILED)
-
-
 @app.command()
 def stop() -> None:
     """Stop an embedded server that was left behind."""
