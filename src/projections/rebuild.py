@@ -28,7 +28,7 @@ from projections.rebuild_errors import RebuildRefused
 from projections.rebuild_log import ShardedLog
 from projections.rebuild_progress import Progress
 from projections.rebuild_session import Built, RebuildSession, open_session
-from projections.rebuild_shadow import SHADOW, TABLES, literal, make_schema, quoted, run, wake
+from projections.rebuild_shadow import TABLES, literal, make_schema, quoted, run, wake
 from projections.rebuild_version import mark_applied
 from projections.rebuild_worker import Connect
 from projections.swap import Swap, plan_swap
@@ -124,7 +124,7 @@ class Rebuilder:
                 about = f"docledger: the read models as of position {until} of the log"
                 run(session.connection, f"COMMENT ON SCHEMA {quoted(schema)} IS {literal(about)}")
                 for name in names:
-                    move = f"ALTER TABLE {quoted(SHADOW, name)} SET SCHEMA {quoted(schema)}"
+                    move = f"ALTER TABLE {quoted(built.schema, name)} SET SCHEMA {quoted(schema)}"
                     run(session.connection, move)
                     wake(session.connection, schema, built.live[name])
             session.clean_up(until)
@@ -147,7 +147,7 @@ class Rebuilder:
     def _swap(self, session: RebuildSession, built: Built, *, follows_log: bool) -> int:
         """Swap as soon as nobody is in the way; return the position of the tables."""
         connection, catch_up = session.connection, built.catch_up
-        swap = plan_swap(connection, built.live, built.made)
+        swap = plan_swap(connection, built.live, built.schema)
 
         def keep_up() -> None:
             tracked = read_position(connection, READ_MODELS)
@@ -193,7 +193,7 @@ class Rebuilder:
                 with connection.transaction():
                     position = read_position(connection, READ_MODELS)
                     with built.catch_up.whole(position):
-                        for difference in differences(connection, list(built.made)):
+                        for difference in differences(connection, built.schema, built.made):
                             found(difference)
             except (InTheWay, psycopg.errors.SerializationFailure):
                 session.reporter.waiting("transactions that delete documents")

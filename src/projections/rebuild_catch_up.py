@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -10,10 +10,9 @@ from typing import Any
 from psycopg import Connection
 
 from projections.log_reader import LogReader
-from projections.rebuild_catalog import Layout
 from projections.rebuild_filler import Filler
 from projections.rebuild_rows import read_parked
-from projections.rebuild_shadow import SHADOW, quoted
+from projections.rebuild_shadow import quoted
 from projections.swap_patience import InTheWay, holders
 from projections.tables import lock_documents
 
@@ -32,15 +31,16 @@ class CatchUp:
         connection: Connection[Any],
         log: LogReader,
         filler: Filler,
-        layouts: Mapping[str, Layout],
+        schema: str,
+        tables: Iterable[str],
     ) -> None:
         self.position = filler.until
         self._connection = connection
         self._log = log
         self._filler = filler
         self._deletes = [
-            f"DELETE FROM {quoted(SHADOW, name)} WHERE document_id = ANY(%s::text[])".encode()  # noqa: S608
-            for name in layouts
+            f"DELETE FROM {quoted(schema, name)} WHERE document_id = ANY(%s::text[])".encode()  # noqa: S608
+            for name in tables
         ]
         self._owed: set[str] = set()
 

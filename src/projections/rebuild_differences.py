@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 
-from projections.rebuild_shadow import LIVE, SHADOW, TABLES
+from projections.rebuild_shadow import LIVE, TABLES
 
 Kind = Literal["missing", "extra", "changed"]
 
@@ -40,13 +40,15 @@ class Difference:
     columns: dict[str, tuple[Any, Any]]
 
 
-def differences(connection: Connection[Any], tables: Sequence[str]) -> Iterator[Difference]:
-    """Yield every difference of these tables as the transaction sees them."""
+def differences(
+    connection: Connection[Any], schema: str, tables: Iterable[str]
+) -> Iterator[Difference]:
+    """Yield every difference of these tables to those in `schema`, as the transaction sees them."""
     for table in tables:
         query = sql.SQL(_DIFFERENCES).format(
             key=sql.Identifier(TABLES[table].key),
             live=sql.Identifier(LIVE, table),
-            shadow=sql.Identifier(SHADOW, table),
+            shadow=sql.Identifier(schema, table),
         )
         with connection.cursor(f"differences_{table}", row_factory=tuple_row) as cursor:
             for document_id, row_id, kind, live, made in cursor.execute(query):

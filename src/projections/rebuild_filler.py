@@ -14,7 +14,6 @@ from projections.rebuild_catalog import Layout
 from projections.rebuild_copy import Encoded, RowWriter
 from projections.rebuild_log import ShardedLog
 from projections.rebuild_rows import DocumentFold, Folds
-from projections.rebuild_shadow import SHADOW
 from projections.tables import READ_MODELS
 
 _FLUSHED_BYTES = 4 * 1024**2
@@ -28,6 +27,7 @@ class Filler:
         self,
         connection: Connection[Any],
         log: ShardedLog,
+        schema: str,
         layouts: Mapping[str, Layout],
         folds: Folds,
         until: int,
@@ -35,7 +35,7 @@ class Filler:
         self.until = until
         self._log = log
         self.folds = folds
-        self._writer = RowWriter(connection, SHADOW, layouts)
+        self._writer = RowWriter(connection, schema, layouts)
         self._waiting: list[Encoded] = []
         self._waiting_bytes = 0
 

@@ -13,7 +13,6 @@ from psycopg import Connection
 from projections.rebuild_catalog import Constraint, Index, Layout
 from projections.rebuild_shadow import (
     LIVE,
-    SHADOW,
     comment_on_constraint,
     finish_index,
     make_index,
@@ -33,6 +32,7 @@ Told = Callable[[str | None], None]
 
 def finish_tables(
     connect: Connect,
+    schema: str,
     made: Mapping[str, Layout],
     foreign_keys: Mapping[str, Sequence[Constraint]],
     workers: int,
@@ -41,8 +41,10 @@ def finish_tables(
     """Build every index of the tables, then their keys and foreign keys, on several connections."""
     indexes = [(name, index) for name, layout in made.items() for index in layout.indexes]
     indexes.sort(key=lambda item: item[1].columns, reverse=True)
-    _in_parallel(connect, workers, [_index(*item) for item in indexes])
-    whole = [_whole(layout, foreign_keys.get(name, ()), told) for name, layout in made.items()]
+    _in_parallel(connect, workers, [_index(schema, *item) for item in indexes])
+    whole = [
+        _whole(schema, layout, foreign_keys.get(name, ()), told) for name, layout in made.items()
+    ]
     _in_parallel(connect, workers, whole)
 
 
@@ -58,31 +60,33 @@ def _in_parallel(
         list(pool.map(act_alone, acts))
 
 
-def _index(table: str, index: Index) -> Callable[[Connection[Any]], None]:
-    return lambda connection: make_index(connection, table, index)
+def _index(schema: str, table: str, index: Index) -> Callable[[Connection[Any]], None]:
+    return lambda connection: make_index(connection, schema, table, index)
 
 
 def _whole(
-    layout: Layout, foreign_keys: Sequence[Constraint], told: Told
+    schema: str, layout: Layout, foreign_keys: Sequence[Constraint], told: Told
 ) -> Callable[[Connection[Any]], None]:
     name = layout.relation.name
 
     def act(connection: Connection[Any]) -> None:
         for index in layout.indexes:
-            finish_index(connection, name, index)
+            finish_index(connection, schema, name, index)
         for foreign_key in foreign_keys:
-            _refer(connection, name, foreign_key, told)
-        run(connection, f"ANALYZE {quoted(SHADOW, name)}")
+            _refer(connection, schema, name, foreign_key, told)
+        run(connection, f"ANALYZE {quoted(schema, name)}")
 
     return act
 
 
-def _refer(connection: Connection[Any], name: str, foreign_key: Constraint, told: Told) -> None:
+def _refer(
+    connection: Connection[Any], schema: str, name: str, foreign_key: Constraint, told: Told
+) -> None:
     """Add the foreign key; rows of documents that are gone go too.
 
     From the moment it is there, also unchecked, whoever deletes a document deletes these rows.
     """
-    table = quoted(SHADOW, name)
+    table = quoted(schema, name)
     definition = foreign_key.definition
     unchecked = definition if definition.endswith(_NOT_VALID) else definition + _NOT_VALID
     add = f"ALTER TABLE {table} ADD CONSTRAINT {quoted(foreign_key.name)} {unchecked}"
@@ -98,4 +102,4 @@ def _refer(connection: Connection[Any], name: str, foreign_key: Constraint, told
             told,
             readers_matter=False,
         )
-    comment_on_constraint(connection, SHADOW, name, foreign_key.name, foreign_key.comment)
+    comment_on_constraint(connection, schema, name, foreign_key.name, foreign_key.comment)

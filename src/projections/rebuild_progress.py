@@ -27,7 +27,8 @@ _FORGET = """
 """
 _UPDATE = """
     UPDATE read_model_rebuilds SET phase = %(phase)s, events_done = %(events_done)s,
-        events_total = %(events_total)s, folding_seconds = %(folding_seconds)s, documents = %(documents)s, position = %(position)s,
+        events_total = %(events_total)s, folding_seconds = %(folding_seconds)s,
+        documents = %(documents)s, position = %(position)s,
         waiting_for = %(waiting_for)s, error = %(error)s, updated_at = clock_timestamp(),
         finished_at = CASE WHEN %(phase)s IN ('done', 'failed') THEN clock_timestamp() END
     WHERE id = %(id)s

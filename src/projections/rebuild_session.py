@@ -24,10 +24,10 @@ from projections.rebuild_log import ShardedLog
 from projections.rebuild_pool import fill_in_parallel
 from projections.rebuild_progress import Progress, Reporter
 from projections.rebuild_rows import Folds, read_parked
-from projections.rebuild_shadow import LIVE, REPLACED, SHADOW, make_tables, strip
+from projections.rebuild_shadow import LIVE, REBUILD, REPLACED, make_schema, make_tables, strip
 from projections.rebuild_version import Versions, read_versions
 from projections.rebuild_worker import APPLICATION_NAME, Connect, Done, Work, prepare
-from projections.swap import clear, drop_schemas, drop_tables
+from projections.swap import drop_all
 from projections.swap_patience import StillInTheWay
 from projections.tables import STAGES
 from projections.tracking import READ_MODELS, ensure_tracked
@@ -56,6 +56,7 @@ class Built:
 
     live: Mapping[str, Layout]
     made: Mapping[str, Layout]
+    schema: str
     catch_up: CatchUp
 
 
@@ -68,6 +69,7 @@ class RebuildSession:
     connect: Connect
     log: LogReader
     shards: ShardedLog
+    schema: str
     workers: int
     at: datetime
 
@@ -88,23 +90,24 @@ class RebuildSession:
         self, live: Live, until: int, *, stay_parked: bool, with_foreign_keys: bool = True
     ) -> Built:
         """Make and fill the new tables; whole, they show the log up to `until`."""
-        made = make_tables(self.connection, list(live.layouts.values()), live.changes)
+        made = make_tables(self.connection, self.schema, list(live.layouts.values()), live.changes)
         for layout in made.values():
-            strip(self.connection, layout)
+            strip(self.connection, self.schema, layout)
         folds = Folds(self.at, read_parked(self.connection), stay_parked=stay_parked)
         self._fill(made, folds, until)
         self.reporter.phase("indexing")
         keys = {name: [*live.layouts[name].foreign_keys, *made[name].foreign_keys] for name in made}
         finish_tables(
             self.connect,
+            self.schema,
             made,
             keys if with_foreign_keys else {},
             self.workers,
             self.reporter.waiting,
         )
-        filler = Filler(self.connection, self.shards, made, folds, until)
-        catch_up = CatchUp(self.connection, self.log, filler, made)
-        return Built(live.layouts, made, catch_up)
+        filler = Filler(self.connection, self.shards, self.schema, made, folds, until)
+        catch_up = CatchUp(self.connection, self.log, filler, self.schema, made)
+        return Built(live.layouts, made, self.schema, catch_up)
 
     def clean_up(self, position: int) -> None:
         """Drop what was replaced and say that all is done.
@@ -118,14 +121,12 @@ class RebuildSession:
 
     def drop_all(self) -> None:
         """Drop what stands in the schemas of rebuilds."""
-        for schema in (SHADOW, REPLACED):
-            drop_tables(self.connection, schema, self.reporter.waiting, _CLEARING_SECONDS)
-        drop_schemas(self.connection)
+        drop_all(self.connection, self.reporter.waiting, _CLEARING_SECONDS)
 
     def _fill(self, made: Mapping[str, Layout], folds: Folds, until: int) -> None:
         total = self.shards.count(until)
         shards = self.shards.shards(total, EVENTS_A_SHARD)
-        task = Work(self.connect, self.shards, made, until, folds)
+        task = Work(self.connect, self.shards, self.schema, made, until, folds)
         self.reporter.phase("folding", events_total=total, position=until)
 
         def done(answer: Done) -> None:
@@ -163,10 +164,15 @@ def open_session(
         reporting.execute("SET search_path = public")
         with rebuild_lock(connection, exclusive=True):
             reporter = Reporter(reporting, rebuild_id or str(uuid.uuid4()), tables, told)
-            session = RebuildSession(connection, reporter, connect, log, shards, workers, at)
+            schema = REBUILD + uuid.uuid4().hex[:12]
+            session = RebuildSession(
+                connection, reporter, connect, log, shards, schema, workers, at
+            )
             try:
                 connection.execute(_END_LEFTOVERS, (APPLICATION_NAME,))
-                clear(connection, reporter.waiting)
+                drop_all(connection, reporter.waiting)
+                for name in (schema, REPLACED):
+                    make_schema(connection, name)
                 yield session
             except BaseException as error:
                 with contextlib.suppress(psycopg.Error):

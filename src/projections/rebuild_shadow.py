@@ -12,8 +12,14 @@ from projections.rebuild_errors import RebuildRefused
 from projections.table import Table
 from projections.tables import FILES, STAGES, STREAMS, WORKFLOWS
 
-LIVE, SHADOW, REPLACED = "public", "docledger_rebuild", "docledger_replaced"
-"""Schemas: where the tables are, where a rebuild makes new ones, where old ones wait to go."""
+LIVE, REPLACED = "public", "docledger_replaced"
+"""Schemas: where the tables are, and where old ones wait to be dropped."""
+
+REBUILD = "docledger_rebuild_"
+"""How the schema begins in which a rebuild makes its tables.
+
+Each has one of its own: processes of a rebuild that was killed must find nothing to write to.
+"""
 
 TABLES: Mapping[str, Table[Any]] = {t.name: t for t in (WORKFLOWS, STAGES, FILES, STREAMS)}
 """Every table of the read models by its name."""
@@ -39,24 +45,24 @@ def make_schema(connection: Connection[Any], schema: str) -> None:
 
 
 def make_tables(
-    connection: Connection[Any], layouts: Sequence[Layout], changes: Iterable[str]
+    connection: Connection[Any], schema: str, layouts: Sequence[Layout], changes: Iterable[str]
 ) -> dict[str, Layout]:
-    """Make empty tables like these in the shadow schema, with `changes`; return their layouts.
+    """Make empty tables like these in `schema`, with `changes`; return their layouts.
 
     Foreign keys, which lock what they refer to, are left out.
     """
     for layout in layouts:
-        _make_table(connection, layout)
+        _make_table(connection, schema, layout)
     for change in changes:
         with connection.transaction():
-            run(connection, f"SET LOCAL search_path = {SHADOW}, {LIVE}")
+            run(connection, f"SET LOCAL search_path = {quoted(schema)}, {LIVE}")
             run(connection, change)
-    return {layout.relation.name: _made(connection, layout) for layout in layouts}
+    return {layout.relation.name: _made(connection, schema, layout) for layout in layouts}
 
 
-def _made(connection: Connection[Any], live: Layout) -> Layout:
+def _made(connection: Connection[Any], schema: str, live: Layout) -> Layout:
     name = live.relation.name
-    made = read_layout(connection, SHADOW, name)
+    made = read_layout(connection, schema, name)
     if made is None:
         raise RebuildRefused(f"A change of the read models drops {name}, which docledger needs.")
     ours, theirs = set(TABLES[name].columns), {c.name for c in made.columns if not c.is_generated}
@@ -69,9 +75,9 @@ def _made(connection: Connection[Any], live: Layout) -> Layout:
     return made
 
 
-def _make_table(connection: Connection[Any], layout: Layout) -> None:
+def _make_table(connection: Connection[Any], schema: str, layout: Layout) -> None:
     relation = layout.relation
-    shadow, live = quoted(SHADOW, relation.name), quoted(LIVE, relation.name)
+    shadow, live = quoted(schema, relation.name), quoted(LIVE, relation.name)
     unlogged = "UNLOGGED " if relation.persistence == "u" else ""
     kept = [o for o in relation.options if o.partition("=")[0] != _STILL]
     options = ", ".join(option(o) for o in [*kept, f"{_STILL}=false"])
@@ -85,12 +91,12 @@ def _make_table(connection: Connection[Any], layout: Layout) -> None:
     run(connection, f"ALTER TABLE {shadow} OWNER TO {quoted(relation.owner)}")
     for constraint in layout.constraints:
         if constraint.type != "f":
-            _add_constraint(connection, shadow, relation.name, constraint)
-    for statement in (*_column_settings(shadow, layout), *grants(connection, SHADOW, layout)):
+            _add_constraint(connection, schema, relation.name, constraint)
+    for statement in (*_column_settings(shadow, layout), *grants(connection, schema, layout)):
         run(connection, statement)
     for index in layout.indexes:
-        make_index(connection, relation.name, index)
-        finish_index(connection, relation.name, index)
+        make_index(connection, schema, relation.name, index)
+        finish_index(connection, schema, relation.name, index)
     if relation.identity in "fn":
         kind = {"f": "FULL", "n": "NOTHING"}[relation.identity]
         run(connection, f"ALTER TABLE {shadow} REPLICA IDENTITY {kind}")
@@ -99,15 +105,16 @@ def _make_table(connection: Connection[Any], layout: Layout) -> None:
 
 
 def _add_constraint(
-    connection: Connection[Any], table: str, name: str, constraint: Constraint
+    connection: Connection[Any], schema: str, name: str, constraint: Constraint
 ) -> None:
     """Add a check; a NOT NULL is there already and may only have a comment."""
     if constraint.type == "c":
         run(
             connection,
-            f"ALTER TABLE {table} ADD CONSTRAINT {quoted(constraint.name)} {constraint.definition}",
+            f"ALTER TABLE {quoted(schema, name)} ADD CONSTRAINT {quoted(constraint.name)} "
+            f"{constraint.definition}",
         )
-    comment_on_constraint(connection, SHADOW, name, constraint.name, constraint.comment)
+    comment_on_constraint(connection, schema, name, constraint.name, constraint.comment)
 
 
 def comment_on_constraint(
@@ -149,33 +156,33 @@ def grants(connection: Connection[Any], schema: str, layout: Layout) -> Iterator
         yield f"GRANT {grant.replace(RELATION, name)}"
 
 
-def strip(connection: Connection[Any], layout: Layout) -> None:
-    """Drop the shadow table's indexes and foreign keys: rows are written faster without."""
-    table = quoted(SHADOW, layout.relation.name)
+def strip(connection: Connection[Any], schema: str, layout: Layout) -> None:
+    """Drop the new table's indexes and foreign keys: rows are written faster without."""
+    table = quoted(schema, layout.relation.name)
     drops = [f"DROP CONSTRAINT {quoted(c.name)}" for c in layout.foreign_keys]
     drops += [f"DROP CONSTRAINT {quoted(i.constraint)}" for i in layout.indexes if i.constraint]
     if drops:
         run(connection, f"ALTER TABLE {table} {', '.join(drops)}")
     for index in layout.indexes:
         if not index.constraint:
-            run(connection, f"DROP INDEX {quoted(SHADOW, index.name)}")
+            run(connection, f"DROP INDEX {quoted(schema, index.name)}")
 
 
-def make_index(connection: Connection[Any], table: str, index: Index) -> None:
-    """Make an index of the shadow table."""
+def make_index(connection: Connection[Any], schema: str, table: str, index: Index) -> None:
+    """Make an index of the new table."""
     unique = "UNIQUE " if index.is_unique else ""
-    on = f"{quoted(index.name)} ON {quoted(SHADOW, table)}"
+    on = f"{quoted(index.name)} ON {quoted(schema, table)}"
     run(connection, f"SET default_tablespace = {literal(index.tablespace)}")
     run(connection, f"CREATE {unique}INDEX {on} {index.method}")
     run(connection, "RESET default_tablespace")
     if index.comment is not None:
-        name = quoted(SHADOW, index.name)
+        name = quoted(schema, index.name)
         run(connection, f"COMMENT ON INDEX {name} IS {literal(index.comment)}")
 
 
-def finish_index(connection: Connection[Any], table: str, index: Index) -> None:
+def finish_index(connection: Connection[Any], schema: str, table: str, index: Index) -> None:
     """Make the index what it is beside an index: a constraint's, the identity, the order."""
-    alter = f"ALTER TABLE {quoted(SHADOW, table)}"
+    alter = f"ALTER TABLE {quoted(schema, table)}"
     if index.constraint is not None:
         kind = {"p": "PRIMARY KEY", "u": "UNIQUE"}[index.constraint_type or "u"]
         run(
@@ -183,7 +190,7 @@ def finish_index(connection: Connection[Any], table: str, index: Index) -> None:
             f"{alter} ADD CONSTRAINT {quoted(index.constraint)} {kind} "
             f"USING INDEX {quoted(index.name)}{index.constraint_rest}",
         )
-        comment_on_constraint(connection, SHADOW, table, index.constraint, index.constraint_comment)
+        comment_on_constraint(connection, schema, table, index.constraint, index.constraint_comment)
     if index.is_identity:
         run(connection, f"{alter} REPLICA IDENTITY USING INDEX {quoted(index.name)}")
     if index.is_clustered:

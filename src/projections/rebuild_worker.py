@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class Work:
 
     connect: Connect
     log: ShardedLog
+    schema: str
     layouts: Mapping[str, Layout]
     until: int
     folds: Folds
@@ -78,13 +80,14 @@ def work(pipe: Pipe, task: Work) -> None:
     try:
         with task.connect() as connection, task.log.open() as reader:
             prepare(connection)
-            filler = Filler(connection, task.log, task.layouts, task.folds, task.until)
+            filler = Filler(connection, task.log, task.schema, task.layouts, task.folds, task.until)
             while (shard := pipe.recv()) is not None:
                 pipe.send(_fill(reader, filler, shard))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # whoever started this process is gone
     except Exception as error:
-        pipe.send(Failed(_named(error)))
+        with contextlib.suppress(OSError):
+            pipe.send(Failed(_named(error)))
 
 
 def _named(error: Exception) -> str:

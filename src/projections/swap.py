@@ -13,11 +13,10 @@ from psycopg import Connection
 from projections.rebuild_catalog import VIEW, Layout, read_layout
 from projections.rebuild_shadow import (
     LIVE,
+    REBUILD,
     REPLACED,
-    SHADOW,
     grants,
     literal,
-    make_schema,
     option,
     quoted,
     run,
@@ -31,10 +30,10 @@ _READERS_STOPPED_MS = 60
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """What is swapped: the live tables' layouts, those of the new ones, and the view's."""
+    """What is swapped: the live tables, the schema that has the new ones, and the view."""
 
     live: Mapping[str, Layout]
-    made: Mapping[str, Layout]
+    schema: str
     view: Layout | None
 
     @property
@@ -51,7 +50,7 @@ class Swap:
         # One limit for all of it: each lock would have its own.
         run(connection, f"SET LOCAL lock_timeout = {LONGEST_WAIT_MS}")
         run(connection, f"SET LOCAL statement_timeout = {_READERS_STOPPED_MS}")
-        shadows = [quoted(SHADOW, name) for name in self.made]
+        shadows = [quoted(self.schema, name) for name in self.live]
         # The view first: a reader of it asks for its table next.
         names = ", ".join([*shadows, *self.relations])
         run(connection, f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
@@ -63,7 +62,7 @@ class Swap:
             run(connection, f"DROP VIEW {quoted(LIVE, VIEW)}")
         for name, layout in self.live.items():
             run(connection, f"ALTER TABLE {quoted(LIVE, name)} SET SCHEMA {quoted(REPLACED)}")
-            run(connection, f"ALTER TABLE {quoted(SHADOW, name)} SET SCHEMA {quoted(LIVE)}")
+            run(connection, f"ALTER TABLE {quoted(self.schema, name)} SET SCHEMA {quoted(LIVE)}")
             wake(connection, LIVE, layout)
             for publication in layout.publications:
                 alter = f"ALTER PUBLICATION {quoted(publication.name)}"
@@ -74,12 +73,10 @@ class Swap:
             _make_view(connection, self.view)
 
 
-def plan_swap(
-    connection: Connection[Any], live: Mapping[str, Layout], made: Mapping[str, Layout]
-) -> Swap:
+def plan_swap(connection: Connection[Any], live: Mapping[str, Layout], schema: str) -> Swap:
     """Return what is to be swapped for these tables."""
     view = read_layout(connection, LIVE, VIEW) if STAGES.name in live else None
-    return Swap(live, made, view)
+    return Swap(live, schema, view)
 
 
 def _make_view(connection: Connection[Any], view: Layout) -> None:
@@ -100,36 +97,23 @@ def _make_view(connection: Connection[Any], view: Layout) -> None:
         run(connection, statement)
 
 
-def drop_tables(
+def drop_all(
     connection: Connection[Any],
-    schema: str,
     told: Callable[[str | None], None],
     patience_seconds: float = math.inf,
 ) -> None:
-    """Drop every table of a rebuild's schema, making nobody wait for long.
+    """Drop what stands in the schemas of rebuilds, making nobody wait for long.
 
     Dropping a foreign key locks `documents`, which is why that is a step of its own. Raises
     StillInTheWay once patience is over.
     """
-    for table, name in _foreign_keys(connection, schema):
-        statement = f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}"
-        _drop(connection, ["public.documents", table], statement, told, patience_seconds)
-    for table in _tables(connection, schema):
-        _drop(connection, [table], f"DROP TABLE {table}", told, patience_seconds)
-
-
-def clear(connection: Connection[Any], told: Callable[[str | None], None]) -> None:
-    """Drop what a rebuild that was killed has left behind, and make the schemas."""
-    for schema in (SHADOW, REPLACED):
-        drop_tables(connection, schema, told)
-        run(connection, f"DROP SCHEMA IF EXISTS {quoted(schema)}")
-        make_schema(connection, schema)
-
-
-def drop_schemas(connection: Connection[Any]) -> None:
-    """Drop the schemas of a rebuild, which are empty."""
-    for schema in (SHADOW, REPLACED):
-        run(connection, f"DROP SCHEMA IF EXISTS {quoted(schema)}")
+    for schema in _schemas(connection):
+        for table, name in _foreign_keys(connection, schema):
+            statement = f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}"
+            _drop(connection, ["public.documents", table], statement, told, patience_seconds)
+        for table in _tables(connection, schema):
+            _drop(connection, [table], f"DROP TABLE {table}", told, patience_seconds)
+        run(connection, f"DROP SCHEMA {quoted(schema)}")
 
 
 def _drop(
@@ -141,6 +125,14 @@ def _drop(
 ) -> None:
     act = partial(run, connection, statement)
     patiently(connection, relations, act, told, patience_seconds=patience_seconds)
+
+
+def _schemas(connection: Connection[Any]) -> list[str]:
+    rows = connection.execute(
+        "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s) OR nspname = %s",
+        (REBUILD, REPLACED),
+    )
+    return [row[0] for row in rows]
 
 
 def _foreign_keys(connection: Connection[Any], schema: str) -> list[tuple[str, str]]:

@@ -38,7 +38,7 @@ def test_rows_are_as_they_were_then(database: str, history: History, log: LogWri
         f"as_of_then.{name}": then[name] for name in THREE
     }
     assert rows(database) == now
-    assert "docledger_rebuild" not in dump_schema(database)
+    assert "CREATE SCHEMA docledger_re" not in dump_schema(database)
     [(about,)] = execute(database, "SELECT obj_description('as_of_then'::regnamespace)")
     assert about == f"docledger: the read models as of position {position} of the log"
 
