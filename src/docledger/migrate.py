@@ -102,10 +102,11 @@ class Migrator:
         Raises EventsWouldBeDeleted, before anything is undone, if the log is not empty and one of
         the steps drops it, unless `delete_events`.
         """
+        given = self._known_number(to, default=-1)
         with self._locked() as connection:
             applied = self._checked(connection)
             newest = max(applied, default=0)
-            first = self._known_number(to, default=max(newest - 1, 0))
+            first = max(newest - 1, 0) if to is None else given
             steps = [
                 m for m in reversed(self._migrations) if first < m.number and m.number in applied
             ]

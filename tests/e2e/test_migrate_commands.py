@@ -72,8 +72,12 @@ def test_a_log_with_events_is_not_dropped_unasked(migrated: Installation, tmp_pa
     assert tables(migrated.database_url) == set()
 
 
-@pytest.mark.parametrize("arguments", [("up", "--to", "99"), ("down", "--to", "-1"), ("sideways",)])
-def test_wrong_use_is_told(migrated: Installation, arguments: tuple[str, ...]) -> None:
-    done = migrated.run("migrate", *arguments)
+@pytest.mark.parametrize(
+    "arguments",
+    [("up", "--to", "99"), ("down", "--to", "-1"), ("down", "--to", "x"), ("sideways",)],
+)
+def test_wrong_use_is_told(arguments: tuple[str, ...]) -> None:
+    with installed(database_url="postgresql://127.0.0.1:1/nowhere") as nowhere:
+        done = nowhere.run("migrate", *arguments)
     assert done.returncode == 2
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)

@@ -27,11 +27,10 @@ def remote(debian_server: Server) -> Iterator[Installation]:
 
 
 def test_one_that_is_not_migrated_says_so(remote: Installation) -> None:
-    for role in ("serve", "project", "work"):
-        done = remote.run(role)
-        assert done.returncode == 3
-        assert done.stderr.count("\n") == 1
-        assert "docledger migrate up" in done.stderr
+    for role in [remote.start(name) for name in ("serve", "project", "work")]:
+        assert role.wait() == 3
+        assert role.said().count("\n") == 1
+        assert "docledger migrate up" in role.said()
 
 
 def test_two_of_each_and_one_of_each_killed(remote: Installation, tmp_path: Path) -> None:
