@@ -306,12 +306,13 @@ def _configuration(shown: Any, pipeline: tuple[StageDependency, ...]) -> Configu
 
     Stages to be skipped are not among it: the stages themselves say what was skipped.
     """
+    given = shown if isinstance(shown, dict) else {}
     try:
-        found = Configuration.parse(shown if isinstance(shown, dict) else None)
+        found = Configuration.parse({k: v for k, v in given.items() if k != "skipStages"})
         check_configuration(found, Pipeline.of(pipeline))
     except InvalidValue:
         return Configuration()
-    return found.model_copy(update={"skip_stages": ()})
+    return found
 
 
 def _run_status(

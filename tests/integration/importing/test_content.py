@@ -1,0 +1,84 @@
+"""The text in a row of `documents` is stored when a stage first reads it, and named in the log."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from domain import commands as c
+from domain import events as e
+from domain.values import Original, WorkflowType
+from eventstore.named_blobs import named_checksums
+from worker_parts import (
+    PIPELINE,
+    World,
+    context,
+    echo_in_process,
+    new_sandbox,
+    running,
+    wait_until,
+)
+from workers.dispatcher import Dispatcher
+from workers.worker import Worker
+
+TEXT = "# Heading\n\nÜber alles.\n"
+CHECKSUM = hashlib.sha256(TEXT.encode()).hexdigest()
+
+
+@pytest.fixture
+def world(database: str, tmp_path: Path) -> Iterator[World]:
+    """A log and a storage."""
+    made = World(database, tmp_path)
+    yield made
+    made.close()
+
+
+def run(world: World, content: str | None) -> None:
+    """Take a document in that has no file, and through all its stages."""
+    world.commands.execute(
+        c.RegisterDocument(
+            document_id="d",
+            context=context(),
+            title="t",
+            original=Original(mime_type="text/markdown"),
+            content=content,
+            workflow_type=WorkflowType.AUTOMATIC,
+            pipeline=PIPELINE,
+        )
+    )
+    with new_sandbox(1) as sandbox:
+        worker = Worker(
+            world.dsn,
+            commands=world.commands,
+            blobs=world.blobs,
+            sandbox=sandbox,
+            executor_of=echo_in_process,
+            work_folder=world.folder / "work",
+            name="w",
+        )
+        with running(Dispatcher(world.dsn), worker):
+            wait_until(lambda: world.is_done("d"))
+
+
+def test_it_is_stored_once_and_is_what_the_stages_read(world: World) -> None:
+    run(world, TEXT)
+    stored = [event for event in world.events("d") if isinstance(event, e.OriginalStored)]
+    assert [(event.checksum, event.size_bytes) for event in stored] == [
+        (CHECKSUM, len(TEXT.encode()))
+    ]
+    assert world.topics("d")[2:5] == ["StageStarted", "OriginalStored", "OutputFileRegistered"]
+    completed = next(x for x in world.events("d") if isinstance(x, e.StageCompleted))
+    assert [reference.checksum for reference in completed.inputs] == [CHECKSUM]
+    assert b"".join(world.blobs.open(CHECKSUM)).decode() == TEXT
+    assert world.state("d").original_checksum == CHECKSUM
+    assert named_checksums(world._application, [CHECKSUM]) == {CHECKSUM}
+
+
+def test_a_document_without_content_has_none_to_store(world: World) -> None:
+    run(world, None)
+    assert "OriginalStored" not in world.topics("d")
+    completed = next(x for x in world.events("d") if isinstance(x, e.StageCompleted))
+    assert completed.inputs == ()
