@@ -50,6 +50,29 @@ COMMENT ON TABLE read_model_versions IS
 
 INSERT INTO read_model_versions (version, change, applied_at) VALUES (1, '', now());
 
+-- Run a change on the live tables; the view that shows all of one of them is made anew around it.
+CREATE FUNCTION docledger_alter_read_models(change text) RETURNS void LANGUAGE plpgsql AS
+$$
+DECLARE
+    said text := obj_description('document_processing_stages'::regclass, 'pg_class');
+    granted text[];
+    statement text;
+BEGIN
+    SELECT array_agg(format('GRANT %s ON document_processing_stages TO %s%s', a.privilege_type,
+            CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END,
+            CASE WHEN a.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)) INTO granted
+        FROM pg_class c, aclexplode(c.relacl) a
+        WHERE c.oid = 'document_processing_stages'::regclass AND a.grantee <> c.relowner;
+    DROP VIEW document_processing_stages;
+    EXECUTE change;
+    EXECUTE 'CREATE VIEW document_processing_stages AS SELECT * FROM documents_processing_stages';
+    EXECUTE format('COMMENT ON VIEW document_processing_stages IS %L', said);
+    FOREACH statement IN ARRAY coalesce(granted, '{}') LOOP
+        EXECUTE statement;
+    END LOOP;
+END
+$$;
+
 -- Have the next rebuild make the read models' tables with this change: statements in which their
 -- names are unqualified. Tables of an empty log have nothing to compute, so they change at once.
 CREATE FUNCTION docledger_change_read_models(version int, change text) RETURNS void
@@ -61,7 +84,7 @@ BEGIN
     PERFORM docledger_lock_log();
     SELECT NOT EXISTS (SELECT FROM docledger_events) INTO is_empty;
     IF is_empty THEN
-        EXECUTE change;
+        PERFORM docledger_alter_read_models(change);
     END IF;
     INSERT INTO read_model_versions (version, change, applied_at)
         VALUES (version, change, CASE WHEN is_empty THEN now() END);
@@ -78,7 +101,7 @@ BEGIN
     DELETE FROM read_model_versions v WHERE v.version = undone
         RETURNING v.applied_at IS NOT NULL INTO was_applied;
     IF was_applied THEN
-        EXECUTE change;
+        PERFORM docledger_alter_read_models(change);
     END IF;
 END
 $$;

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -213,7 +213,7 @@ def main() -> int:
     """Run the campaign that the arguments name; return 1 if anything was lost."""
     url, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     campaign = run(url, seed, count)
-    told = asdict(campaign) | {"seed": seed, "failures": campaign.failures[:20]}
+    told = vars(campaign) | {"seed": seed, "failures": campaign.failures[:20]}
     sys.stdout.write(json.dumps(told) + "\n")
     return 1 if campaign.failures or campaign.differences else 0
 
