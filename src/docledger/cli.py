@@ -352,16 +352,7 @@ def events_export(
 
 @events.command("import")
 def events_import(
-    path: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE",
-            help="An export; - is standard input.",
-            exists=True,
-            dir_okay=False,
-            allow_dash=True,
-        ),
-    ],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="An export; - is standard input.")],
     append: Annotated[
         bool, typer.Option("--append", help="Let them follow a log that has events already.")
     ] = False,

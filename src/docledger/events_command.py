@@ -82,6 +82,8 @@ def _written(output: Path | None) -> Iterator[BinaryIO]:
 
 def import_(settings: Settings, path: Path, *, append: bool, as_json: bool) -> None:
     """Take an export in, all or nothing, then name the contents that are not here."""
+    if str(path) != "-" and not path.is_file():
+        raise InvalidValue(f"There is no file {path}.", field="path")
     with Docledger(settings) as docledger:
         docledger.require_schema()
         with docledger.connect("import") as connection, _opened(path) as lines:

@@ -6,29 +6,56 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+ROOMS = ("api", "docledger", "eventstore", "files", "projections", "stages", "workers")
 
 
 def configure_logs(level: str, log_format: str, role: str) -> None:
-    """Log from `level` on, as lines for people (`text`) or for machines (`json`)."""
+    """Log from `level` on, as lines for people (`text`) or for machines (`json`).
+
+    What other packages log goes the same way, from warnings on.
+    """
     threshold = logging.getLevelNamesMapping()[level.upper()]
-    logging.basicConfig(
-        level=max(threshold, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(message)s"
-    )
-    renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer()
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
+    known: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        _in_role(role),
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    shown: list[Processor] = [structlog.processors.format_exc_info, _renderer(log_format)]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            renderer,
-        ],
+        processors=[*known, *shown],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    structlog.contextvars.bind_contextvars(role=role)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*known, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *shown],
+        )
+    )
+    logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[handler], force=True)
+    for room in ROOMS:
+        logging.getLogger(room).setLevel(threshold)
+
+
+def _in_role(role: str) -> Processor:
+    """Name the role in every line, whichever thread it comes from."""
+
+    def add(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        event["role"] = role
+        return event
+
+    return add
+
+
+def _renderer(log_format: str) -> Processor:
+    if log_format == "json":
+        return structlog.processors.JSONRenderer()
+    # Plain: a traceback with the values of variables would show what documents hold.
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
