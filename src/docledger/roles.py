@@ -44,10 +44,11 @@ def up(settings: Settings) -> None:
             Role("work", ["work"]),
         ]
         with Supervisor(roles, shutdown_seconds=settings.shutdown_seconds) as supervisor, listening:
-            address = listening.getsockname()[:2]
-            _wait_until_ready(_url(*address), supervisor, stop)
+            host, port = listening.getsockname()[:2]
+            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            _wait_until_ready(url, supervisor, stop)
             if not stop.is_set():
-                _tell_address(*address)
+                Console(stderr=False).print(f"docledger is ready at {url}", highlight=False)
             while not stop.wait(0.2):
                 _raise_if_gave_up(supervisor)
 
@@ -56,37 +57,31 @@ def serve(settings: Settings, fd: int | None, *, supervised: bool) -> None:
     """Run the API."""
     from api.server import run
 
-    stop = stop_on_signal()
     if supervised:
         end_with_supervisor()
     with Docledger(settings) as docledger:
         docledger.require_schema()
-        app = docledger.api()
-        if not stop.is_set():
-            run(
-                app,
-                host=settings.host,
-                port=settings.port,
-                fd=fd,
-                shutdown_seconds=settings.shutdown_seconds,
-                on_started=_tell_address,
-            )
+        run(
+            docledger.api(),
+            host=settings.host,
+            port=settings.port,
+            fd=fd,
+            shutdown_seconds=settings.shutdown_seconds,
+        )
 
 
 def project(settings: Settings, *, supervised: bool) -> None:
     """Run the projector of the read models and that of the uploads tree."""
-    stop = stop_on_signal()
     with Docledger(settings) as docledger:
         docledger.require_schema()
-        _run_threads(docledger.projecting(), stop, supervised=supervised)
+        _run_threads(docledger.projecting(), supervised=supervised)
 
 
 def work(settings: Settings, *, supervised: bool) -> None:
     """Run the dispatcher, a worker and the reaper."""
-    stop = stop_on_signal()
     with Docledger(settings) as docledger:
         docledger.require_schema()
-        _run_threads(docledger.working(), stop, supervised=supervised)
+        _run_threads(docledger.working(), supervised=supervised)
 
 
 def stop_on_signal() -> threading.Event:
@@ -98,12 +93,10 @@ def stop_on_signal() -> threading.Event:
 
 
 def _run_threads(
-    runs: Mapping[str, Callable[[threading.Event], None]],
-    stop: threading.Event,
-    *,
-    supervised: bool,
+    runs: Mapping[str, Callable[[threading.Event], None]], *, supervised: bool
 ) -> None:
     """Run each part in a thread of its own until told to stop; a part that dies ends the role."""
+    stop = stop_on_signal()
     if supervised:
         end_with_supervisor()
     errors: list[BaseException] = []
@@ -142,14 +135,6 @@ def _listen(host: str, port: int) -> socket.socket:
             f"Cannot listen on {host}:{port}: {error.strerror}; name another with --host or --port."
         ) from error
     return listening
-
-
-def _url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _tell_address(host: str, port: int) -> None:
-    print(f"docledger is ready at {_url(host, port)}", flush=True)
 
 
 def _wait_until_ready(url: str, supervisor: Supervisor, stop: threading.Event) -> None:
