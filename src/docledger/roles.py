@@ -44,44 +44,49 @@ def up(settings: Settings) -> None:
             Role("work", ["work"]),
         ]
         with Supervisor(roles, shutdown_seconds=settings.shutdown_seconds) as supervisor, listening:
-            host, port = listening.getsockname()[:2]
-            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-            _wait_until_ready(url, supervisor, stop)
+            address = listening.getsockname()[:2]
+            _wait_until_ready(_url(*address), supervisor, stop)
             if not stop.is_set():
-                Console(stderr=False).print(f"docledger is ready at {url}", highlight=False)
+                _tell_address(*address)
             while not stop.wait(0.2):
                 _raise_if_gave_up(supervisor)
 
 
 def serve(settings: Settings, fd: int | None, *, supervised: bool) -> None:
-    """Run the API."""
+    """Run the API, on the socket `fd` if that listens already."""
     from api.server import run
 
+    stop = stop_on_signal()
     if supervised:
         end_with_supervisor()
+    if fd is None:
+        fd = _listen(settings.host, settings.port).detach()
     with Docledger(settings) as docledger:
         docledger.require_schema()
-        run(
-            docledger.api(),
-            host=settings.host,
-            port=settings.port,
-            fd=fd,
-            shutdown_seconds=settings.shutdown_seconds,
-        )
+        app = docledger.api()
+        if not stop.is_set():
+            run(
+                app,
+                fd=fd,
+                shutdown_seconds=settings.shutdown_seconds,
+                on_started=_tell_address,
+            )
 
 
 def project(settings: Settings, *, supervised: bool) -> None:
     """Run the projector of the read models and that of the uploads tree."""
+    stop = stop_on_signal()
     with Docledger(settings) as docledger:
         docledger.require_schema()
-        _run_threads(docledger.projecting(), supervised=supervised)
+        _run_threads(docledger.projecting(), stop, supervised=supervised)
 
 
 def work(settings: Settings, *, supervised: bool) -> None:
     """Run the dispatcher, a worker and the reaper."""
+    stop = stop_on_signal()
     with Docledger(settings) as docledger:
         docledger.require_schema()
-        _run_threads(docledger.working(), supervised=supervised)
+        _run_threads(docledger.working(), stop, supervised=supervised)
 
 
 def stop_on_signal() -> threading.Event:
@@ -93,10 +98,12 @@ def stop_on_signal() -> threading.Event:
 
 
 def _run_threads(
-    runs: Mapping[str, Callable[[threading.Event], None]], *, supervised: bool
+    runs: Mapping[str, Callable[[threading.Event], None]],
+    stop: threading.Event,
+    *,
+    supervised: bool,
 ) -> None:
     """Run each part in a thread of its own until told to stop; a part that dies ends the role."""
-    stop = stop_on_signal()
     if supervised:
         end_with_supervisor()
     errors: list[BaseException] = []
@@ -135,6 +142,14 @@ def _listen(host: str, port: int) -> socket.socket:
             f"Cannot listen on {host}:{port}: {error.strerror}; name another with --host or --port."
         ) from error
     return listening
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _tell_address(host: str, port: int) -> None:
+    Console().print(f"docledger is ready at {_url(host, port)}", highlight=False, soft_wrap=True)
 
 
 def _wait_until_ready(url: str, supervisor: Supervisor, stop: threading.Event) -> None:

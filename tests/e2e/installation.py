@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -83,21 +82,16 @@ class Service(Running):
 
     url: str = ""
 
-    def wait_until_ready(self, url: str | None = None) -> None:
-        """Wait for the line with the address, or for an address that is known to answer."""
-        wait_for(lambda: self._is_ready(url), _READY_SECONDS, self._why)
+    def wait_until_ready(self) -> None:
+        """Wait for the line with the address."""
+        wait_for(self._is_ready, _READY_SECONDS, self._why)
 
-    def _is_ready(self, url: str | None) -> bool:
+    def _is_ready(self) -> bool:
         if self.process.poll() is not None:
             raise AssertionError(self._why())
-        if url is None:
-            ready = [line for line in self.lines if line.startswith(_READY)]
-            self.url = ready[0].removeprefix(_READY).strip() if ready else ""
-            return bool(ready)
-        self.url = url
-        with suppress(httpx.HTTPError):
-            return httpx.get(f"{url}/readyz").status_code == httpx.codes.OK
-        return False
+        ready = [line for line in self.lines if line.startswith(_READY)]
+        self.url = ready[0].removeprefix(_READY).strip() if ready else ""
+        return bool(ready)
 
     def _why(self) -> str:
         return f"it is not ready; it said:\n{self.said()[-4000:]}"
@@ -165,19 +159,19 @@ class Installation:
         self._started.append(running)
         return running
 
-    def up(self, port: int = 0) -> Service:
-        """Run `docledger up` until it is ready."""
-        return self._service("up", port, None)
+    def up(self) -> Service:
+        """Run `docledger up` on a free port until it is ready."""
+        return self._service("up")
 
-    def serve(self, port: int) -> Service:
-        """Run `docledger serve` until it is ready."""
-        return self._service("serve", port, f"http://127.0.0.1:{port}")
+    def serve(self) -> Service:
+        """Run `docledger serve` on a free port until it is ready."""
+        return self._service("serve")
 
-    def _service(self, role: str, port: int, url: str | None) -> Service:
-        command = self._command(role, "--port", str(port))
+    def _service(self, role: str) -> Service:
+        command = self._command(role, "--port", "0")
         service = Service(command, self.environment, self._log((role,)))
         self._started.append(service)
-        service.wait_until_ready(url)
+        service.wait_until_ready()
         return service
 
     def _command(self, *arguments: str | Path) -> list[str]:
@@ -254,14 +248,6 @@ def installed(**settings: str) -> Iterator[Installation]:
             yield installation
         finally:
             installation.end()
-
-
-def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for(

@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from conftest import Server
-from e2e.installation import Installation, free_port, installed, wait_for
+from e2e.installation import Installation, installed, wait_for
 from e2e.papers import small_papers
 from e2e.truth import assert_everything_agrees, pages
 
-DOCUMENTS = 24
+DOCUMENTS = 48
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_two_of_each_and_one_of_each_killed(remote: Installation, tmp_path: Path
     assert remote.run("migrate", "up").returncode == 0
     projectors = [remote.start("project") for _ in range(2)]
     workers = [remote.start("work") for _ in range(2)]
-    services = [remote.serve(free_port()) for _ in range(2)]
+    services = [remote.serve() for _ in range(2)]
     wait_for(lambda: running(remote) == {"database": True, "serve": 2, "project": 2, "work": 2})
 
     first, second = (service.client() for service in services)

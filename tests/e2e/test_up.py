@@ -237,10 +237,13 @@ def watched(client: httpx.Client, document_id: str) -> tuple[list[tuple[int, int
     return seen, slowest
 
 
-def test_a_port_that_is_taken_is_told(installation: Installation, service: Service) -> None:
+@pytest.mark.parametrize("role", ["up", "serve"])
+def test_a_port_that_is_taken_is_told(
+    installation: Installation, service: Service, role: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        done = installation.run("up", "--port", str(port))
+        done = installation.run(role, "--port", str(port))
     assert done.returncode == 3
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)
     assert f"127.0.0.1:{port}" in done.stderr
