@@ -17,16 +17,15 @@ from pydantic_core import from_json
 Row = TypeVar("Row")
 
 
-def same(value: Any) -> Any:
-    """Return the value."""
+def _same(value: Any) -> Any:
     return value
 
 
 class Json(NamedTuple):
     """A column of JSON: `store` makes plain values of the field's, `load` undoes it."""
 
-    store: Callable[[Any], Any] = same
-    load: Callable[[Any], Any] = same
+    store: Callable[[Any], Any] = _same
+    load: Callable[[Any], Any] = _same
 
 
 @dataclass(frozen=True)
