@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from functools import lru_cache
 
 MAX_NAME_BYTES = 255  # NAME_MAX of the file systems in use, in UTF-8
 UNNAMED = "unnamed"
@@ -19,12 +20,14 @@ _REPLACED = re.compile(r'[<>:"|?*]')
 _RESERVED = re.compile(
     r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³]) *(\.|$)", re.IGNORECASE
 )
+_PLAIN = re.compile("[A-Za-z0-9._-]+", re.ASCII)
 _PLAIN_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _JOINERS = "\u200c\u200d"  # scripts and emoji need them; every other format character goes
 _ZWJ = "\u200d"
 _MAX_EXTENSION_CHARS = 16
 
 
+@lru_cache(maxsize=1024)
 def safe_name(raw: str) -> str:
     """Clean a file name from outside: one NFC path component of at most 255 bytes.
 
@@ -97,7 +100,8 @@ def _last_part(raw: str) -> str:
 
 
 def _tidied(part: str) -> str:
-    kept = "".join(_shown(char) for char in part)
+    plain = part.isascii() and part.isprintable()
+    kept = part if plain else "".join(_shown(char) for char in part)
     named = _REPLACED.sub("_", unicodedata.normalize("NFC", kept))
     return named.lstrip(" .").rstrip(" .") or UNNAMED
 
@@ -120,6 +124,8 @@ def _fitted(stem: str, suffix: str) -> str:
 
 def _cut(text: str, max_bytes: int) -> str:
     """Cut before the character cluster that would not fit; one too long itself is split."""
+    if text.isascii() and len(text) <= max_bytes:
+        return text
     prefix = text.encode()[:max_bytes].decode(errors="ignore")
     end = len(prefix)
     while end not in (0, len(text)) and not _is_boundary(text, end):
@@ -148,6 +154,8 @@ def _flag_halves_before(text: str, index: int) -> int:
 
 
 def _encoded(text: str, max_bytes: int) -> str:
+    if len(text) <= max_bytes and _PLAIN.fullmatch(text) and text not in (".", ".."):
+        return text
     raw = text.encode(errors="surrogatepass")
     encoded = "".join(chr(b) if b in _PLAIN_BYTES else f"%{b:02X}" for b in raw)
     if encoded in ("", ".", ".."):

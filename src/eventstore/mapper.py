@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, cast
 
 from eventsourcing.domain import DomainEventProtocol
@@ -35,6 +36,7 @@ from eventstore.document_keys import DocumentKey, DocumentKeys, SealingKey
 
 _NOT_IN_BODY = {"document_id", "version", "at", "personal"}
 _TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
+_COLUMNS = b',"document_id":%b,"version":%d}'
 _SEALED = re.compile(rb',"sealed":"([0-9a-f]+)\.[A-Za-z0-9+/=]+"}\Z')
 
 
@@ -113,19 +115,43 @@ def event_of(stored: StoredEvent, find_key: FindKey) -> Event:
 
 def _decode(event_type: type[Event], stored: StoredEvent, find_key: FindKey) -> Event:
     state = stored.state
-    plain = b'"sealed"' not in state and b'"class_version"' not in state
-    if plain and event_type.class_version == 1:
-        # One pass over the bytes: the columns are spliced in ahead of the closing brace.
-        columns = json.dumps(
-            {"document_id": stored.originator_id, "version": stored.originator_version}
-        )
-        return event_type.model_validate_json(state[:-1] + b"," + columns[1:].encode())
+    if event_type.class_version == 1 and b'"class_version"' not in state:
+        body = _unsealed_body(stored, find_key)
+        if body is not None:
+            # One pass over the bytes: the columns are spliced in ahead of the closing brace.
+            columns = _COLUMNS % (_quoted(str(stored.originator_id)), stored.originator_version)
+            return event_type.model_validate_json(body + columns)
     fields: dict[str, Any] = from_json(state)
     fields["document_id"] = stored.originator_id
     fields["version"] = stored.originator_version
     _unseal(fields, stored, find_key)
     upcast(event_type, fields)
     return event_type.model_validate(fields)
+
+
+@lru_cache(maxsize=1024)
+def _quoted(document_id: str) -> bytes:
+    return json.dumps(document_id).encode()
+
+
+def _unsealed_body(stored: StoredEvent, find_key: FindKey) -> bytes | None:
+    """Return the state without its closing brace, its sealed part in the open.
+
+    None if it looks as if something were sealed, but not as the mapper seals it.
+    """
+    state = stored.state
+    if b'"sealed"' not in state:
+        return state[:-1]
+    found = _SEALED.match(state, state.rfind(b',"sealed":"'))
+    if found is None:
+        return None
+    open_part = state[: found.start()]
+    key = find_key(str(stored.originator_id), found[1].decode("ascii"))
+    if key is None:
+        return open_part
+    about = _about(str(stored.originator_id), stored.originator_version, stored.topic)
+    sealed = state[found.start(1) : -2].decode("ascii")
+    return open_part + b',"personal":' + key.unseal(sealed, about)
 
 
 def _unseal(fields: dict[str, Any], stored: StoredEvent, find_key: FindKey) -> None:

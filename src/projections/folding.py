@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from projections.fold import fold
+from projections.draft import Draft
+from projections.fold import apply
 from projections.log_reader import Recorded
 from projections.rows import DocumentRows, WorkflowRow
 
@@ -15,9 +16,17 @@ class Folding:
 
     def __init__(self, before: DocumentRows, *, anew: bool = False) -> None:
         self.before = before
-        self.rows = before
         self.anew = anew
+        self._draft = Draft(before)
+        self._rows: DocumentRows | None = before
         self._workflows: dict[str, WorkflowRow] = {}
+
+    @property
+    def rows(self) -> DocumentRows:
+        """The rows after the last event that was applied."""
+        if self._rows is None:
+            self._rows = self._draft.rows()
+        return self._rows
 
     @property
     def workflows(self) -> tuple[WorkflowRow, ...]:
@@ -26,11 +35,14 @@ class Folding:
 
     def apply(self, recorded: Recorded) -> None:
         """Fold one more event; raises CannotApply and changes nothing if it does not fit."""
-        workflow = self.rows.workflow
-        self.rows = fold(self.rows, recorded.position, recorded.event)
-        if not self.rows.stream.registered:
+        draft = self._draft
+        before = draft.workflow
+        apply(draft, recorded.position, recorded.event)
+        self._rows = None
+        workflow = draft.workflow
+        if not draft.stream.registered:
             self._workflows.clear()
             self.anew = True
-            self.before = DocumentRows.none(self.rows.document_id)
-        elif self.rows.workflow is not None and self.rows.workflow is not workflow:
-            self._workflows[self.rows.workflow.id] = self.rows.workflow
+            self.before = DocumentRows.none(draft.document_id)
+        elif workflow is not None and workflow is not before:
+            self._workflows[workflow.id] = workflow

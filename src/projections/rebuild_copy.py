@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any
 
 from psycopg import Connection
@@ -20,6 +19,7 @@ from psycopg.pq import Format
 
 from projections.rebuild_catalog import Layout
 from projections.rebuild_shadow import TABLES, quoted
+from projections.table import same
 
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack("!ii", 0, 0)
 _TRAILER = struct.pack("!h", -1)
@@ -34,13 +34,18 @@ Encode = Callable[[Any], bytes]
 """Makes a field of a value that is not None."""
 
 
-@lru_cache(maxsize=4096)
 def _text(value: str) -> bytes:
     encoded = value.encode()
     return _LENGTH(len(encoded)) + encoded
 
 
+_word = lru_cache(maxsize=1024)(_text)
+"""Encodes text of which there is little: statuses, names of stages, types."""
+
+
+@lru_cache(maxsize=64)
 def _timestamp(value: datetime) -> bytes:
+    # An event's time is in many columns of many rows.
     since = value - _EPOCH
     return _INT8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
 
@@ -50,17 +55,13 @@ def _bool(value: bool) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    encoded = _dumped(value)
+    encoded = _dump(value).encode()
     return _LENGTH(len(encoded)) + encoded
 
 
 def _jsonb(value: Any) -> bytes:
-    encoded = _dumped(value)
+    encoded = _dump(value).encode()
     return _LENGTH(len(encoded) + 1) + b"\1" + encoded
-
-
-def _dumped(value: Any) -> bytes:
-    return json.dumps(value, allow_nan=False, ensure_ascii=False, default=_plain).encode()
 
 
 def _plain(value: Any) -> Any:
@@ -68,6 +69,11 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no place in a row.")
 
+
+_dump = json.JSONEncoder(allow_nan=False, ensure_ascii=False, default=_plain).encode
+_FEW = frozenset(
+    ("stage_name", "status", "file_type", "mime_type", "workflow_type", "current_stage")
+)
 
 _ENCODERS: Mapping[int, Encode] = {
     16: _bool,
@@ -101,27 +107,33 @@ class RowEncoder:
         table = TABLES[name]
         oids = {column.name: column.type_oid for column in layout.columns}
         self.columns = table.columns
-        self._values_of = attrgetter(*self.columns)
-        self._count = struct.pack("!h", len(self.columns))
-        self._encoders: list[Encode] = []
+        encoders: dict[str, Encode] = {}
         for column in self.columns:
-            oid = oids[column]
-            encode = _ENCODERS.get(oid) or _by_psycopg(connection, oid)
-            store = table.json[column].store if column in table.json else None
-            self._encoders.append(_stored(encode, store) if store else encode)
+            encode = _ENCODERS.get(oids[column]) or _by_psycopg(connection, oids[column])
+            if encode is _text and column in _FEW:
+                encode = _word
+            json_column = table.json.get(column)
+            encoders[column] = _stored(encode, json_column.store) if json_column else encode
+        self._encode = _written_out(encoders)
 
     def encode(self, rows: Iterable[Any]) -> bytes:
         """Return these rows, one after the other."""
-        parts: list[bytes] = []
-        for row in rows:
-            parts.append(self._count)
-            for encode, value in zip(self._encoders, self._values_of(row), strict=True):
-                parts.append(_NULL if value is None else encode(value))
-        return b"".join(parts)
+        return b"".join([self._encode(row) for row in rows])
 
 
 def _stored(encode: Encode, store: Callable[[Any], Any]) -> Encode:
-    return lambda value: encode(store(value))
+    return encode if store is same else lambda value: encode(store(value))
+
+
+def _written_out(encoders: Mapping[str, Encode]) -> Callable[[Any], bytes]:
+    """Return a function written out for these columns: a loop over them would take longer."""
+    parts = [f"NULL if (v := row.{column}) is None else {column}_(v)" for column in encoders]
+    source = f"def encode(row):\n    return b''.join((COUNT, {', '.join(parts)}))"
+    known: dict[str, Any] = {f"{column}_": encode for column, encode in encoders.items()}
+    known |= {"NULL": _NULL, "COUNT": struct.pack("!h", len(encoders))}
+    exec(source, known)  # noqa: S102 - of names that a class of ours declares
+    made: Callable[[Any], bytes] = known["encode"]
+    return made
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from functools import cache
-from operator import attrgetter
 from typing import Any, TypeVar
 
 FileKey = tuple[str, str]
@@ -156,21 +155,28 @@ def file_id(document_id: str, stage_name: str, file_type: str) -> str:
 def replaced(row: Row, **changes: Any) -> Row:
     """Return the row with some fields changed.
 
-    It does what `dataclasses.replace` does in half the time, and the fold does little else.
+    It does what `dataclasses.replace` does several times faster, and the fold does little else.
     """
     row_type: Any = type(row)
-    index, values_of, setters = _parts(row_type)
-    values = list(values_of(row))
-    for name, value in changes.items():
-        values[index[name]] = value
-    made: Row = object.__new__(row_type)
-    for set_value, value in zip(setters, values, strict=True):
-        set_value(made, value)
-    return made
+    copy: Callable[..., Row] = _copier(row_type, *changes)
+    return copy(row, *changes.values())
 
 
 @cache
-def _parts(row_type: Any) -> tuple[dict[str, int], Any, list[Any]]:
+def _copier(row_type: Any, *changed: str) -> Callable[..., Any]:
+    """Return a function written out for these fields: a loop over all would take longer."""
     names = [f.name for f in fields(row_type)]
-    setters = [getattr(row_type, name).__set__ for name in names]
-    return {name: at for at, name in enumerate(names)}, attrgetter(*names), setters
+    if unknown := set(changed).difference(names):
+        raise TypeError(f"{row_type.__name__} has no {', '.join(sorted(unknown))}.")
+    values = {name: name if name in changed else f"row.{name}" for name in names}
+    lines = [
+        f"def copy(row, {', '.join(changed)}):",
+        "    made = new(row_type)",
+        *(f"    set_{name}(made, {value})" for name, value in values.items()),
+        "    return made",
+    ]
+    known = {f"set_{name}": getattr(row_type, name).__set__ for name in names}
+    made: dict[str, Any] = {"new": object.__new__, "row_type": row_type, **known}
+    exec("\n".join(lines), made)  # noqa: S102 - of names that a class of ours declares
+    copier: Callable[..., Any] = made["copy"]
+    return copier

@@ -17,15 +17,16 @@ from pydantic_core import from_json
 Row = TypeVar("Row")
 
 
-def _same(value: Any) -> Any:
+def same(value: Any) -> Any:
+    """Return the value."""
     return value
 
 
 class Json(NamedTuple):
     """A column of JSON: `store` makes plain values of the field's, `load` undoes it."""
 
-    store: Callable[[Any], Any] = _same
-    load: Callable[[Any], Any] = _same
+    store: Callable[[Any], Any] = same
+    load: Callable[[Any], Any] = same
 
 
 @dataclass(frozen=True)

@@ -132,13 +132,14 @@ def kill_one(url: str, chance: random.Random, campaign: Campaign) -> None:
     moment = chance.uniform(_FIRST_MOMENT_SECONDS, _LAST_MOMENT_SECONDS)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(moment)
-    ended = process.poll() is not None
-    campaign.kills["after the end" if ended else _phase(url)] += 1
-    with contextlib.suppress(ProcessLookupError):
-        if chance.random() < 0.5:
-            os.kill(process.pid, signal.SIGKILL)
-        else:
-            os.killpg(process.pid, signal.SIGKILL)
+    if process.poll() is not None:
+        campaign.kills["after the end"] += 1
+        return
+    campaign.kills[_phase(url)] += 1
+    if chance.random() < 0.5:
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
