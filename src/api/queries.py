@@ -1,11 +1,13 @@
-"""The only SQL of the API: reads of the read models, as JSON that PostgreSQL builds."""
+"""The SQL of the API: reads of the read models, as JSON that PostgreSQL builds.
+
+That of lists is put together in `api.listing`; none is anywhere else.
+"""
 
 # Every value is a parameter; only names of ours are put together here.
 # ruff: noqa: S608
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +20,8 @@ from psycopg_pool import PoolTimeout
 
 from api import cursors
 from api.errors import ReadModelUnavailable
+from api.estimates import Estimates
+from api.listing import After, DocumentFilter, page_query
 from api.ports import Database
 from api.shapes import DOCUMENT, FILE, STAGE, SUMMARY, WORKFLOW
 from domain.errors import LogFull
@@ -26,9 +30,7 @@ from domain.pipeline import StageDependency
 PROJECTION = "read_models"
 _TRACKED = f"SELECT position FROM tracking WHERE projection = '{PROJECTION}'"
 _PIPELINE_CACHED_SECONDS = 2.0
-_MAX_WORD_CHARS = 255  # no word of a title is longer, and PostgreSQL takes 2 KB
 _DISK_FULL = "53100"
-_ASCII_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~\s]+")
 
 # Ids of later runs are longer, or greater where they are as long.
 _NEWEST_WORKFLOW = f"""
@@ -109,22 +111,13 @@ class DocumentRead:
     tracked: int
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentFilter:
-    """Which documents a list shows."""
-
-    realm_id: str | None = None
-    stage: str | None = None
-    status: str | None = None
-    words: str | None = None
-
-
 class Queries:
     """Reads over a pool of connections; each call is one query."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._pipeline: tuple[float, tuple[StageDependency, ...]] = (0.0, ())
+        self._estimates = Estimates(self._rows)
 
     async def read(
         self, document_id: str, part: str, stage: str | None = None, path: str | None = None
@@ -148,19 +141,11 @@ class Queries:
         self, wanted: DocumentFilter, limit: int, cursor: str | None
     ) -> tuple[list[str], str | None]:
         """Return a page of documents as JSON texts, newest first, and the cursor of the next."""
-        conditions, values = _conditions(wanted)
-        if cursor is not None:
-            created_at, last_id = cursors.newest_first(cursor)
-            values.update(after_at=created_at, after_id=last_id)
-            conditions.append(_after(created_at))
-        query = f"""
-            SELECT ({_SUMMARY})::text AS body, d.created_at::text AS created_at, d.id AS id
-            FROM {_source(values)} d LEFT JOIN document_streams s ON s.document_id = d.id
-            WHERE {" AND ".join(conditions) or "true"}
-            ORDER BY d.created_at DESC, d.id DESC LIMIT %(limit)s
-        """
+        after = None if cursor is None else After(*cursors.newest_first(cursor))
+        estimate = await self._estimates.of(wanted)
+        query, values = page_query(wanted, after, limit + 1, estimate, _SUMMARY)
         try:
-            rows = await self._rows(query, {**values, "limit": limit + 1})
+            rows = await self._rows(query, values)
         except psycopg.DataError:
             # A time that looks like one and is none, the 31st of February say.
             raise cursors.refused() from None
@@ -243,65 +228,6 @@ _PARKED = """
     SELECT document_id AS "documentId", parked_position AS "position", parked_error AS "error"
     FROM document_streams WHERE parked_at IS NOT NULL ORDER BY parked_position LIMIT %(limit)s
 """
-
-
-def _conditions(wanted: DocumentFilter) -> tuple[list[str], dict[str, Any]]:
-    conditions: list[str] = []
-    values: dict[str, Any] = {}
-    if wanted.realm_id is not None:
-        conditions.append("d.realm_id = %(realm_id)s")
-        values["realm_id"] = wanted.realm_id
-    if wanted.stage is not None or wanted.status is not None:
-        conditions.append(_stage_condition(wanted))
-        values.update(stage=wanted.stage, status=wanted.status)
-    if wanted.words is not None and (words := prefix_query(wanted.words)):
-        values["words"] = words
-    return conditions, values
-
-
-def _source(values: Mapping[str, Any]) -> str:
-    if "words" not in values:
-        return "documents"
-    # Beginnings of words are taken for common, and a scan of the newest would read everything to
-    # find a rare one: OFFSET 0 has the index on words asked first.
-    return f"""(SELECT x.id, x.title, x.realm_id, x.created_at, x.updated_at FROM documents x
-        WHERE {TITLE_WORDS} @@ to_tsquery('simple', %(words)s) OFFSET 0)"""
-
-
-def _stage_condition(wanted: DocumentFilter) -> str:
-    if wanted.status is None:
-        return """EXISTS (SELECT FROM processing_workflows w
-            WHERE w.document_id = d.id AND w.current_stage = %(stage)s AND NOT EXISTS (
-                SELECT FROM processing_workflows n WHERE n.document_id = d.id
-                    AND (length(n.id), n.id) > (length(w.id), w.id)))"""
-    at_stage = "" if wanted.stage is None else "AND p.stage_name = %(stage)s"
-    return f"""EXISTS (SELECT FROM documents_processing_stages p
-        WHERE p.document_id = d.id AND p.status = %(status)s {at_stage})"""
-
-
-def _after(created_at: str | None) -> str:
-    # Newest first puts rows of a legacy application that have no time ahead of all others.
-    if created_at is None:
-        return "((d.created_at IS NULL AND d.id < %(after_id)s) OR d.created_at IS NOT NULL)"
-    return "(d.created_at, d.id) < (%(after_at)s, %(after_id)s)"
-
-
-TITLE_WORDS = (
-    "to_tsvector('simple', regexp_replace(coalesce(x.title, ''), '[!-/:-@[-`{-~]+', ' ', 'g'))"
-)
-"""The words of a title as idx_documents_title_words has them: punctuation always parts words."""
-
-
-def prefix_query(words: str) -> str:
-    """Return the tsquery of titles in which each of these begins a word, '' without a word."""
-    parts = [part[:_MAX_WORD_CHARS] for part in _ASCII_PUNCTUATION.sub(" ", words).split()]
-    return " & ".join(f"({' | '.join(_prefixes(part))})" for part in parts)
-
-
-def _prefixes(word: str) -> list[str]:
-    # A database of locale C knows the case of ASCII letters only.
-    forms = [word] if word.isascii() else {word, word.lower(), word.upper(), word.capitalize()}
-    return [f"'{form}':*" for form in forms]
 
 
 @contextmanager

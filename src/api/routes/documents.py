@@ -14,12 +14,12 @@ from api import examples, openapi, schemas
 from api.bodies import checked, is_json, media_type, read_json, too_large
 from api.configurations import configuration_of
 from api.errors import Unprocessable, UnsupportedMediaType
+from api.listing import DocumentFilter
 from api.media_types import media_type_of
 from api.multipart import FormReader, ReceivedFile, form_values
 from api.parameters import Cursor, DocumentPath, Limit
 from api.past import AsOf
 from api.ports import Blob
-from api.queries import DocumentFilter
 from api.render import json_response, raw_json_response, registered_document, state_headers, written
 from api.schemas import DocumentFields, NewDocument
 from api.services import IfMatch, MinPosition, Services, Shared
