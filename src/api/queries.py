@@ -139,20 +139,19 @@ class Queries:
 
     async def documents(
         self, wanted: DocumentFilter, limit: int, cursor: str | None
-    ) -> tuple[list[str], str | None]:
-        """Return a page of documents as JSON texts, newest first, and the cursor of the next."""
+    ) -> tuple[str, str | None]:
+        """Return a page, newest first: documents as JSON joined by commas; the next cursor."""
         after = None if cursor is None else After(*cursors.newest_first(cursor))
         estimate = await self._estimates.of(wanted)
-        query, values = page_query(wanted, after, limit + 1, estimate, _SUMMARY)
+        query, values = page_query(wanted, after, limit, estimate, _SUMMARY)
         try:
-            rows = await self._rows(query, values)
+            (page,) = await self._rows(query, values)
         except psycopg.DataError:
             # A time that looks like one and is none, the 31st of February say.
             raise cursors.refused() from None
-        page = rows[:limit]
-        last = page[-1] if len(rows) > limit else None
-        following = cursors.encode(last["created_at"], last["id"]) if last else None
-        return [row["body"] for row in page], following
+        if page["last_id"] is None:
+            return page["bodies"], None
+        return page["bodies"], cursors.encode(page["last_at"], page["last_id"])
 
     async def pipeline(self) -> tuple[StageDependency, ...]:
         """Return the rows of `stage_dependencies`, at most two seconds old."""

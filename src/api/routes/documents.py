@@ -166,7 +166,7 @@ async def list_documents(
     wanted = DocumentFilter(realm_id, stage, status, q)
     bodies, following = await services.queries.documents(wanted, limit, cursor)
     next_cursor = f'"{following}"' if following else "null"
-    return raw_json_response(f'{{"items":[{",".join(bodies)}],"nextCursor":{next_cursor}}}')
+    return raw_json_response(f'{{"items":[{bodies}],"nextCursor":{next_cursor}}}')
 
 
 @router.get(
