@@ -59,7 +59,8 @@ class Case:
     def page(self, *, after: bool) -> str:
         """Return the query by hand of a page's ids in order."""
         if self.way == "matches":
-            found = f"SELECT DISTINCT document_id FROM ({self._matches()}) m OFFSET 0"
+            each = "" if "stage" in self.query else "DISTINCT"
+            found = f"SELECT {each} document_id FROM ({self._matches()}) m OFFSET 0"
             conditions = self._on_document(after=after) + (self._words() if self._q else [])
             return f"""SELECT d.id, d.created_at FROM ({found}) m CROSS JOIN LATERAL (
                 SELECT d.id, d.created_at FROM documents d WHERE d.id = m.document_id

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -86,12 +86,13 @@ def _steps(way: Way, rows: int) -> Iterator[str]:
     if not way.walk:
         yield f"page AS MATERIALIZED ({_other(way, 'true', rows)})"
         return
-    # A walk is read only as far as it takes: to the page's last row, or to its own end.
-    yield f"walked AS MATERIALIZED ({_walk(way, way.walk)})"
-    yield f"""near AS MATERIALIZED (SELECT x.id, x.created_at FROM walked x
+    # The walk ends with the page's last row. If it does not get there, it has either seen all
+    # documents that there are, or is given up.
+    yield f"""near AS MATERIALIZED (SELECT x.id, x.created_at FROM ({_walk(way, way.walk)}) x
         WHERE {_in_title(way)} AND {_in_stage(way)} LIMIT {rows})"""
+    walked = _walk(replace(way, by_words=False), way.walk)
     yield f"""given_up AS MATERIALIZED (SELECT CASE WHEN (SELECT count(*) FROM near) = {rows}
-        THEN false ELSE (SELECT count(*) FROM walked) = {way.walk} END AS yes)"""
+        THEN false ELSE (SELECT count(*) FROM ({walked}) x) = {way.walk} END AS yes)"""
     yield f"far AS MATERIALIZED ({_other(way, '(SELECT yes FROM given_up)', rows)})"
     yield """page AS MATERIALIZED (SELECT id, created_at FROM near
         WHERE NOT (SELECT yes FROM given_up) UNION ALL SELECT id, created_at FROM far)"""
@@ -123,7 +124,9 @@ def _other(way: Way, condition: str, rows: int) -> str:
     if way.other == "many":
         found = f"({document} AND x.id IN ({matching}) OFFSET 0) x"
     else:
-        found = f"""(SELECT DISTINCT m.document_id FROM ({matching}) m OFFSET 0) m
+        # Several stages of a document may be in one status.
+        each = "" if way.by_stage else "DISTINCT"
+        found = f"""(SELECT {each} m.document_id FROM ({matching}) m OFFSET 0) m
             CROSS JOIN LATERAL ({document} AND x.id = m.document_id OFFSET 0) x"""
     return f"""SELECT x.id, x.created_at FROM {found}
         WHERE {condition} AND {_in_title(way)} {_ORDER} {rows}"""
