@@ -65,7 +65,9 @@ def own_database(dsn: str, documents: int, *, keep: bool) -> Iterator[str]:
     name = f"{DATABASE}_{documents}"
     own = make_conninfo(dsn, dbname=name)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        there = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
+        there = connection.execute(
+            "SELECT 1 FROM pg_database WHERE datname = %s", [name]
+        ).fetchone()
         if not there:
             connection.execute(f"CREATE DATABASE {name}".encode())
             Migrator(own).up()

@@ -17,7 +17,7 @@ from api.listing_sql import MANY, Way, count_sql, page_sql
 from api.title_words import CommonWords, prefix_query
 
 _FEW = 1000
-_REALM_WALK = 500
+_REALM_WALK = 512
 _LONG_WALK = 2 * MANY
 # Most rare things are not where the walk begins: it may add a quarter to what the other way costs.
 _WALK_SHARE = 4
@@ -106,7 +106,7 @@ def _way(wanted: DocumentFilter, after: After | None, limit: int, estimate: Esti
         begins="anywhere" if after is None else "untimed" if after.created_at is None else "timed",
         limit=limit,
         # A power of two, so that statements are few and can be prepared.
-        walk=1 << (length - 1).bit_length() if length else 0,
+        walk=1 << length.bit_length() >> 1,
         other="words" if words_first else "many" if estimate.stages >= MANY else "few",
     )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -14,6 +16,8 @@ from migrations.schema import checksum_of_rows, dump_schema
 
 pytestmark = pytest.mark.parametrize("empty_database", SERVERS, indirect=True)
 
+HOW_TO = Path(__file__).parents[2] / "docs/how-to/own-postgresql.md"
+_SQL = re.compile(r"^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 OWN_TABLES = ("documents", "owners", "document_processing_stages", "processing_workflows")
 
 
@@ -116,6 +120,28 @@ def test_existing_documents_can_be_processed(legacy_database: str) -> None:
         connection.rollback()
 
     assert left == (DOCUMENTS - 1,)
+
+
+def test_the_indexes_that_the_how_to_gives_are_those_of_a_table_of_ours(
+    legacy_database: str, database: str
+) -> None:
+    Migrator(legacy_database).up()
+    (statements,) = _SQL.findall(HOW_TO.read_text())
+
+    with psycopg.connect(legacy_database, autocommit=True) as connection:
+        for statement in statements.split(";"):
+            connection.execute(statement.encode())
+
+    made, ours = _indexes_of_documents(legacy_database), _indexes_of_documents(database)
+    assert made.items() >= {k: v for k, v in ours.items() if k.startswith("idx_")}.items()
+
+
+def _indexes_of_documents(url: str) -> dict[str, str]:
+    with psycopg.connect(url) as connection:
+        rows = connection.execute(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'documents'"
+        )
+        return dict(rows.fetchall())
 
 
 def _definition_of_documents(url: str) -> str:
