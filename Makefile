@@ -3,8 +3,9 @@
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-LOCK := $(BIN)/uv pip compile pyproject.toml --group build --universal --python-version 3.11 \
+LOCK_ALONE := $(BIN)/uv pip compile --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
+LOCK := $(LOCK_ALONE) pyproject.toml --group build
 
 .PHONY: help setup setup-dev demo up test lint format bench lock clean
 
@@ -14,7 +15,8 @@ help:
 	@echo "make test    check style and types, then run all tests"
 	@echo "make lint    check style, types and who imports whom"
 	@echo "make format  put style right"
-	@echo "make bench   run the measurements of bench/ (or BENCH=bench/one.py)"
+	@echo "make bench   measure, and write docs/reference/performance.md (ONLY=name ROUNDS=5);"
+	@echo "             BENCH=bench/one.py runs that script alone and prints what it measured"
 	@echo "make lock    pin the dependencies of pyproject.toml anew"
 
 setup: .venv/.set-up
@@ -54,14 +56,24 @@ format: setup-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-BENCH ?= $(wildcard bench/*.py)
+# With BENCH, one script of bench/ alone, its line of JSON printed; without, the page of the docs.
+bench: export PYTHONPATH := bench:tests:scripts
 bench: setup-dev
+	@scripts/get-postgres
+ifdef BENCH
 	@for script in $(BENCH); do $(BIN)/python scripts/with_postgres.py $$script || exit; done
+else
+	@scripts/get-wrk
+	@scripts/get-bench-peers
+	@PATH="$$PATH:$(CURDIR)/.apt/root/usr/bin" $(BIN)/python bench/run.py \
+		$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
+endif
 
 # The files name no registry: pip takes the one that it is set up with.
 lock: setup-dev
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(LOCK_ALONE) --group bench --output-file requirements-bench.txt
 
 clean:
-	rm -rf .venv .apt
+	rm -rf .venv .venv-bench .apt bench/peers/node_modules

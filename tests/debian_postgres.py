@@ -1,7 +1,8 @@
 """A PostgreSQL from the distribution, on a free port with a data folder of its own.
 
 It proves that a server of the user's own serves as well as the embedded one. It does not sync to
-disk: nothing here is to survive a power cut, and tests that need that use the embedded server.
+disk unless told to: no test is to survive a power cut, and those that need that use the embedded
+server. Measurements run on it too, with settings of their own.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
 
 _REPOSITORY = Path(__file__).parents[1]
 _INSTALLED = (Path("/"), _REPOSITORY / ".apt" / "root")
+_FOR_TESTS = {"fsync": "off", "max_connections": "150", "jit": "off"}
 
 
 def find_binaries() -> Path | None:
@@ -33,9 +36,15 @@ def find_binaries() -> Path | None:
 
 
 class DebianPostgres:
-    """One server; `start` gives its URL, `stop` ends it by its process id."""
+    """One server; `start` gives its URL, `stop` ends it by its process id.
 
-    def __init__(self, binaries: Path, folder: Path) -> None:
+    `settings` are the server's own, in place of those that suit tests.
+    """
+
+    def __init__(
+        self, binaries: Path, folder: Path, settings: Mapping[str, str] = _FOR_TESTS
+    ) -> None:
+        self._settings = settings
         self._binaries = binaries
         self._data = folder / "data"
         self._folder = folder
@@ -54,7 +63,7 @@ class DebianPostgres:
                 [
                     *(self._binaries / "postgres", "-D", self._data, "-p", str(port)),
                     *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
-                    *("-c", "fsync=off", "-c", "max_connections=150", "-c", "jit=off"),
+                    *(word for s in self._settings.items() for word in ("-c", "=".join(s))),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-PINS = ("requirements.txt", "requirements-dev.txt")
+PINS = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt")
 
 
 def pinned(file: str) -> dict[str, str]:
@@ -18,12 +18,21 @@ def pinned(file: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)==([^ ]+)", text, re.MULTILINE))
 
 
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+
+
+def asked(*groups: str) -> set[str]:
+    """Return the names that the groups ask for."""
+    return names([line for group in groups for line in PROJECT["dependency-groups"][group]])
+
+
 def wanted(*groups: str) -> set[str]:
-    """Return the names that pyproject.toml asks for."""
-    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
-    lines = list(project["project"]["dependencies"])
-    for group in groups:
-        lines += project["dependency-groups"][group]
+    """Return the names that the package and the groups ask for."""
+    return names(PROJECT["project"]["dependencies"]) | asked(*groups)
+
+
+def names(lines: list[str]) -> set[str]:
+    """Return the names of requirements."""
     return {re.split(r"[^A-Za-z0-9._-]", line)[0].lower() for line in lines}
 
 
@@ -40,8 +49,15 @@ def test_every_pin_has_a_hash(file: str) -> None:
     assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
 
 
+def test_the_other_lock_file_names_no_registry() -> None:
+    text = (REPOSITORY / "bench" / "peers" / "package-lock.json").read_text()
+    assert "://" not in text
+    assert text.count('"integrity"') >= text.count('"version"') - 1
+
+
 def test_everything_wanted_is_pinned() -> None:
     assert wanted("build") <= pinned("requirements.txt").keys()
+    assert asked("bench") <= pinned("requirements-bench.txt").keys()
     assert wanted("build", "dev") <= pinned("requirements-dev.txt").keys()
 
 

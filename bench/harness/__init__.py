@@ -1,0 +1,1 @@
+"""What the measurements share: servers, load, interleaved rounds, medians, and the report."""

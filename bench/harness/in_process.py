@@ -1,0 +1,74 @@
+"""docledger's parts inside the measuring process, as an API process has them."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from typing import Any
+
+from docledger.bootstrap import Docledger
+from docledger.settings import Settings
+from domain.commands import Command, CompleteStage, RegisterDocument
+from domain.values import Original
+from harness.ledger import STAGES, Ledger
+
+IN_FLIGHT = 64
+
+
+@contextlib.contextmanager
+def opened(ledger: Ledger) -> Iterator[Docledger]:
+    """Give docledger's parts on the ledger's database."""
+    settings = Settings.load(database_url=ledger.dsn, home=ledger.home, log_level="warning")
+    with Docledger(settings) as docledger:
+        yield docledger
+
+
+def send(docledger: Docledger, commands: Iterable[Command]) -> float:
+    """Send the commands through group commit, 64 in flight; return the seconds that it took.
+
+    Raises what a command was refused for.
+    """
+    waiting: deque[Future[Any]] = deque()
+    writing = docledger.commands
+    started = time.perf_counter()
+    for command in commands:
+        waiting.append(writing.submit(command))
+        if len(waiting) >= IN_FLIGHT:
+            waiting.popleft().result()
+    while waiting:
+        waiting.popleft().result()
+    return time.perf_counter() - started
+
+
+def registrations(docledger: Docledger, documents: int) -> Iterator[RegisterDocument]:
+    """Return the commands that hand documents in."""
+    pipeline = docledger.pipeline()
+    for number in range(documents):
+        yield RegisterDocument(
+            document_id=f"document-{number:08}",
+            context=docledger.context("bench"),
+            title=f"Report {number} of the northern branch",
+            original=Original(file_name="report.pdf"),
+            pipeline=pipeline,
+        )
+
+
+def completions(docledger: Docledger, documents: int) -> Iterator[CompleteStage]:
+    """Return the commands that start and complete every stage of every document."""
+    for stage in STAGES:
+        for number in range(documents):
+            yield CompleteStage(
+                document_id=f"document-{number:08}",
+                context=docledger.context("bench"),
+                stage_name=stage,
+            )
+
+
+def catch_up(docledger: Docledger, position: int) -> float:
+    """Apply the log up to the position; return the seconds that it took."""
+    started = time.perf_counter()
+    docledger.projector().run_until(position, timeout_seconds=600)
+    return time.perf_counter() - started

@@ -1,0 +1,130 @@
+"""The Lua of the requests that each side is sent."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.ledger import STAGES
+
+Step = tuple[str, str, str]
+"""Method, path below the document, and JSON body."""
+
+STORED_FILE = "incoming/result.md"
+
+_PEER_IDS = {
+    "plain_tables": "string.format('doc-%08d', math.random(1, {n}))",
+    "obvious": "string.format('00000000-0000-4000-8000-%012x', math.random(1, {n}))",
+}
+_SEED = "init = function(args) math.randomseed({seed}) end\n"
+_PEER_REPORT = """
+local stages = {{'ingest', 'ocr', 'classify', 'extract', 'publish'}}
+local statuses = {{'started', 'completed'}}
+request = function()
+  return wrk.format('POST', '/documents/' .. {id} .. '/stages/' .. stages[math.random(1, 5)]
+    .. '/status', {{['content-type']='application/json'}},
+    '{{"status":"' .. statuses[math.random(1, 2)] .. '"}}')
+end
+"""
+_GET = """
+request = function() return wrk.format('GET', '{prefix}/documents/' .. {id}) end
+"""
+_WALK = """
+local steps = {{
+{steps}
+}}
+local sent, own = 0, {own}
+local headers = {{['content-type']='application/json'}}
+request = function()
+  local pass, turn = math.floor(sent / own), (sent % own) * {stride} % own
+  sent = sent + 1
+  if pass >= #steps then pass = {again} + (pass - {again}) % (#steps - {again}) end
+  local step = steps[pass + 1]
+  return wrk.format(step[1], '/v1/documents/' .. string.format('doc-%08d',
+    turn * {shares} + {share} + 1) .. step[2], headers, step[3])
+end
+"""
+_STRIDES = (7919, 7907, 7901)
+
+
+def peer_reports(peer: str, documents: int) -> str:
+    """Return reports on stages of documents at random: a peer takes any at any time."""
+    return _seeded() + _PEER_REPORT.format(id=_PEER_IDS[peer].format(n=documents))
+
+
+def reads(peer: str, documents: int) -> str:
+    """Return reads of documents at random; those of docledger have the ids of plain tables."""
+    own = peer == "docledger"
+    known = _PEER_IDS["plain_tables" if own else peer].format(n=documents)
+    return _seeded() + _GET.format(prefix="/v1" if own else "", id=known)
+
+
+def walk(documents: int, share: int, shares: int, way: Way) -> str:
+    """Return what takes one share of the documents through the steps, in an order all mixed up.
+
+    Every document of the share gets a step before any gets the next, so that each request is legal
+    when it comes: the one before it on its document was answered long ago.
+    """
+    own = documents // shares
+    listed = ",\n".join(f"  {{'{m}', '{path}', '{body}'}}" for m, path, body in way.steps)
+    stride = next(s for s in _STRIDES if own % s)
+    return _WALK.format(
+        steps=listed, own=own, stride=stride, shares=shares, share=share, again=way.again
+    )
+
+
+@dataclass(frozen=True)
+class Way:
+    """Steps that take a document through its stages; `again` is the first of those that repeat."""
+
+    steps: tuple[Step, ...]
+    again: int
+    events_a_request: int
+
+    @classmethod
+    def of(cls, stages: Sequence[Sequence[Step]], events_a_request: int = 1) -> Way:
+        """Return the steps of each stage in turn, then the last stage reset and run for ever."""
+        steps = [step for stage in stages for step in stage]
+        reset = _report(STAGES[-1], "pending")
+        return cls((*steps, reset, *stages[-1]), len(steps), events_a_request)
+
+
+def reports() -> Way:
+    """Return a start and a completion a stage."""
+    return Way.of([(_report(s, "in_progress"), _report(s, "completed")) for s in STAGES])
+
+
+def one_by_one() -> Way:
+    """Return start, file and completion of each stage as a call each."""
+    file = json.dumps({"filePath": STORED_FILE})
+    return Way.of(
+        [
+            (
+                _report(stage, "in_progress"),
+                ("POST", f"/stages/{stage}/files", file),
+                _report(stage, "completed"),
+            )
+            for stage in STAGES
+        ]
+    )
+
+
+def in_one_call() -> Way:
+    """Return start, file and completion of each stage as one call."""
+    files = [{"filePath": STORED_FILE}]
+    return Way.of([(_report(s, "completed", outputFiles=files),) for s in STAGES], 3)
+
+
+def _report(stage: str, status: str, **more: object) -> Step:
+    return "PUT", f"/stages/{stage}/status", json.dumps({"status": status, **more})
+
+
+def _seeded() -> str:
+    return _SEED.format(seed=time.time_ns() % 10**8)
+
+
+def page(query: str) -> str:
+    """Return reads of one and the same page of the documents."""
+    return f"request = function() return wrk.format('GET', '/v1/documents{query}') end\n"

@@ -1,0 +1,1 @@
+"""What a user would pick instead of docledger, each as small as its own documentation has it."""
