@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+_SPREAD = len(("median", "least", "most"))
 
 Spread = dict[str, float]
 """`median`, `min` and `max` over the rounds."""
@@ -46,25 +48,37 @@ def significant(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def figure(figures: Any, path: str) -> float | None:
+def figure(figures: Any, path: str, take: str | None = None) -> float | None:
     """Return the number at a dotted path; None if there is none.
 
-    Of a spread it is the median, also where that is the first of [median, least, most].
+    Of a spread it is the median, also where that is the first of [median, least, most]. A `*` in
+    the path stands for every key, and `take` says which number is meant: the "least" or "most".
     """
-    for key in path.split("."):
-        if isinstance(figures, Sequence) and key.isdigit() and int(key) < len(figures):
-            figures = figures[int(key)]
-        elif isinstance(figures, Mapping) and key in figures:
-            figures = figures[key]
-        else:
-            return None
-    if isinstance(figures, Mapping):
-        figures = figures.get("median")
-    elif isinstance(figures, Sequence) and not isinstance(figures, str) and len(figures) == 3:
-        figures = figures[0]
-    if isinstance(figures, bool) or not isinstance(figures, int | float):
+    numbers = [number for found in _at(figures, path.split(".")) for number in _numbers(found)]
+    if not numbers:
         return None
-    return float(figures)
+    return max(numbers) if take == "most" else min(numbers)
+
+
+def _at(figures: Any, keys: Sequence[str]) -> Iterator[Any]:
+    if not keys:
+        yield figures
+    elif isinstance(figures, Mapping):
+        names = figures if keys[0] == "*" else [keys[0]]
+        for name in names:
+            if name in figures:
+                yield from _at(figures[name], keys[1:])
+    elif isinstance(figures, list) and keys[0].isdigit() and int(keys[0]) < len(figures):
+        yield from _at(figures[int(keys[0])], keys[1:])
+
+
+def _numbers(found: Any) -> Iterator[float]:
+    if isinstance(found, Mapping):
+        found = found.get("median")
+    elif isinstance(found, list) and len(found) == _SPREAD:
+        found = found[0]
+    if isinstance(found, int | float) and not isinstance(found, bool):
+        yield float(found)
 
 
 def emit(figures: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ figures of the last time that it was.
 from __future__ import annotations
 
 import json
+import operator
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ class Against:
     unit: str
     at_least: float | None
     at_most: float | None
+    over: float | None
     under: float | None
 
     @classmethod
@@ -53,11 +55,12 @@ class Against:
             theirs = figure(figures, told["theirs"])
         return cls(
             beside=told.get("beside", ""),
-            ours=figure(figures, told["ours"]),
+            ours=figure(figures, told["ours"], told.get("take")),
             theirs=theirs,
             unit=told["unit"],
             at_least=told.get("at_least"),
             at_most=told.get("at_most"),
+            over=told.get("over"),
             under=told.get("under"),
         )
 
@@ -69,13 +72,18 @@ class Against:
     @property
     def reached(self) -> bool | None:
         """Whether it is what it is to be; None if nothing was asked or measured."""
-        if self.under is not None:
-            return None if self.ours is None else self.ours < self.under
-        if self.ratio is None:
-            return None
-        if self.at_least is not None:
-            return self.ratio >= self.at_least
-        return None if self.at_most is None else self.ratio <= self.at_most
+        checks = (
+            (self.ours, self.over, operator.ge),
+            (self.ours, self.under, operator.lt),
+            (self.ratio, self.at_least, operator.ge),
+            (self.ratio, self.at_most, operator.le),
+        )
+        held = [
+            holds(found, goal)
+            for found, goal, holds in checks
+            if found is not None and goal is not None
+        ]
+        return all(held) if held else None
 
     def cells(self) -> tuple[str, ...]:
         """Return the cells of the table."""
@@ -92,6 +100,8 @@ class Against:
         return "-" if self.ratio is None else f"{readable(self.ratio)}x"
 
     def _goal(self) -> str:
+        if self.over is not None:
+            return f"{readable(self.over)} or more"
         if self.under is not None:
             return f"under {readable(self.under)}"
         if self.at_least is not None:
