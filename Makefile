@@ -65,7 +65,7 @@ ifdef BENCH
 else
 	@scripts/get-wrk
 	@scripts/get-bench-peers
-	@PATH="$$PATH:$(CURDIR)/.apt/root/usr/bin" $(BIN)/python bench/run.py \
+	@$(BIN)/python bench/run.py \
 		$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
 endif
 

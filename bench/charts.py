@@ -22,6 +22,7 @@ from harness.figures import figure
 OURS, OTHERS = "#2f81f7", "#8b949e"
 LINES = ("#2f81f7", "#d9822b", "#3fa55b", "#c0587e", "#8a63d2", "#4aa3a2", "#a08a3c", "#8b949e")
 TEXT = "#7d8590"
+_NAMED_SHARE = 0.11
 
 mpl.use("svg")
 mpl.rcParams.update(
@@ -112,13 +113,14 @@ def _growth(axes: Axes, chart: Mapping[str, Any], figures: Any) -> None:
 def _shares(axes: Axes, chart: Mapping[str, Any], figures: Any) -> None:
     """One bar a side, in pieces by table; small ones together."""
     sides = [side for side in chart["of"] if side["path"] in figures]
+    widest = max(figures[side["path"]]["bytes"] for side in sides)
     for line, side in enumerate(sides):
         left = 0.0
         tables = figures[side["path"]]["tables"]
         for number, (table, size) in enumerate(sorted(tables.items(), key=lambda t: -t[1])):
             axes.barh(line, size, left=left, color=LINES[number % 8], height=0.55)
             name = table.rpartition(".")[2].replace("documents_processing_", "")
-            if size > chart["smallest_named"]:
+            if size > widest * _NAMED_SHARE:
                 axes.annotate(
                     f"{name}\n{size:,.0f}",
                     (left + size / 2, line - 0.3),

@@ -7,8 +7,10 @@ not 2xx does not count, and a connection that breaks makes a figure void.
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
+import shutil
 import subprocess
 import tempfile
 import time
@@ -16,7 +18,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from harness.processes import Running, cpu_seconds
+from harness.processes import ROOT, Running, cpu_seconds
 
 _DONE = """
 done = function(summary, latency, requests)
@@ -85,13 +87,23 @@ def measured(
     }
 
 
+# Unpacked without root, it finds its libraries beside itself.
+_UNPACKED = ROOT / ".apt" / "root" / "usr"
+_PROGRAM = shutil.which("wrk") or str(_UNPACKED / "bin" / "wrk")
+_LIBRARIES = os.pathsep.join(str(path) for path in _UNPACKED.glob("lib/*-linux-gnu"))
+
+
 def _wrk(load: Load, seconds: float) -> Answered:
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(load.script + _DONE)
         script.flush()
-        command = ["wrk", "-t1", f"-c{load.clients}", f"-d{seconds:g}s", "--timeout", "20s"]
+        flags = (f"-c{load.clients}", f"-d{max(1, round(seconds))}s", "--timeout", "20s")
         run = subprocess.run(
-            [*command, "-s", script.name, load.url], capture_output=True, text=True, check=False
+            [_PROGRAM, "-t1", *flags, "-s", script.name, load.url],
+            env={**os.environ, "LD_LIBRARY_PATH": _LIBRARIES} if _LIBRARIES else None,
+            capture_output=True,
+            text=True,
+            check=False,
         )
     found = re.search(r"FIGURES(\{.*\})", run.stdout)
     if found is None:

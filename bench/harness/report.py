@@ -137,7 +137,7 @@ class Report:
         """Return the page; `charts` are titles with paths."""
         parts = [_HEAD, self._table(), "## What each is limited by\n", self._limits()]
         parts += [f"## {title}\n\n![{title}]({path})\n" for title, path in charts]
-        parts += ["## Where and when\n", self._conditions()]
+        parts += [self._shares(), "## Where and when\n", self._conditions()]
         return "\n".join(parts).rstrip() + "\n"
 
     def _table(self) -> str:
@@ -155,6 +155,18 @@ class Report:
     def _limits(self) -> str:
         return "".join(f"- {row['bench']}: {row['limit']}\n" for row in self._rows["row"])
 
+    def _shares(self) -> str:
+        sides = [
+            (side["label"], self._results.get(chart["script"], {}).get("figures", {}), side["path"])
+            for chart in self._rows.get("chart", ())
+            for side in chart.get("of", ())
+        ]
+        return "".join(
+            f"- {label}: {_shared(figures[path])}\n"
+            for label, figures, path in sides
+            if path in figures
+        )
+
     def _conditions(self) -> str:
         lines = ["| measurement | when | minutes | machine | versions |", "|---|---|---|---|---|"]
         for name, result in self._results.items():
@@ -163,6 +175,16 @@ class Report:
             lines.append(_line(f"[{name}](performance/{name}.json)", result["at"], minutes,
                                machine, versions))  # fmt: skip
         return "\n".join(lines) + "\n"
+
+
+def _shared(side: Mapping[str, Any]) -> str:
+    """Return the bytes of each table and its share of all."""
+    whole = side["bytes"]
+    tables = sorted(side["tables"].items(), key=lambda table: -table[1])
+    return ", ".join(
+        f"`{name.removeprefix('public.')}` {readable(size)} ({size / whole:.0%})"
+        for name, size in tables
+    )
 
 
 def _listed(facts: Mapping[str, Any]) -> str:

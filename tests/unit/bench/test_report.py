@@ -89,6 +89,14 @@ def test_charts_are_shown_under_their_titles() -> None:
     assert "## How fast\n\n![How fast](performance/fast.svg)" in text
 
 
+def test_the_share_of_each_table_is_told() -> None:
+    told = rows()
+    told["chart"] = [{"kind": "shares", "script": "it", "of": [{"label": "us", "path": "ours"}]}]
+    ours = {"bytes": 4000.0, "tables": {"public.stages": 1000.0, "public.events": 3000.0}}
+    text = Report(told, {"it": RESULT | {"figures": {"ours": ours}}}).markdown()
+    assert "- us: `events` 3,000 (75%), `stages` 1,000 (25%)\n" in text
+
+
 @pytest.mark.parametrize(
     ("value", "text"), [(1234.5, "1,234"), (12.34, "12.3"), (1.0, "1"), (0.456, "0.46")]
 )
