@@ -4,10 +4,10 @@
 
 Databases of 10,000, 100,000, … documents side by side on one server, each taken in by
 `import-documents`, then VACUUM ANALYZE and CHECKPOINT in each, then a round that is not counted, so
-that all are warm. In interleaved rounds each is sent status reports and reads of documents at
-random and first pages of lists over HTTP, and its projector applies what the reports appended.
-Last, each is rebuilt and verified. Costs are told as ratios to the smallest: of time a request, a
-projected event and a rebuilt document. Prints one JSON line.
+that all are warm. In interleaved rounds each has 5,000 events appended through group commit and
+then projected, and is sent status reports, reads of documents at random and first pages of lists
+over HTTP. Last, each is rebuilt and verified. Costs are told as ratios to the smallest: of the time
+that a request, an event and a rebuilt document take. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from pathlib import Path
 
 from harness.databases import own_database
 from harness.figures import emit, interleaved, significant, spread
-from harness.in_process import catch_up, opened
+from harness.in_process import CHANGES, catch_up, changes, opened, send
 from harness.ledger import Ledger
 from harness.load import Load, WrongAnswers, measured
 from harness.processes import Running, end_in_good_order, postmaster
-from harness.requests import page, reads, reports, walk
+from harness.requests import document_ids, page, reads, reports, walk
 
 SMALLEST = 10_000
+APPLIED = 5000
 CLIENTS = 16
 LISTS = {
     "newest": "?limit=50",
@@ -65,11 +66,16 @@ class Size:
         script = walk(self.documents, next(self.share), self.shares, reports())
         return self.sent(script, seconds)
 
-    def projected(self) -> float:
-        """Return the events a second that the projector applied of what is new."""
-        behind = self.ledger.lag()
+    def applied(self) -> tuple[float, float]:
+        """Return the events a second that were appended in this process, and then projected."""
         with opened(self.ledger) as docledger:
-            return behind / catch_up(docledger, self.ledger.position())
+            catch_up(docledger, self.ledger.position())
+            ids = document_ids(self.documents, next(self.share), self.shares)
+            events = min(APPLIED, SMALLEST // self.shares * CHANGES)
+            appending = send(docledger, itertools.islice(changes(docledger, ids), events))
+            if self.ledger.lag() != events:
+                raise WrongAnswers(f"{events} events were appended, {self.ledger.lag()} are there")
+            return events / appending, events / catch_up(docledger, self.ledger.position())
 
     def rebuilt(self) -> float:
         """Return the documents a second that a rebuild made."""
@@ -127,20 +133,20 @@ def filled(
     ledger.load(documents)
     server, url = ledger.serve()
     stack.enter_context(server)
-    return Size(documents, ledger, server, url, postmaster(given.dsn), given.rounds + 1)
+    return Size(documents, ledger, server, url, postmaster(given.dsn), 2 * given.rounds + 2)
 
 
 def measure(sizes: list[Size], rounds: int, seconds: float) -> dict[str, Mapping[str, list[float]]]:
     """Return what was done a second, by case and size."""
     cases: dict[str, Callable[[Size], float]] = {
         "reports": lambda size: size.reported(seconds),
-        "projector": lambda size: size.projected(),
         "reads": lambda size: size.sent(reads("docledger", size.documents), seconds),
     }
     for name, query in LISTS.items():
         cases[f"list_{name}"] = partial(_listed, query, seconds)
     found: dict[str, dict[str, list[float]]] = {
-        case: {str(size.documents): [] for size in sizes} for case in cases
+        case: {str(size.documents): [] for size in sizes}
+        for case in ("appends", "projector", *cases)
     }
     ways = {str(size.documents): partial(_round, size, cases) for size in sizes}
     for size, given in interleaved(rounds, ways).items():
@@ -151,7 +157,9 @@ def measure(sizes: list[Size], rounds: int, seconds: float) -> dict[str, Mapping
 
 
 def _round(size: Size, cases: Mapping[str, Callable[[Size], float]]) -> dict[str, float]:
-    return {name: case(size) for name, case in cases.items()}
+    appends, projector = size.applied()
+    applied = {"appends": appends, "projector": projector}
+    return applied | {name: case(size) for name, case in cases.items()}
 
 
 def _listed(query: str, seconds: float, size: Size) -> float:

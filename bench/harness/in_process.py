@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import Any
 
 from docledger.bootstrap import Docledger
 from docledger.settings import Settings
-from domain.commands import Command, CompleteStage, RegisterDocument
+from domain.commands import Command, CompleteStage, RegisterDocument, StartStage
 from domain.values import Original
 from harness.ledger import STAGES, Ledger
 
 IN_FLIGHT = 64
+CHANGES = 2 * len(STAGES)
 
 
 @contextlib.contextmanager
@@ -64,6 +66,18 @@ def completions(docledger: Docledger, documents: int) -> Iterator[CompleteStage]
                 document_id=f"document-{number:08}",
                 context=docledger.context("bench"),
                 stage_name=stage,
+            )
+
+
+def changes(docledger: Docledger, document_ids: Sequence[str]) -> Iterator[Command]:
+    """Return a start and a completion a stage, all documents having one before any has the next.
+
+    Each is one event, and there are enough documents that none has two under way.
+    """
+    for stage, command in itertools.product(STAGES, (StartStage, CompleteStage)):
+        for document_id in document_ids:
+            yield command(
+                document_id=document_id, context=docledger.context("bench"), stage_name=stage
             )
 
 

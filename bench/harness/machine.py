@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import re
@@ -11,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from harness.databases import value
+from harness.processes import BENCH
 
 _LIBRARIES = ("fastapi", "uvicorn", "pydantic", "psycopg", "eventsourcing", "procrastinate")
 
@@ -35,13 +37,19 @@ def versions(dsn: str, other: Path) -> dict[str, str]:
         "Python": platform.python_version(),
     }
     found |= {name: _installed(name) for name in _LIBRARIES}
-    return found | dict(_elsewhere(other))
+    return found | dict(_elsewhere(other)) | dict(_from_npm())
 
 
 def _elsewhere(environment: Path) -> Iterator[tuple[str, str]]:
     for name in ("dbos", "restate_sdk"):
         for path in environment.glob(f"lib/python*/site-packages/{name}-*.dist-info"):
             yield name.replace("_", "-"), path.name.removesuffix(".dist-info").rpartition("-")[2]
+
+
+def _from_npm() -> Iterator[tuple[str, str]]:
+    package = BENCH / "peers" / "node_modules" / "@restatedev" / "restate-server" / "package.json"
+    if package.exists():
+        yield "restate-server", json.loads(package.read_text())["version"]
 
 
 def _installed(name: str) -> str:

@@ -153,7 +153,8 @@ class Report:
             yield row, [Against.of(told, figures) for told in row["against"]]
 
     def _limits(self) -> str:
-        return "".join(f"- {row['bench']}: {row['limit']}\n" for row in self._rows["row"])
+        told = [row for row in self._rows["row"] if row["limit"]]
+        return "".join(f"- {row['bench']}: {row['limit']}\n" for row in told)
 
     def _shares(self) -> str:
         sides = [

@@ -75,6 +75,11 @@ def walk(documents: int, share: int, shares: int, way: Way) -> str:
     )
 
 
+def document_ids(documents: int, share: int, shares: int) -> list[str]:
+    """Return the ids of one share of the documents, those that `walk` would take."""
+    return [f"doc-{number:08}" for number in range(share + 1, documents + 1, shares)]
+
+
 @dataclass(frozen=True)
 class Way:
     """Steps that take a document through its stages; `again` is the first of those that repeat."""
