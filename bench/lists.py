@@ -32,12 +32,12 @@ from typing import Any
 
 import httpx
 import psycopg
-from listed.cases import CASES, PAGE, Case
-from listed.documents import load
 from psycopg.conninfo import make_conninfo
 
 from api import cursors
 from docledger.migrate import Migrator
+from listed.cases import CASES, PAGE, Case
+from listed.documents import load
 
 DATABASE = "bench_lists"
 FAR_PAGE = 10_000

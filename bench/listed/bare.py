@@ -9,8 +9,9 @@ from typing import Annotated
 
 import uvicorn
 from fastapi import FastAPI, Query, Response
-from listed.cases import CASES
 from psycopg_pool import AsyncConnectionPool
+
+from listed.cases import CASES
 
 FIRST = {case.name: case.sql(after=False) for case in CASES}
 FOLLOWING = {case.name: case.sql(after=True) for case in CASES}
