@@ -51,7 +51,7 @@ _TIME = """
 """
 _DROP_LOSERS = """
     DELETE FROM bulk_documents b WHERE
-        b.row_wanted = 'present' AND b.id <> ALL (%s)
+        b.id = ANY (%s)
         OR b.row_wanted = 'absent' AND EXISTS (SELECT FROM documents d WHERE d.id = b.id)
         OR b.first_version - 1 <> coalesce((
             SELECT e.originator_version FROM docledger_events e WHERE e.originator_id = b.id
@@ -134,10 +134,12 @@ def bulk_append(connection: Connection[Any], streams: Sequence[BulkStream]) -> B
             copy.write("".join(map(_document_line, range(len(streams)), streams)))
         with cursor.copy("COPY bulk_events FROM STDIN") as copy:
             copy.write("".join(_event_lines(streams)))
-        kept = [row[0] for row in cursor.execute(_KEEP_ROWS)]
+        kept = {row[0] for row in cursor.execute(_KEEP_ROWS)}
+        wanting = [s.document_id for s in streams if s.row_wanted is RowWanted.PRESENT]
+        gone = [document_id for document_id in wanting if document_id not in kept]
         cursor.execute(_LOCK)
         at: str = cursor.execute(_TIME).fetchall()[0][0]
-        lost = frozenset(row[0] for row in cursor.execute(_DROP_LOSERS, (kept,)))
+        lost = frozenset(row[0] for row in cursor.execute(_DROP_LOSERS, (gone,)))
         cursor.execute(_INSERT_KEYS, (at,))
         cursor.execute(_ORDERED, ("yes",))
         first, last, events = cursor.execute(_INSERT_EVENTS, (at,)).fetchall()[0]
@@ -188,7 +190,8 @@ def _event_lines(streams: Sequence[BulkStream]) -> Iterable[str]:
             yield f"{number}\t{version}\t{topic}\t{escaped}\n"
 
 
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
 def _escaped(text: str) -> str:
-    for char, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
-        text = text.replace(char, escape)
-    return text
+    return text.translate(_ESCAPES)

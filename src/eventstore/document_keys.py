@@ -18,6 +18,8 @@ from eventsourcing.postgres import PostgresDatastore
 from domain.errors import LogUnreadable
 
 _SELECT = "SELECT document_id, key_id, key FROM document_keys WHERE document_id = ANY(%s)"
+_KEY_ID_BYTES = 6
+_KEY_BYTES = 32
 _NONCE_BYTES = 12
 _REMEMBER_SECONDS = 60.0
 _MOST_REMEMBERED = 20_000
@@ -36,7 +38,8 @@ class DocumentKey:
     @staticmethod
     def generate() -> DocumentKey:
         """Return a new random key."""
-        return DocumentKey(os.urandom(6).hex(), AESGCM.generate_key(bit_length=256))
+        random = os.urandom(_KEY_ID_BYTES + _KEY_BYTES)
+        return DocumentKey(random[:_KEY_ID_BYTES].hex(), random[_KEY_ID_BYTES:])
 
     def seal(self, plaintext: bytes, about: bytes) -> str:
         """Return the text that hides `plaintext` and is bound to `about`."""

@@ -204,6 +204,13 @@ def sealed_part(
 ) -> str:
     """Return what is stored of an event's personal part."""
     plaintext = personal.model_dump_json(exclude_none=True).encode()
+    return sealed_json(key, plaintext, document_id, version, topic)
+
+
+def sealed_json(
+    key: DocumentKey, plaintext: bytes, document_id: str, version: int, topic: str
+) -> str:
+    """Return what is stored of a personal part that is JSON already."""
     return key.seal(plaintext, _about(document_id, version, topic))
 
 
