@@ -7,7 +7,6 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import psycopg
-import pytest
 
 from docledger.import_pipeline import DocumentImport
 from integration.importing.importing import Installation
