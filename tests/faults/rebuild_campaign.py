@@ -1,12 +1,16 @@
-"""Kill rebuilds at random moments under load: rebuild_campaign.py URL SEED COUNT.
+"""Kills rebuilds at random moments, over and over under load, and verifies after each.
 
-URL names a server on which a database may be made. After each kill the live tables are compared
-with a fresh fold of the log, and at the end nothing of any rebuild is left. Prints one JSON line;
-exits 1 if anything was lost.
+    python -m tests.faults.rebuild_campaign --seed 7 --count 20
+
+Threads append and read meanwhile, and a projector runs. After each kill `docledger verify` must
+find the log, the tables and the tracking positions in order, and what was left behind is left to
+the next rebuild. At the end one is let through, after which nothing of any rebuild may be left and
+the tables must be a fresh fold. Prints one line of JSON; exits 1 if anything was lost.
 """
 
 from __future__ import annotations
 
+import argparse
 import collections
 import contextlib
 import json
@@ -15,11 +19,13 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +35,11 @@ SOURCES = Path(__file__).parents[2]
 for folder in ("src", "tests"):
     sys.path.insert(0, str(SOURCES / folder))
 
-from docledger.migrate import Migrator  # noqa: E402 - the paths above come first
+from docledger.embedded_postgres import EmbeddedPostgres  # noqa: E402 - the paths come first
+from docledger.migrate import Migrator  # noqa: E402
 from eventstore.application import WorkflowApplication  # noqa: E402
 from eventstore.group_commit import GroupCommit  # noqa: E402
 from eventstore.history import History  # noqa: E402
-from eventstore.log_shards import LogShards  # noqa: E402
 from integration.projections.comparison import assert_tables_are_the_fold  # noqa: E402
 from integration.projections.log_writer import LogWriter  # noqa: E402
 from integration.projections.projecting import (  # noqa: E402
@@ -43,12 +49,19 @@ from integration.projections.projecting import (  # noqa: E402
     running,
 )
 from projections import fold  # noqa: E402
-from projections.rebuild import Rebuilder  # noqa: E402
-from projections.rebuild_differences import Difference  # noqa: E402
 
 _DOCUMENTS = 150
-_FIRST_MOMENT_SECONDS = 0.4
-_LAST_MOMENT_SECONDS = 4.0
+_FIRST_MOMENT_SECONDS = 0.3
+_TRIES_A_KILL = 4
+# A rebuild of so little is nearly always folding: half of the kills wait for another moment.
+_SHORT_PHASES = ("indexing", "catching_up", "swapping", "cleaning_up")
+_MOMENT_OF_A_PHASE_SECONDS = 0.02
+_PHASE = """
+    SELECT phase FROM read_model_rebuilds WHERE finished_at IS NULL AND started_at > %s
+    ORDER BY started_at DESC LIMIT 1
+"""
+# Histories are random: the contents that they name are nowhere.
+_OF_FILES = ("blob-", "tree-")
 # Documents whose five stages come and go together.
 _OWN = "WHERE document_id ~ '^(busy|new)-' GROUP BY document_id"
 _READS = (
@@ -62,10 +75,23 @@ class Campaign:
     """What came of it: kills by the phase that they met, and all that should not be."""
 
     kills: collections.Counter[str] = field(default_factory=collections.Counter)
-    differences: int = 0
+    too_late: int = 0
+    verified: int = 0
+    differences: list[str] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     reads: int = 0
     appends: int = 0
+
+    @property
+    def lost(self) -> bool:
+        """True if anything is not as it should be."""
+        return bool(self.failures or self.differences)
+
+    def told(self) -> dict[str, Any]:
+        """Return it as JSON takes it, long lists cut."""
+        counts = {"differences": len(self.differences), "failures": len(self.failures)}
+        shown = [*self.failures[:20], *self.differences[:20]]
+        return {**vars(self), "kills": dict(self.kills), **counts, "shown": shown}
 
 
 class Load:
@@ -120,66 +146,122 @@ class Load:
                 time.sleep(0.005)
 
 
-def kill_one(url: str, chance: random.Random, campaign: Campaign) -> None:
-    """Start a rebuild and kill it, all of it or one process, at a random moment."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "docledger", "rebuild", "--json", "--workers", "2"],
+def start(url: str, *arguments: str, output: int = subprocess.PIPE) -> subprocess.Popen[str]:
+    """Start a command as a person does, in a session of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "docledger", *arguments, "--json"],
         env=os.environ | {"DOCLEDGER_DATABASE_URL": url, "PYTHONPATH": str(SOURCES / "src")},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+        text=True,
         start_new_session=True,
     )
-    moment = chance.uniform(_FIRST_MOMENT_SECONDS, _LAST_MOMENT_SECONDS)
+
+
+def kill_one(url: str, chance: random.Random, last_moment_seconds: float) -> str | None:
+    """Start a rebuild and kill it, all of it or one process, at a random moment.
+
+    Return the phase that it was in, None if it had come to its end before.
+    """
+    began_at = datetime.now(UTC)
+    process = start(url, "rebuild", "--workers", "2", output=subprocess.DEVNULL)
+    moment = chance.uniform(_FIRST_MOMENT_SECONDS, last_moment_seconds)
+    if chance.random() < 0.5:
+        _wait_for_phase(url, process, began_at, chance.choice(_SHORT_PHASES))
+        moment = chance.uniform(0, _MOMENT_OF_A_PHASE_SECONDS)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(moment)
-    if process.poll() is not None:
-        campaign.kills["after the end"] += 1
-        return
-    campaign.kills[_phase(url)] += 1
-    if chance.random() < 0.5:
+    phase = None if process.poll() is not None else _phase(url, began_at)
+    if phase is not None and chance.random() < 0.5:
         process.kill()
     else:
-        os.killpg(process.pid, signal.SIGKILL)
+        # In the second half of them, and where only children are left.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    return phase
 
 
-def _phase(url: str) -> str:
+def _wait_for_phase(
+    url: str, process: subprocess.Popen[str], began_at: datetime, phase: str
+) -> None:
+    """Wait until the rebuild is there, or has ended."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        while process.poll() is None:
+            if connection.execute(_PHASE, (began_at,)).fetchone() == (phase,):
+                return
+            time.sleep(0.001)
+
+
+def _phase(url: str, began_at: datetime) -> str:
     with psycopg.connect(url) as connection:
-        row = connection.execute(
-            "SELECT phase FROM read_model_rebuilds WHERE finished_at IS NULL "
-            "ORDER BY started_at DESC LIMIT 1"
-        ).fetchone()
+        row = connection.execute(_PHASE, (began_at,)).fetchone()
     return "starting" if row is None else str(row[0])
 
 
-def check(url: str, history: History, campaign: Campaign) -> None:
-    """Compare the live tables with a fresh fold while everybody goes on."""
-    found: list[Difference] = []
-    connect = partial(psycopg.connect, url)
-    Rebuilder(connect, history, LogShards(connect), workers=2).dry_run(found.append)
-    campaign.differences += len(found)
-    campaign.failures += [f"{it.table}: {it.row_id}: {it.kind}" for it in found[:5]]
+def verify(url: str, campaign: Campaign) -> None:
+    """Have everything checked while everybody goes on."""
+    code, out, errors = _ended(start(url, "verify"))
+    if code not in (0, 1):
+        campaign.failures.append(f"verify ended with {code}: {errors[-500:]}")
+        return
+    campaign.verified += 1
+    found = [d for d in json.loads(out)["differences"] if not d["kind"].startswith(_OF_FILES)]
+    campaign.differences += [f"{d['documentId']}: {d['kind']}: {d['detail']}" for d in found]
 
 
-def run(server_url: str, seed: int, count: int) -> Campaign:
-    """Kill `count` rebuilds on a database of their own."""
+def rebuild(url: str, campaign: Campaign) -> float:
+    """Let a rebuild come to its end; return how many seconds the command took."""
+    started = time.monotonic()
+    code, _, errors = _ended(start(url, "rebuild", "--workers", "2"))
+    if code != 0:
+        campaign.failures.append(f"a rebuild ended with {code}: {errors[-500:]}")
+    return time.monotonic() - started
+
+
+def _ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, errors = process.communicate(timeout=300)
+    return process.returncode, out, errors
+
+
+def run(
+    server_url: str,
+    seed: int,
+    count: int,
+    campaign: Campaign,
+    say: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Kill `count` rebuilds on a database of their own; what comes of it goes into `campaign`."""
     chance = random.Random(seed)
-    campaign = Campaign()
     with _database(server_url) as url, contextlib.closing(WorkflowApplication(url)) as application:
         history = History(application)
         commit = GroupCommit(application, fold)
         log = LogWriter(commit, url)
         log.random_histories([f"doc-{number}" for number in range(_DOCUMENTS)], seed, 20)
-        with running(make_projector(url, history)):
+        with contextlib.closing(commit), running(make_projector(url, history)):
             with Load(url, log, campaign):
-                for _ in range(count):
-                    kill_one(url, chance, campaign)
-                    check(url, history, campaign)
+                _kill_them(url, chance, count, campaign, say)
             eventually(lambda: is_caught_up(url, history), seconds=60)
-        commit.close()
         assert_tables_are_the_fold(url, history)
         campaign.failures += [f"left behind: {name}" for name in _left(url)]
-    return campaign
+
+
+def _kill_them(
+    url: str, chance: random.Random, count: int, campaign: Campaign, say: Callable[[str], None]
+) -> None:
+    seconds = rebuild(url, campaign)
+    for _ in range(count * _TRIES_A_KILL):
+        phase = kill_one(url, chance, seconds)
+        if phase is None:
+            campaign.too_late += 1
+            continue
+        campaign.kills[phase] += 1
+        verify(url, campaign)
+        say(f"{campaign.kills.total()} of {count}: {phase}; {len(campaign.differences)} differ")
+        if campaign.kills.total() == count or campaign.lost:
+            break
+    rebuild(url, campaign)
 
 
 @contextlib.contextmanager
@@ -204,19 +286,37 @@ def _named(url: str, name: str) -> str:
 def _left(url: str) -> list[str]:
     with psycopg.connect(url) as connection:
         rows = connection.execute(
-            "SELECT nspname FROM pg_namespace "
-            "WHERE nspname IN ('docledger_rebuild', 'docledger_replaced')"
+            "SELECT nspname FROM pg_namespace WHERE nspname ~ '^docledger_(rebuild|replaced)'"
         ).fetchall()
     return [row[0] for row in rows]
 
 
 def main() -> int:
     """Run the campaign that the arguments name; return 1 if anything was lost."""
-    url, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    campaign = run(url, seed, count)
-    told = vars(campaign) | {"seed": seed, "failures": campaign.failures[:20]}
-    sys.stdout.write(json.dumps(told) + "\n")
-    return 1 if campaign.failures or campaign.differences else 0
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seed", type=int, required=True, help="decides every moment and choice")
+    parser.add_argument("--count", type=int, default=10, help="rebuilds to kill")
+    parser.add_argument("--database-url", help="a server to make a database on; unset: our own")
+    given = parser.parse_args()
+    with contextlib.ExitStack() as stack:
+        url = given.database_url
+        if url is None:
+            home = stack.enter_context(tempfile.TemporaryDirectory(prefix="docledger-campaign-"))
+            server = EmbeddedPostgres(Path(home))
+            url = server.start()
+            stack.callback(server.stop)
+        campaign = Campaign()
+        try:
+            run(url, given.seed, given.count, campaign, _tell)
+        except Exception:
+            campaign.failures.append(traceback.format_exc())
+    _tell(json.dumps({"seed": given.seed, **campaign.told()}))
+    return 1 if campaign.lost else 0
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
