@@ -7,7 +7,7 @@ the fold is asked about one document, and the database puts the others in its pl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,6 +29,11 @@ SAMPLE_ID = "\x01"
 """The document that the fold is asked about: no text of any other part of a row contains it."""
 
 _MOST_BETWEEN = 2000
+# Of a document that is new, the first event has version 1.
+_REST = """
+    SELECT coalesce(min(notification_id), 0), count(*) FROM docledger_events
+    WHERE notification_id > %s AND notification_id <= %s AND originator_version = 1
+"""
 _BETWEEN = """
     SELECT count(*) FROM docledger_events WHERE notification_id > %s AND notification_id < %s
 """
@@ -78,15 +83,18 @@ def write_fresh_rows(
 ) -> bool:
     """Write all rows of these documents and move the tracking position on, in one transaction.
 
-    Waits for a batch that is being applied, and applies the events that come before these. Return
-    False, having done nothing, if that takes the projector's care: the position is among them
-    already or far behind, or not every document is there and free.
+    Waits for a batch that is being applied, and applies the few events that come before these; of
+    documents that a projector was faster with, it leaves the rows as they are. Return False, having
+    done nothing, if that takes the projector's care: the position is far behind, or not every
+    document is there and free.
     """
     with connection.transaction():
         position = lock_position(connection, READ_MODELS, wait=True) or 0
         if position >= fresh.last_position:
             return True
-        if not _apply_before(connection, log, position, fresh, at):
+        if position >= fresh.first_position:
+            fresh = _rest(connection, position, fresh)
+        if not fresh.documents or not _apply_before(connection, log, position, fresh, at):
             return False
         try:
             with connection.transaction():
@@ -103,12 +111,17 @@ class _NotAllThere(Exception):
     """Some document is gone, or somebody holds its row."""
 
 
+def _rest(connection: Connection[Any], position: int, fresh: FreshDocuments) -> FreshDocuments:
+    """Return the documents of which nothing is applied at this position, which is among them."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        [(first, documents)] = cursor.execute(_REST, (position, fresh.last_position)).fetchall()
+    return replace(fresh, first_position=first, documents=documents)
+
+
 def _apply_before(
     connection: Connection[Any], log: LogReader, position: int, fresh: FreshDocuments, at: datetime
 ) -> bool:
     """Apply the few events between the position and the fresh documents; False if that fails."""
-    if position >= fresh.first_position:
-        return False
     between = _number(connection, _BETWEEN, (position, fresh.first_position))
     if between == 0:
         return True
