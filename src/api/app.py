@@ -9,6 +9,7 @@ from fastapi import Depends, FastAPI
 
 from api import openapi, problems
 from api.access_log import RequestLog
+from api.encoded_slashes import EncodedSlashes
 from api.metrics import Metrics
 from api.parameters import refuse_unstorable_parameters
 from api.ports import Ports
@@ -59,6 +60,7 @@ def create_app(ports: Ports, metrics: Metrics | None = None) -> FastAPI:
         telemetry={"tracing": False},
     )
     app.state.services = services
+    app.add_middleware(EncodedSlashes)
     app.add_middleware(RequestLog, metrics=metrics, new_id=ports.new_id)
     for module in _RESOURCES:
         app.include_router(module.router)
