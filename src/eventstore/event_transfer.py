@@ -125,33 +125,35 @@ _TABLES: dict[type, str] = {
 }
 _ANALYZE = "ANALYZE incoming_documents; ANALYZE incoming_keys; ANALYZE incoming_events"
 _KEYS_OF = "SELECT document_id, key_id, key FROM incoming_keys WHERE document_id = ANY (%s)"
+# min() and not LIMIT 1: nearly always there is none, and a plan for one row alone would look at
+# every event for each document.
 _OBJECTIONS: tuple[tuple[str, str], ...] = (
     (
-        """SELECT document_id FROM (
+        """SELECT min(document_id) FROM (
             SELECT document_id, version, row_number() OVER (
                 PARTITION BY document_id ORDER BY position) AS due FROM incoming_events) AS numbered
-            WHERE version <> due LIMIT 1""",
+            WHERE version <> due""",
         "the versions of document '{}' do not go from 1 on without gap",
     ),
     (
-        """SELECT i.id FROM (SELECT id FROM incoming_documents
+        """SELECT min(i.id) FROM (SELECT id FROM incoming_documents
                 UNION ALL SELECT document_id FROM incoming_keys) AS i
-            WHERE NOT EXISTS (SELECT FROM incoming_events e WHERE e.document_id = i.id) LIMIT 1""",
+            WHERE NOT EXISTS (SELECT FROM incoming_events e WHERE e.document_id = i.id)""",
         "of document '{}' there is a row or a key and no event",
     ),
     (
-        """SELECT e.document_id FROM incoming_events e WHERE e.version = 1 AND EXISTS (
-            SELECT FROM docledger_events d WHERE d.originator_id = e.document_id) LIMIT 1""",
+        """SELECT min(e.document_id) FROM incoming_events e WHERE e.version = 1 AND EXISTS (
+            SELECT FROM docledger_events d WHERE d.originator_id = e.document_id)""",
         "the log has events of document '{}' already",
     ),
     (
-        """SELECT i.id FROM incoming_documents i
-            WHERE EXISTS (SELECT FROM documents d WHERE d.id = i.id) LIMIT 1""",
+        """SELECT min(i.id) FROM incoming_documents i
+            WHERE EXISTS (SELECT FROM documents d WHERE d.id = i.id)""",
         "there is a document '{}' here already",
     ),
     (
-        """SELECT i.document_id FROM incoming_keys i JOIN document_keys k
-            ON k.document_id = i.document_id LIMIT 1""",
+        """SELECT min(i.document_id) FROM incoming_keys i JOIN document_keys k
+            ON k.document_id = i.document_id""",
         "there is a key of document '{}' here already",
     ),
 )
