@@ -30,6 +30,7 @@ from projections.rebuild_errors import RebuildFailed
 SOURCES = Path(__file__).parents[2] / "src"
 
 
+@pytest.mark.timeout(600)
 def test_a_few_killed_at_random_lose_nothing(embedded_server: Server) -> None:
     seed = random.SystemRandom().randrange(1_000_000)
     campaign = Campaign()
