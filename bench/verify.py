@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 import psycopg
@@ -135,6 +136,11 @@ def fill(
 
 def life() -> Iterator[Event]:
     """Yield the events of a document that goes through all stages."""
+    return chain.from_iterable(appends())
+
+
+def appends() -> Iterator[tuple[Event, ...]]:
+    """Yield the same events, those of one command at a time."""
     state = DocumentWorkflow.unborn("template")
     context = c.Context(at=AT, actor="worker host-1:4711", command_id="0" * 36)
     common: dict[str, Any] = {"document_id": "template", "context": context}
@@ -175,9 +181,10 @@ def life() -> Iterator[Event]:
             )
         )
     for command in commands:
-        for event in decide(state, command):
+        events = decide(state, command)
+        for event in events:
             state = evolve(state, event)
-            yield event
+        yield events
 
 
 if __name__ == "__main__":
