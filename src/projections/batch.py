@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import psycopg
@@ -13,9 +14,12 @@ from psycopg import Connection
 from domain.events import DocumentDeleted
 from projections.errors import CannotApply
 from projections.folding import Folding
+from projections.known_rows import Kept, KnownRows
 from projections.log_reader import Recorded
 from projections.rows import DocumentRows, StreamRow
-from projections.tables import Changes, load_rows, lock_documents, write_changes
+from projections.table import Part, write
+from projections.tables import STREAMS, Changes, RowsLost, Standing, load_rows, lock_documents
+from projections.tracking import READ_MODELS, moving
 
 ReadStreams = Callable[[Collection[str]], Mapping[str, Sequence[Recorded]]]
 
@@ -44,35 +48,113 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """How far a batch came: `events` of it, up to where a document of `locked` comes first."""
+    """How far a batch came: `events` of it, up to where a document of `locked` comes first.
+
+    `rows` are what the tables hold of documents, once the transaction has committed.
+    """
 
     events: int
-    locked: frozenset[str]
+    locked: Set[str]
     parked: Mapping[str, Refusal]
+    rows: Mapping[str, Kept] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Events of the log in order, to be applied at `at`.
+
+    A document that cannot be applied is parked, as are those of `put_off` while another session
+    has them locked. Any other locked document ends the batch before its first event.
+    """
+
+    events: Sequence[Recorded]
+    at: datetime
+    put_off: Collection[str] = ()
+
+    @cached_property
+    def document_ids(self) -> Set[str]:
+        """The documents that the events are about."""
+        return {recorded.event.document_id for recorded in self.events}
 
 
 def apply_batch(
     connection: Connection[Any],
-    batch: Sequence[Recorded],
+    batch: Batch,
     read_streams: ReadStreams,
-    at: datetime,
-    put_off: Collection[str] = (),
+    *,
+    standing: Standing | None = None,
+    known: KnownRows | None = None,
 ) -> Applied:
-    """Write the rows that these events make.
+    """Write the rows that these events make, and move the tracking position.
 
-    A document that cannot be applied is parked at `at`, as are those of `put_off` while another
-    session has them locked. Any other locked document ends the batch before its first event.
+    `standing` is how the documents stand, their locks taken already. Without `known`, nothing is
+    taken to be as it was, and rows that the database refuses park their documents alone; with it,
+    all is written at once: NotAsKnown is raised where the slower way has to be taken instead.
     """
-    standing = lock_documents(connection, {r.event.document_id for r in batch})
-    waiting = standing.locked.difference(put_off)
-    todo = _before_any_of(waiting, batch)
+    standing = standing or lock_documents(connection, batch.document_ids)
+    waiting = standing.locked - set(batch.put_off)
+    todo = _before_any_of(waiting, batch.events)
+    if not todo:
+        return Applied(0, waiting, {})
     streams = _by_document(todo)
-    loaded = load_rows(connection, streams)
-    due = {i: events for i, events in streams.items() if loaded[i].stream.parked_at is None}
-    outcomes = _fold(loaded, due, standing.locked, read_streams)
-    parked = _write(connection, outcomes, standing.present, at)
-    _forget_deleted(connection, [loaded[i].stream for i in streams if i not in due], streams)
-    return Applied(len(todo), waiting, parked)
+    before = _rows_before(connection, streams, standing, known)
+    due = {i: events for i, events in streams.items() if before[i].stream.parked_at is None}
+    outcomes = _fold(before, due, standing.locked, read_streams)
+    moved = moving(READ_MODELS, todo[-1].position, batch.at)
+    if known is None:
+        parked = _write(connection, outcomes, standing.present, batch.at)
+        write(connection, [moved])
+    else:
+        parked = _write_all(connection, outcomes, standing.present, batch.at, moved)
+    _forget_deleted(connection, [before[i].stream for i in streams if i not in due], streams)
+    return Applied(len(todo), waiting, parked, _kept(outcomes, standing))
+
+
+class NotAsKnown(Exception):
+    """Something is not as it was known to be, or the database refuses some row."""
+
+
+def _rows_before(
+    connection: Connection[Any],
+    document_ids: Collection[str],
+    standing: Standing,
+    known: KnownRows | None,
+) -> dict[str, DocumentRows]:
+    found = known.of(document_ids, standing.marks) if known else {}
+    missing = [i for i in document_ids if i not in found]
+    return found | load_rows(connection, missing)
+
+
+def _write_all(
+    connection: Connection[Any],
+    outcomes: Iterable[Outcome],
+    present: Container[str],
+    at: datetime,
+    moved: Part,
+) -> dict[str, Refusal]:
+    changes = Changes()
+    for outcome in outcomes:
+        _add(changes, outcome, present, at)
+    try:
+        changes.write(connection, moved)
+    except RowsLost as error:
+        raise NotAsKnown from error
+    except (psycopg.Error, ValueError, TypeError) as error:
+        if is_fault_of_rows(error):
+            raise NotAsKnown from error
+        raise
+    return {o.folding.rows.document_id: o.refusal for o in outcomes if o.refusal}
+
+
+def _kept(outcomes: Iterable[Outcome], standing: Standing) -> dict[str, Kept]:
+    """Return what is to be remembered: nothing of documents that are parked or gone."""
+    every = [o.folding.rows for o in outcomes if o.refusal is None]
+    marks = standing.marks
+    return {
+        rows.document_id: Kept(marks[rows.document_id], rows)
+        for rows in every
+        if rows.document_id in marks
+    }
 
 
 def replace_rows(
@@ -90,10 +172,11 @@ def replace_rows(
     return _write(connection, [outcome], standing.present, at).get(document_id)
 
 
-def _before_any_of(documents: Collection[str], batch: Sequence[Recorded]) -> Sequence[Recorded]:
-    for index, recorded in enumerate(batch):
-        if recorded.event.document_id in documents:
-            return batch[:index]
+def _before_any_of(documents: Set[str], batch: Sequence[Recorded]) -> Sequence[Recorded]:
+    if documents:
+        for index, recorded in enumerate(batch):
+            if recorded.event.document_id in documents:
+                return batch[:index]
     return batch
 
 
@@ -107,7 +190,7 @@ def _by_document(batch: Iterable[Recorded]) -> dict[str, list[Recorded]]:
 def _fold(
     loaded: Mapping[str, DocumentRows],
     due: Mapping[str, Sequence[Recorded]],
-    locked: Collection[str],
+    locked: Container[str],
     read_streams: ReadStreams,
 ) -> list[Outcome]:
     behind = [i for i, e in due.items() if i not in locked and _lacks_rows(loaded[i], e[0])]
@@ -130,12 +213,11 @@ def _forget_deleted(
     streams: Mapping[str, Sequence[Recorded]],
 ) -> None:
     """Keep no name of a document that was deleted while it was parked; a retry folds it anew."""
-    forgotten = [
-        replace(stream, original_name=None)
-        for stream in parked
-        if any(isinstance(r.event, DocumentDeleted) for r in streams[stream.document_id])
-    ]
-    write_changes(connection, Changes(streams=forgotten))
+    changes = Changes()
+    for stream in parked:
+        if any(isinstance(r.event, DocumentDeleted) for r in streams[stream.document_id]):
+            changes.put(STREAMS, None, replace(stream, original_name=None))
+    changes.write(connection)
 
 
 def _lacks_rows(rows: DocumentRows, first: Recorded) -> bool:
@@ -162,16 +244,16 @@ def _fold_on(folding: Folding, events: Sequence[Recorded]) -> Outcome:
 def _write(
     connection: Connection[Any],
     outcomes: Sequence[Outcome],
-    present: Collection[str],
+    present: Container[str],
     at: datetime,
 ) -> dict[str, Refusal]:
     """Write all, or if the database refuses, ever smaller parts; return who is parked and why."""
-    changes = Changes()
+    changes = Changes(whole=True)
     for outcome in outcomes:
         _add(changes, outcome, present, at)
     try:
         with connection.transaction():
-            write_changes(connection, changes)
+            changes.write(connection)
     except (psycopg.Error, ValueError, TypeError) as error:
         if not is_fault_of_rows(error):
             raise
@@ -184,12 +266,12 @@ def _write(
     return {o.folding.rows.document_id: o.refusal for o in outcomes if o.refusal}
 
 
-def _add(changes: Changes, outcome: Outcome, present: Collection[str], at: datetime) -> None:
+def _add(changes: Changes, outcome: Outcome, present: Container[str], at: datetime) -> None:
     folding = outcome.folding
-    stream = folding.rows.stream
+    stream, before = folding.rows.stream, folding.before.stream
     if outcome.refusal:
         stream = parked_stream(stream, outcome.refusal, at)
-    changes.streams.append(stream)
+    changes.put(STREAMS, before if before.version else None, stream)
     if stream.document_id in present:
         if folding.anew:
             changes.anew.append(stream.document_id)
@@ -216,7 +298,9 @@ def _park_as_before(
     document_id = outcome.folding.rows.document_id
     stream = load_rows(connection, (document_id,))[document_id].stream
     refusal = Refusal(outcome.first_position, write_reason(error))
-    write_changes(connection, Changes(streams=[parked_stream(stream, refusal, at)]))
+    changes = Changes()
+    changes.put(STREAMS, None, parked_stream(stream, refusal, at))
+    changes.write(connection)
     return {document_id: refusal}
 
 

@@ -16,7 +16,7 @@ from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 
 from domain.events import Event
-from projections.batch import apply_batch
+from projections.batch import Batch, apply_batch
 from projections.fold import fold
 from projections.log_reader import LogReader
 from projections.projector import READ_MODELS_CHANNEL
@@ -128,10 +128,7 @@ def _apply_before(
     if between > _MOST_BETWEEN:
         return False
     batch = log.after(position, between)
-    applied = apply_batch(connection, batch, log.streams, at)
-    if applied.events:
-        move_position(connection, READ_MODELS, batch[applied.events - 1].position, at)
-    return not applied.locked
+    return not apply_batch(connection, Batch(batch, at), log.streams).locked
 
 
 def _write(connection: Connection[Any], fresh: FreshDocuments) -> None:

@@ -7,7 +7,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -15,18 +15,19 @@ from typing import Any
 
 from psycopg import Connection
 
-from projections.batch import Applied, apply_batch
+from projections.batch import Applied, Batch, NotAsKnown, apply_batch
 from projections.errors import NotCaughtUp, StillParked
-from projections.log_reader import LogReader, Recorded, read_appends
+from projections.known_rows import KnownRows
+from projections.log_reader import LogReader, read_appends
 from projections.parking import put_off_documents, retry_document
 from projections.rebuild_errors import OtherVersion
-from projections.rebuild_version import require_version
+from projections.rebuild_version import READ_MODELS_VERSION, require_version
 from projections.status import ProjectionStatus, projection_status
+from projections.tables import asked_to_lock
 from projections.tracking import (
     READ_MODELS,
+    asked_to_lock_position,
     ensure_tracked,
-    lock_position,
-    move_position,
     read_position,
 )
 from projections.wakeup import Wakeup, listen
@@ -39,8 +40,13 @@ _LONGEST_PAUSE_SECONDS = 5.0
 _SETTINGS = (
     "SET timezone = 'UTC'; SET lock_timeout = '5s'; "
     # a projector that hangs, or whose host is gone, must not keep the others from working
-    "SET idle_in_transaction_session_timeout = '30s'"
+    "SET idle_in_transaction_session_timeout = '30s'; "
+    # every row is found by its key; plans made while the tables were empty would scan them
+    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
+    "SET plan_cache_mode = force_generic_plan; SET jit = off"
 )
+_VERSION = b"SELECT max(version) FROM read_model_versions WHERE applied_at IS NOT NULL"
+_NOTIFY = b"SELECT pg_notify(%s, %s)"
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +55,7 @@ class Turn(Enum):
     """What came of looking for events."""
 
     APPLIED = "applied"
+    CAUGHT_UP = "applied, and there was no more when the log was read"
     NOTHING_NEW = "nothing new"
     WAITING = "waiting for a document that another session has locked"
     STANDING_BY = "another projector is at work"
@@ -59,13 +66,15 @@ class Pace:
     """How a projector spends its time.
 
     `patience_seconds` is how long it waits for a document that another session has locked before
-    it parks that document and takes it up again later.
+    it parks that document and takes it up again later. The rows of `known_documents` are
+    remembered.
     """
 
     batch_events: int = 500
     poll_seconds: float = 0.5
     patience_seconds: float = 1.0
     locked_pause_seconds: float = 0.02
+    known_documents: int = 5_000
 
 
 class Projector:
@@ -93,6 +102,8 @@ class Projector:
         self._stopping = threading.Event()
         self._wakeup: Wakeup | None = None
         self._position = -1
+        self._at_work = False
+        self._known = KnownRows(self._pace.known_documents)
         self._locked_since: dict[str, float] = {}
         self.trouble: str | None = None
 
@@ -124,13 +135,14 @@ class Projector:
         deadline = time.monotonic() + timeout_seconds
         with self._connection() as connection:
             ensure_tracked(connection, READ_MODELS)
+            self._stand_by()
             while self._position < position:
                 if time.monotonic() > deadline:
                     raise NotCaughtUp(
                         f"The read models are at {self._position} and not at {position} "
                         f"after {timeout_seconds} s; see whether another session locks documents."
                     )
-                if self._turn(connection) is not Turn.APPLIED:
+                if self._turn(connection) not in (Turn.APPLIED, Turn.CAUGHT_UP):
                     time.sleep(self._pace.locked_pause_seconds)
 
     def retry(self, document_id: str) -> None:
@@ -163,6 +175,7 @@ class Projector:
         self, wakeup: Wakeup, connection: Connection[Any], listening: Connection[Any]
     ) -> None:
         ensure_tracked(connection, READ_MODELS)
+        self._stand_by()
         looked_at = -math.inf
         while not self._stopping.is_set():
             turn = self._turn(connection)
@@ -176,36 +189,79 @@ class Projector:
             elif turn is Turn.STANDING_BY:
                 # not woken by appends, which whoever is at work should get
                 wakeup.wait(self._pace.poll_seconds)
-            elif turn is Turn.NOTHING_NEW:
+            elif turn in (Turn.CAUGHT_UP, Turn.NOTHING_NEW):
                 wakeup.wait(self._pace.poll_seconds, listening)
 
     def _turn(self, connection: Connection[Any]) -> Turn:
-        # looked at without the lock first: a lock is a write, and most looks find nothing
-        position = read_position(connection, READ_MODELS)
-        if not self._log.after(position, 1):
-            others_worked = self._position not in (-1, position)
-            self._position = position
-            return Turn.STANDING_BY if others_worked else Turn.NOTHING_NEW
         started = time.monotonic()
-        with connection.transaction():
-            locked_position = lock_position(connection, READ_MODELS)
-            if locked_position is None or not self._may_write(connection):
-                return Turn.STANDING_BY
-            batch = read_appends(self._log, locked_position, self._pace.batch_events)
-            if not batch:
-                return Turn.STANDING_BY
-            applied = self._apply(connection, batch, started)
+        # Read ahead of the lock, which only has to find that nobody moved the position meanwhile.
+        position = self._position if self._at_work else read_position(connection, READ_MODELS)
+        events = read_appends(self._log, position, self._pace.batch_events)
+        if not events:
+            return self._nothing_new(connection, position)
+        put_off = {
+            i
+            for i, since in self._locked_since.items()
+            if started - since >= self._pace.patience_seconds
+        }
+        batch = Batch(events, self._clock(), put_off)
+        try:
+            applied = self._apply(connection, batch, position, self._known)
+        except NotAsKnown:
+            applied = self._apply(connection, batch, position)
+        if applied is None:
+            self._stand_by()
+            return Turn.STANDING_BY
+        self._known.note(batch.document_ids, applied.rows)
+        self._locked_since = {i: self._locked_since.get(i, started) for i in applied.locked}
         if applied.events:
-            self._position = batch[applied.events - 1].position
+            self._tell(connection, events[applied.events - 1].position)
             if self._observe:
                 self._observe(applied.events, time.monotonic() - started)
-        self._locked_since = {i: self._locked_since.get(i, started) for i in applied.locked}
         for document_id, refusal in applied.parked.items():
             logger.warning("document parked: %s: %s", document_id, refusal.reason)
-        return Turn.WAITING if applied.locked else Turn.APPLIED
+        if applied.locked:
+            return Turn.WAITING
+        return Turn.CAUGHT_UP if len(events) < self._pace.batch_events else Turn.APPLIED
 
-    def _may_write(self, connection: Connection[Any]) -> bool:
+    def _nothing_new(self, connection: Connection[Any], position: int) -> Turn:
+        """Tell whether that is so because another projector is at work."""
+        if self._at_work:
+            position = read_position(connection, READ_MODELS)
+        others_worked = self._position not in (-1, position)
+        if others_worked:
+            self._stand_by()
+        self._position = position
+        return Turn.STANDING_BY if others_worked else Turn.NOTHING_NEW
+
+    def _stand_by(self) -> None:
+        """Take nothing to be as this projector left it."""
+        self._at_work = False
+        self._known.forget()
+
+    def _apply(
+        self,
+        connection: Connection[Any],
+        batch: Batch,
+        position: int,
+        known: KnownRows | None = None,
+    ) -> Applied | None:
+        """Apply the events after `position`; None if that is another projector's to do."""
+        with connection.transaction():
+            with connection.pipeline():
+                locked_position = asked_to_lock_position(connection, READ_MODELS)
+                version = connection.execute(_VERSION, prepare=True)
+                standing = asked_to_lock(connection, batch.document_ids)
+            if locked_position() != position or not self._may_write(connection, version.fetchone()):
+                return None
+            return apply_batch(
+                connection, batch, self._log.streams, standing=standing(), known=known
+            )
+
+    def _may_write(self, connection: Connection[Any], version: Any) -> bool:
         """Tell whether the tables are of this program's version; another program's are let be."""
+        if version == (READ_MODELS_VERSION,):
+            return True
         try:
             require_version(connection)
         except OtherVersion as error:
@@ -215,16 +271,14 @@ class Projector:
             return False
         return True
 
-    def _apply(self, connection: Connection[Any], batch: Sequence[Recorded], now: float) -> Applied:
-        patience = self._pace.patience_seconds
-        put_off = {i for i, since in self._locked_since.items() if now - since >= patience}
-        at = self._clock()
-        applied = apply_batch(connection, batch, self._log.streams, at, put_off)
-        if applied.events:
-            position = batch[applied.events - 1].position
-            move_position(connection, READ_MODELS, position, at)
-            connection.execute("SELECT pg_notify(%s, %s)", (READ_MODELS_CHANNEL, str(position)))
-        return applied
+    def _tell(self, connection: Connection[Any], position: int) -> None:
+        """Remember the position and tell it to whoever listens.
+
+        Not in the transaction that moved it: one that notifies keeps every other such, appends
+        among them, from committing while its own commit is written to disk.
+        """
+        self._position, self._at_work = position, True
+        connection.execute(_NOTIFY, (READ_MODELS_CHANNEL, str(position)), prepare=True)
 
     def _take_up_put_off(self, connection: Connection[Any]) -> None:
         for document_id in put_off_documents(connection):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from psycopg import Connection, sql
 from psycopg.rows import tuple_row
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 Row = TypeVar("Row")
 
@@ -29,14 +27,27 @@ class Json(NamedTuple):
     load: Callable[[Any], Any] = same
 
 
-@dataclass(frozen=True)
+class Part(NamedTuple):
+    """A part of a statement that writes many rows; `rows` are those that it must find there."""
+
+    text: bytes
+    values: tuple[Any, ...]
+    rows: int = 0
+
+
+@dataclass(frozen=True, eq=False)
 class Table(Generic[Row]):
-    """A table whose columns are the fields of `row_type`, in that order."""
+    """A table whose columns are the fields of `row_type`, in that order.
+
+    `changing` are sets of columns, the smaller ones first, that change while all others stay as
+    they are: such a row is not written anew as a whole.
+    """
 
     name: str
     row_type: type[Row]
     key: str
     json: Mapping[str, Json] = field(default_factory=dict)
+    changing: Sequence[tuple[str, ...]] = ()
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -46,18 +57,20 @@ class Table(Generic[Row]):
 
     def select(self, connection: Connection[Any], by: str, values: Collection[str]) -> list[Row]:
         """Return the rows whose column `by` has one of the values."""
-        query = sql.SQL("SELECT {} FROM {} WHERE {} = ANY(%s::text[])").format(
-            sql.SQL(", ").join(self._selected(column) for column in self.columns),
-            sql.Identifier(self.name),
-            sql.Identifier(by),
-        )
-        with connection.cursor(row_factory=tuple_row) as cursor:
-            return [self._row(values) for values in cursor.execute(query, (list(values),))]
+        return self.asked(connection, by, values)()
 
-    def upsert(self, connection: Connection[Any], rows: Sequence[Row]) -> None:
-        """Insert the rows, or put them in place of those with the same key."""
-        if rows:
-            connection.execute(self._upsert, (self.dumped(rows),))
+    def asked(
+        self, connection: Connection[Any], by: str, values: Collection[str]
+    ) -> Callable[[], list[Row]]:
+        """Ask for the rows whose column `by` has one of the values; they are taken by a call."""
+        cursor = connection.cursor(row_factory=tuple_row)
+        cursor.execute(self._select(by), (list(values),), prepare=True)
+
+        def take() -> list[Row]:
+            with cursor:
+                return [self._row(values) for values in cursor.fetchall()]
+
+        return take
 
     def delete(self, connection: Connection[Any], by: str, values: Collection[str]) -> None:
         """Delete the rows whose column `by` has one of the values."""
@@ -67,10 +80,34 @@ class Table(Generic[Row]):
             )
             connection.execute(statement, (list(values),))
 
-    def _selected(self, column: str) -> sql.Composable:
-        # JSON comes as text: psycopg would take longer to load it
-        name = sql.Identifier(column)
-        return sql.SQL("{}::text").format(name) if column in self.json else name
+    def changed_columns(self, before: Row, after: Row) -> tuple[str, ...] | None:
+        """Return the columns of which some changed, None if the row is to be written as a whole."""
+        for columns, others in self._others:
+            if others(before) == others(after):
+                return columns
+        return None
+
+    def upsert(self, rows: Sequence[Row]) -> Part:
+        """Return what inserts the rows, or puts them in place of those with the same key."""
+        return Part(self._upsert, (self.dumped(rows),))
+
+    def update(self, rows: Sequence[Row], columns: tuple[str, ...]) -> Part:
+        """Return what writes these columns of rows that are there."""
+        text, dump = self._updates[columns]
+        return Part(text, (dump(rows),), len(rows))
+
+    def dumped(self, rows: Sequence[Row]) -> str:
+        """Return the rows as the JSON that `json_populate_recordset` reads."""
+        return self._dump(self.columns, rows)
+
+    def _dump(self, columns: Sequence[str], rows: Sequence[Row]) -> str:
+        values_of = attrgetter(*columns)
+        listed = [dict(zip(columns, values_of(row), strict=True)) for row in rows]
+        for name, column in self.json.items():
+            if column.store is not same and name in columns:
+                for row in listed:
+                    row[name] = None if row[name] is None else column.store(row[name])
+        return to_json(listed, inf_nan_mode="constants").decode()
 
     def _row(self, values: Sequence[Any]) -> Row:
         row = list(values)
@@ -83,36 +120,101 @@ class Table(Generic[Row]):
     def _loads(self) -> list[tuple[int, Callable[[Any], Any]]]:
         return [(self.columns.index(name), column.load) for name, column in self.json.items()]
 
-    def dumped(self, rows: Sequence[Row]) -> str:
-        """Return the rows as the JSON that `json_populate_recordset` reads."""
-        listed = [dict(zip(self.columns, self._values_of(row), strict=True)) for row in rows]
-        for name, column in self.json.items():
-            for row in listed:
-                row[name] = None if row[name] is None else column.store(row[name])
-        return json.dumps(listed, allow_nan=False, default=_unknown_to_json)
+    @cached_property
+    def _others(self) -> list[tuple[tuple[str, ...], Callable[[Row], tuple[Any, ...]]]]:
+        return [
+            (columns, attrgetter(*(name for name in self.columns if name not in columns)))
+            for columns in self.changing
+        ]
+
+    def _select(self, by: str) -> bytes:
+        return self._selects.get(by) or self._selects.setdefault(by, self._select_text(by))
 
     @cached_property
-    def _values_of(self) -> Callable[[Row], tuple[Any, ...]]:
-        return attrgetter(*self.columns)
+    def _selects(self) -> dict[str, bytes]:
+        return {}
 
-    @cached_property
-    def _upsert(self) -> sql.Composed:
-        # One JSON text is made and sent several times faster than one array a column.
-        others = [column for column in self.columns if column != self.key]
-        return sql.SQL(
-            "INSERT INTO {table} ({names}) SELECT {names} "
-            "FROM json_populate_recordset(NULL::{table}, %s::json) "
-            "ON CONFLICT ({key}) DO UPDATE SET ({others}) = ROW({excluded})"
-        ).format(
-            table=sql.Identifier(self.name),
-            names=sql.SQL(", ").join(map(sql.Identifier, self.columns)),
-            key=sql.Identifier(self.key),
-            others=sql.SQL(", ").join(map(sql.Identifier, others)),
-            excluded=sql.SQL(", ").join(sql.Identifier("excluded", name) for name in others),
+    def _select_text(self, by: str) -> bytes:
+        return (
+            sql.SQL("SELECT {} FROM {} WHERE {} = ANY(%s::text[])")
+            .format(
+                sql.SQL(", ").join(self._selected(column) for column in self.columns),
+                sql.Identifier(self.name),
+                sql.Identifier(by),
+            )
+            .as_bytes()
         )
 
+    def _selected(self, column: str) -> sql.Composable:
+        # JSON comes as text: psycopg would take longer to load it
+        name = sql.Identifier(column)
+        return sql.SQL("{}::text").format(name) if column in self.json else name
 
-def _unknown_to_json(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in a row.")
+    @cached_property
+    def _upsert(self) -> bytes:
+        # One JSON text is made and sent several times faster than one array a column.
+        others = [column for column in self.columns if column != self.key]
+        return (
+            sql.SQL(
+                "INSERT INTO {table} ({names}) SELECT {names} "
+                "FROM json_populate_recordset(NULL::{table}, %s::json) "
+                "ON CONFLICT ({key}) DO UPDATE SET ({others}) = ROW({excluded})"
+            )
+            .format(
+                table=sql.Identifier(self.name),
+                names=_listed(self.columns),
+                key=sql.Identifier(self.key),
+                others=_listed(others),
+                excluded=_listed(others, "excluded"),
+            )
+            .as_bytes()
+        )
+
+    @cached_property
+    def _updates(self) -> dict[tuple[str, ...], tuple[bytes, Callable[[Sequence[Row]], str]]]:
+        return {columns: self._update(columns) for columns in self.changing}
+
+    def _update(self, columns: tuple[str, ...]) -> tuple[bytes, Callable[[Sequence[Row]], str]]:
+        # Half the work of the upsert, which locks a row first and checks constraints twice.
+        statement = sql.SQL(
+            "UPDATE {table} SET ({names}) = ROW({values}) "
+            "FROM json_populate_recordset(NULL::{table}, %s::json) AS new "
+            "WHERE {table}.{key} = new.{key} RETURNING 1"
+        ).format(
+            table=sql.Identifier(self.name),
+            names=_listed(columns),
+            values=_listed(columns, "new"),
+            key=sql.Identifier(self.key),
+        )
+        return statement.as_bytes(), lambda rows: self._dump((self.key, *columns), rows)
+
+
+def _listed(columns: Sequence[str], of: str | None = None) -> sql.Composed:
+    return sql.SQL(", ").join(
+        sql.Identifier(name) if of is None else sql.Identifier(of, name) for name in columns
+    )
+
+
+def write(connection: Connection[Any], parts: Sequence[Part]) -> bool:
+    """Write all parts with one statement; False if a row was not there that should have been.
+
+    No two parts may be about the same row.
+    """
+    if not parts:
+        return True
+    text = _statement(*(part.text for part in parts))
+    values = [value for part in parts for value in part.values]
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(text, values, prepare=True).fetchone()
+    return row is not None and row[0] == sum(part.rows for part in parts)
+
+
+@lru_cache(maxsize=100)
+def _statement(*texts: bytes) -> bytes:
+    parts = [b"part_%d AS (%b)" % (number, text) for number, text in enumerate(texts)]
+    found = [
+        b"(SELECT count(*) FROM part_%d)" % number
+        for number, text in enumerate(texts)
+        if text.endswith(b"RETURNING 1")
+    ]
+    return b"WITH %b SELECT %b" % (b", ".join(parts), b" + ".join(found) or b"0")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -20,7 +19,19 @@ from projections.rows import (
     StreamRow,
     WorkflowRow,
 )
-from projections.table import Json, Table
+from projections.table import Json, Part, Table, write
+
+Row = TypeVar("Row")
+
+_LOCK = (
+    b"SELECT id, xmin::text FROM documents WHERE id = ANY(%s::text[]) "
+    b"ORDER BY id FOR KEY SHARE SKIP LOCKED"
+)
+_EXISTING = b"SELECT id FROM documents WHERE id = ANY(%s::text[])"
+
+
+class RowsLost(Exception):
+    """Rows are gone that were known to be there."""
 
 
 def _dump_staged(staged: Mapping[FileKey, StagedFile]) -> list[dict[str, Any]]:
@@ -56,8 +67,25 @@ def _file_key(key: str) -> FileKey:
     return stage_name, file_type
 
 
-WORKFLOWS = Table("processing_workflows", WorkflowRow, "id", {"configuration": Json()})
-STAGES = Table("documents_processing_stages", StageRow, "id", {"metadata": Json()})
+WORKFLOWS = Table(
+    "processing_workflows",
+    WorkflowRow,
+    "id",
+    {"configuration": Json()},
+    [("status", "current_stage", "completed_stages", "completed_at", "updated_at")],
+)
+STAGES = Table(
+    "documents_processing_stages",
+    StageRow,
+    "id",
+    {"metadata": Json()},
+    [
+        (
+            *("status", "started_at", "completed_at", "error_message"),
+            *("retry_count", "updated_at", "attempt", "metadata"),
+        )
+    ],
+)
 FILES = Table("stage_output_files", FileRow, "id", {"metadata": Json()})
 STREAMS = Table(
     "document_streams",
@@ -68,32 +96,41 @@ STREAMS = Table(
         "staged": Json(_dump_staged, _load_staged),
         "file_versions": Json(_dump_versions, _load_versions),
     },
+    [("version", "position"), ("version", "position", "staged", "file_versions")],
 )
 READ_MODELS: tuple[Table[Any], ...] = (WORKFLOWS, STAGES, FILES)
 """The tables whose rows refer to `documents`."""
 
 
 class Standing(NamedTuple):
-    """How documents stand in `documents`: those in neither set are gone, or never were there."""
+    """How documents stand in `documents`: those in neither set are gone, or never were there.
 
-    present: frozenset[str]
-    locked: frozenset[str]
+    The mark of a row that is there is another one whenever the row was made anew.
+    """
+
+    present: Set[str]
+    locked: Set[str]
+    marks: Mapping[str, str]
 
 
-@dataclass
 class Changes:
     """Rows to be written and to be deleted.
 
-    Of the documents in `anew` everything is deleted before their rows are written.
+    Of the documents in `anew` everything is deleted before their rows are written. With `whole`,
+    every row is written as if nothing were known of what is there.
     """
 
-    anew: list[str] = field(default_factory=list)
-    workflows: list[WorkflowRow] = field(default_factory=list)
-    stages: list[StageRow] = field(default_factory=list)
-    files: list[FileRow] = field(default_factory=list)
-    streams: list[StreamRow] = field(default_factory=list)
-    gone_stages: list[str] = field(default_factory=list)
-    gone_files: list[str] = field(default_factory=list)
+    def __init__(self, *, whole: bool = False) -> None:
+        self.anew: list[str] = []
+        self._whole = whole
+        self._gone: dict[Table[Any], list[str]] = defaultdict(list)
+        self._rows: dict[tuple[Table[Any], tuple[str, ...] | None], list[Any]] = defaultdict(list)
+
+    def put(self, table: Table[Row], before: Row | None, after: Row) -> None:
+        """Have the row written; `before` is what the table is known to hold of it."""
+        known = before is not None and not self._whole
+        columns = table.changed_columns(before, after) if known and before is not None else None
+        self._rows[table, columns].append(after)
 
     def add_rows(
         self, before: DocumentRows, after: DocumentRows, workflows: Iterable[WorkflowRow]
@@ -102,20 +139,48 @@ class Changes:
 
         `workflows` are the rows of runs that changed, the current one among them.
         """
-        self.workflows += workflows
-        self.stages += _changed(before.stages, after.stages)
-        self.files += _changed(before.files, after.files)
-        self.gone_stages += _gone(before.stages, after.stages)
-        self.gone_files += _gone(before.files, after.files)
+        current = before.workflow
+        for row in workflows:
+            is_current = current is not None and current.id == row.id
+            self.put(WORKFLOWS, current if is_current else None, row)
+        self._compare(STAGES, before.stages, after.stages)
+        self._compare(FILES, before.files, after.files)
+
+    def _compare(
+        self, table: Table[Row], before: Mapping[Any, Row], after: Mapping[Any, Row]
+    ) -> None:
+        if before is after:
+            return
+        for key, row in after.items():
+            # Told apart by identity: the fold keeps the objects that it does not touch.
+            if (found := before.get(key)) is not row:
+                self.put(table, found, row)
+        gone = [getattr(row, table.key) for key, row in before.items() if key not in after]
+        if gone:
+            self._gone[table] += gone
+
+    def write(self, connection: Connection[Any], *also: Part) -> None:
+        """Write all of it, in the caller's transaction, and what else is to be written with it.
+
+        Raises RowsLost if a row is not there that was known to be.
+        """
+        if self.anew:
+            for table in READ_MODELS:
+                table.delete(connection, "document_id", self.anew)
+        for table, keys in self._gone.items():
+            table.delete(connection, table.key, keys)
+        parts = [
+            table.upsert(rows) if columns is None else table.update(rows, columns)
+            for (table, columns), rows in sorted(self._rows.items(), key=_order)
+        ]
+        if not write(connection, [*parts, *also]):
+            raise RowsLost
 
 
-def _changed(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[Any]:
-    """Return the rows that are not the very same: the fold keeps the objects it does not touch."""
-    return [row for key, row in after.items() if before.get(key) is not row]
-
-
-def _gone(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> list[str]:
-    return [row.id for key, row in before.items() if key not in after]
+def _order(item: tuple[tuple[Table[Any], tuple[str, ...] | None], Any]) -> Any:
+    """Return what puts a statement's parts in the same order each time, for few statements."""
+    (table, columns), _ = item
+    return table.name, columns or ()
 
 
 def lock_documents(connection: Connection[Any], document_ids: Collection[str]) -> Standing:
@@ -124,59 +189,61 @@ def lock_documents(connection: Connection[Any], document_ids: Collection[str]) -
     Whoever deletes a document holds its row and then wants the rows that refer to it. Waiting for
     that row with such rows in hand would be a deadlock, and the other application its victim.
     """
+    return asked_to_lock(connection, document_ids)()
+
+
+def asked_to_lock(
+    connection: Connection[Any], document_ids: Collection[str]
+) -> Callable[[], Standing]:
+    """Ask for the locks of `lock_documents`; how the documents stand is taken by a call."""
     ids = list(document_ids)
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(
-            "SELECT id FROM documents WHERE id = ANY(%s::text[]) "
-            "ORDER BY id FOR KEY SHARE SKIP LOCKED",
-            (ids,),
-        )
-        present = frozenset(row[0] for row in cursor)
-        if len(present) == len(ids):
-            return Standing(present, frozenset())
-        cursor.execute("SELECT id FROM documents WHERE id = ANY(%s::text[])", (ids,))
-        return Standing(present, frozenset(row[0] for row in cursor) - present)
+    cursor = connection.cursor(row_factory=tuple_row)
+    cursor.execute(_LOCK, (ids,), prepare=True)
+
+    def take() -> Standing:
+        with cursor:
+            marks: dict[str, str] = dict(cursor.fetchall())
+            if len(marks) == len(ids):
+                return Standing(marks.keys(), frozenset(), marks)
+            cursor.execute(_EXISTING, (ids,))
+            locked = frozenset(row[0] for row in cursor) - marks.keys()
+            return Standing(marks.keys(), locked, marks)
+
+    return take
 
 
 def load_rows(
     connection: Connection[Any], document_ids: Collection[str]
 ) -> dict[str, DocumentRows]:
     """Return the rows of these documents, those without any as `DocumentRows.none`."""
-    streams = {
-        row.document_id: row for row in STREAMS.select(connection, "document_id", document_ids)
-    }
-    current = [stream.workflow_id for stream in streams.values() if stream.workflow_id]
-    workflows = {row.document_id: row for row in WORKFLOWS.select(connection, "id", current)}
+    if not document_ids:
+        return {}
+    with connection.pipeline():
+        asked_streams = STREAMS.asked(connection, "document_id", document_ids)
+        asked_workflows = WORKFLOWS.asked(connection, "document_id", document_ids)
+        asked_stages = STAGES.asked(connection, "document_id", document_ids)
+        asked_files = FILES.asked(connection, "document_id", document_ids)
+    streams = {row.document_id: row for row in asked_streams()}
+    workflows = {row.id: row for row in asked_workflows()}
     stages: dict[str, dict[str, StageRow]] = defaultdict(dict)
-    for stage in STAGES.select(connection, "document_id", document_ids):
+    for stage in asked_stages():
         stages[stage.document_id][stage.stage_name] = stage
     files: dict[str, dict[FileKey, FileRow]] = defaultdict(dict)
-    for file in FILES.select(connection, "document_id", document_ids):
+    for file in asked_files():
         files[file.document_id][file.stage_name, file.file_type] = file
-    return {
-        document_id: DocumentRows(
+    loaded = {}
+    for document_id in document_ids:
+        stream = streams.get(document_id) or StreamRow(document_id)
+        loaded[document_id] = DocumentRows(
             document_id=document_id,
-            workflow=workflows.get(document_id),
-            stages=_in_order(stages[document_id], streams.get(document_id)),
+            workflow=workflows.get(stream.workflow_id or ""),
+            stages=_in_order(stages[document_id], stream),
             files=files[document_id],
-            stream=streams.get(document_id) or StreamRow(document_id),
+            stream=stream,
         )
-        for document_id in document_ids
-    }
+    return loaded
 
 
-def _in_order(stages: Mapping[str, StageRow], stream: StreamRow | None) -> dict[str, StageRow]:
-    order = {name: index for index, name in enumerate(stream.pipeline)} if stream else {}
+def _in_order(stages: Mapping[str, StageRow], stream: StreamRow) -> dict[str, StageRow]:
+    order = {name: index for index, name in enumerate(stream.pipeline)}
     return dict(sorted(stages.items(), key=lambda item: order.get(item[0], len(order))))
-
-
-def write_changes(connection: Connection[Any], changes: Changes) -> None:
-    """Write the changes with a few statements, in the caller's transaction."""
-    for table in READ_MODELS:
-        table.delete(connection, "document_id", changes.anew)
-    STAGES.delete(connection, "id", changes.gone_stages)
-    FILES.delete(connection, "id", changes.gone_files)
-    WORKFLOWS.upsert(connection, changes.workflows)
-    STAGES.upsert(connection, changes.stages)
-    FILES.upsert(connection, changes.files)
-    STREAMS.upsert(connection, changes.streams)

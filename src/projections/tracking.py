@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from projections.table import Part, write
+
 READ_MODELS = "read_models"
 """The projector's own row in `tracking`."""
+
+_LOCK = b"SELECT position FROM tracking WHERE projection = %s FOR UPDATE"
+_LOCK_FREE = _LOCK + b" SKIP LOCKED"
+_MOVE = b"UPDATE tracking SET position = %s, updated_at = %s WHERE projection = %s RETURNING 1"
 
 
 def ensure_tracked(connection: Connection[Any], projection: str) -> None:
@@ -27,11 +34,22 @@ def lock_position(
 
     None if there is no such row or somebody else has it locked; with `wait` their end is awaited.
     """
-    query = "SELECT position FROM tracking WHERE projection = %s FOR UPDATE"
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(query if wait else f"{query} SKIP LOCKED", (projection,))
-        row = cursor.fetchone()
-    return None if row is None else int(row[0])
+    return asked_to_lock_position(connection, projection, wait=wait)()
+
+
+def asked_to_lock_position(
+    connection: Connection[Any], projection: str, *, wait: bool = False
+) -> Callable[[], int | None]:
+    """Ask for what `lock_position` returns, which is taken by a call."""
+    cursor = connection.cursor(row_factory=tuple_row)
+    cursor.execute(_LOCK if wait else _LOCK_FREE, (projection,), prepare=True)
+
+    def take() -> int | None:
+        with cursor:
+            row = cursor.fetchone()
+        return None if row is None else int(row[0])
+
+    return take
 
 
 def read_position(connection: Connection[Any], projection: str) -> int:
@@ -46,7 +64,9 @@ def move_position(
     connection: Connection[Any], projection: str, position: int, at: datetime
 ) -> None:
     """Move the position, in the transaction that holds its lock."""
-    connection.execute(
-        "UPDATE tracking SET position = %s, updated_at = %s WHERE projection = %s",
-        (position, at, projection),
-    )
+    write(connection, [moving(projection, position, at)])
+
+
+def moving(projection: str, position: int, at: datetime) -> Part:
+    """Return the part of a statement that moves the position."""
+    return Part(_MOVE, (position, at, projection), 1)

@@ -1,0 +1,51 @@
+"""The rows of the documents that were touched last, so that nobody has to ask for them again."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from projections.rows import DocumentRows
+
+
+class Kept(NamedTuple):
+    """What the tables hold of a document while its row in `documents` has this mark."""
+
+    mark: str
+    rows: DocumentRows
+
+
+class KnownRows:
+    """What one session knows of the tables, as long as nobody else applies events.
+
+    Whoever does moves the tracking position, by which it is found out. Who writes a document's
+    rows again without moving it, as a retry or a rebuild, writes what the log says, and that is
+    what is known here. Rows that went with their document, made anew by another application, are
+    told by the mark of its row.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+
+    def of(self, document_ids: Iterable[str], marks: Mapping[str, str]) -> dict[str, DocumentRows]:
+        """Return what is known of these documents, whose rows have these marks now."""
+        found = {}
+        for document_id in document_ids:
+            kept = self._kept.get(document_id)
+            if kept is not None and kept.mark == marks.get(document_id):
+                found[document_id] = kept.rows
+        return found
+
+    def note(self, touched: Iterable[str], rows: Mapping[str, Kept]) -> None:
+        """Keep these rows in place of what was known of the documents that were touched."""
+        for document_id in touched:
+            self._kept.pop(document_id, None)
+        self._kept.update(rows)
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+
+    def forget(self) -> None:
+        """Know nothing any more."""
+        self._kept.clear()
