@@ -109,7 +109,13 @@ class History:
     def _connected(self) -> Iterator[Connection[DictRow]]:
         datastore = self._application.append_recorder.datastore
         with _translated(), datastore.get_connection() as connection:
-            yield connection
+            # One query needs no transaction, which would take two more round trips.
+            connection.autocommit = True
+            try:
+                yield connection
+            finally:
+                if not connection.closed:
+                    connection.autocommit = False
 
     def _decode(self, stored: StoredEvent) -> Event | UnreadableEvent:
         try:

@@ -11,20 +11,48 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from domain.events import DocumentDeleted
+from domain import events as e
 from projections.errors import CannotApply
 from projections.folding import Folding
-from projections.known_rows import Kept, KnownRows
+from projections.known_rows import NOT_ASKED, Kept, KnownRows
 from projections.log_reader import Recorded
-from projections.rows import DocumentRows, StreamRow
+from projections.rows import DocumentRows, StreamRow, replaced
 from projections.table import Part, write
-from projections.tables import STREAMS, Changes, RowsLost, Standing, load_rows, lock_documents
+from projections.tables import (
+    STREAMS,
+    Changes,
+    RowsLost,
+    Standing,
+    load_files,
+    load_rows,
+    load_without_files,
+    lock_documents,
+)
 from projections.tracking import READ_MODELS, moving
 
 ReadStreams = Callable[[Collection[str]], Mapping[str, Sequence[Recorded]]]
 
 LOCKED_ELSEWHERE = "another session keeps the document's row in documents locked"
 """Why a document is parked that will be taken up again by itself."""
+
+ABOUT_NO_FILE = frozenset(
+    (
+        e.DocumentChanged,
+        e.OriginalStored,
+        e.WorkflowPaused,
+        e.WorkflowResumed,
+        e.WorkflowCancelled,
+        e.WorkflowCompleted,
+        e.StageRequested,
+        e.StageStarted,
+        e.StageCompleted,
+        e.StageFailed,
+        e.StageSkipped,
+        e.StageRetried,
+        e.StageReset,
+    )
+)
+"""Events that leave the rows of files alone, unless an attempt has files that are not rows yet."""
 
 _FAULTS_OF_ROWS = ("22", "23", "54")  # SQLSTATE classes: data, integrity, program limits
 
@@ -116,13 +144,22 @@ class NotAsKnown(Exception):
 
 def _rows_before(
     connection: Connection[Any],
-    document_ids: Collection[str],
+    streams: Mapping[str, Sequence[Recorded]],
     standing: Standing,
     known: KnownRows | None,
 ) -> dict[str, DocumentRows]:
-    found = known.of(document_ids, standing.marks) if known else {}
-    missing = [i for i in document_ids if i not in found]
-    return found | load_rows(connection, missing)
+    rows = known.of(streams, standing.marks) if known else {}
+    rows |= load_without_files(connection, [i for i in streams if i not in rows])
+    wanted = [i for i, events in streams.items() if _needs_files(rows[i], events)]
+    files = load_files(connection, wanted)
+    return rows | {i: replaced(rows[i], files=found) for i, found in files.items()}
+
+
+def _needs_files(rows: DocumentRows, events: Sequence[Recorded]) -> bool:
+    """Tell whether the files are still to be asked for: most events are about none of them."""
+    if rows.files is not NOT_ASKED:
+        return False
+    return bool(rows.stream.staged) or any(type(r.event) not in ABOUT_NO_FILE for r in events)
 
 
 def _write_all(
@@ -193,7 +230,9 @@ def _fold(
     locked: Container[str],
     read_streams: ReadStreams,
 ) -> list[Outcome]:
-    behind = [i for i, e in due.items() if i not in locked and _lacks_rows(loaded[i], e[0])]
+    behind = [
+        i for i, events in due.items() if i not in locked and _lacks_rows(loaded[i], events[0])
+    ]
     whole_streams = read_streams(behind) if behind else {}
     outcomes = []
     for document_id, events in due.items():
@@ -215,7 +254,7 @@ def _forget_deleted(
     """Keep no name of a document that was deleted while it was parked; a retry folds it anew."""
     changes = Changes()
     for stream in parked:
-        if any(isinstance(r.event, DocumentDeleted) for r in streams[stream.document_id]):
+        if any(isinstance(r.event, e.DocumentDeleted) for r in streams[stream.document_id]):
             changes.put(STREAMS, None, replace(stream, original_name=None))
     changes.write(connection)
 

@@ -3,10 +3,27 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
-from projections.rows import DocumentRows
+from projections.rows import DocumentRows, FileKey, FileRow
+
+
+class _NotAsked(Mapping[FileKey, FileRow]):
+    """Files that nobody has asked the table for: whoever needs one is told so."""
+
+    def __getitem__(self, key: FileKey) -> FileRow:
+        raise LookupError("The rows of files have not been loaded.")
+
+    def __iter__(self) -> Iterator[FileKey]:
+        raise LookupError("The rows of files have not been loaded.")
+
+    def __len__(self) -> int:
+        raise LookupError("The rows of files have not been loaded.")
+
+
+NOT_ASKED = _NotAsked()
+"""Stands for a document's files while no event is about them."""
 
 
 class Kept(NamedTuple):

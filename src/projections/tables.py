@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from projections.known_rows import NOT_ASKED
 from projections.rows import (
     DocumentRows,
     FileKey,
@@ -18,6 +19,7 @@ from projections.rows import (
     StageRow,
     StreamRow,
     WorkflowRow,
+    replaced,
 )
 from projections.table import Json, Part, Table, write
 
@@ -216,21 +218,26 @@ def load_rows(
     connection: Connection[Any], document_ids: Collection[str]
 ) -> dict[str, DocumentRows]:
     """Return the rows of these documents, those without any as `DocumentRows.none`."""
+    loaded = load_without_files(connection, document_ids)
+    files = load_files(connection, document_ids)
+    return {i: replaced(rows, files=files[i]) for i, rows in loaded.items()}
+
+
+def load_without_files(
+    connection: Connection[Any], document_ids: Collection[str]
+) -> dict[str, DocumentRows]:
+    """Return the same, but in place of files NOT_ASKED."""
     if not document_ids:
         return {}
     with connection.pipeline():
         asked_streams = STREAMS.asked(connection, "document_id", document_ids)
         asked_workflows = WORKFLOWS.asked(connection, "document_id", document_ids)
         asked_stages = STAGES.asked(connection, "document_id", document_ids)
-        asked_files = FILES.asked(connection, "document_id", document_ids)
     streams = {row.document_id: row for row in asked_streams()}
     workflows = {row.id: row for row in asked_workflows()}
     stages: dict[str, dict[str, StageRow]] = defaultdict(dict)
     for stage in asked_stages():
         stages[stage.document_id][stage.stage_name] = stage
-    files: dict[str, dict[FileKey, FileRow]] = defaultdict(dict)
-    for file in asked_files():
-        files[file.document_id][file.stage_name, file.file_type] = file
     loaded = {}
     for document_id in document_ids:
         stream = streams.get(document_id) or StreamRow(document_id)
@@ -238,10 +245,21 @@ def load_rows(
             document_id=document_id,
             workflow=workflows.get(stream.workflow_id or ""),
             stages=_in_order(stages[document_id], stream),
-            files=files[document_id],
+            files=NOT_ASKED,
             stream=stream,
         )
     return loaded
+
+
+def load_files(
+    connection: Connection[Any], document_ids: Collection[str]
+) -> dict[str, dict[FileKey, FileRow]]:
+    """Return the files of each of these documents."""
+    files: dict[str, dict[FileKey, FileRow]] = {i: {} for i in document_ids}
+    if files:
+        for file in FILES.select(connection, "document_id", document_ids):
+            files[file.document_id][file.stage_name, file.file_type] = file
+    return files
 
 
 def _in_order(stages: Mapping[str, StageRow], stream: StreamRow) -> dict[str, StageRow]:
