@@ -40,6 +40,8 @@ def _dump_staged(staged: Mapping[FileKey, StagedFile]) -> list[dict[str, Any]]:
     return [
         {
             **{name: getattr(it.file, name) for name in FILES.columns},
+            # as JSON, a rebuild's row must have the very same text
+            "created_at": it.file.created_at.isoformat() if it.file.created_at else None,
             "file_version": it.file_version,
         }
         for it in staged.values()
