@@ -66,14 +66,16 @@ class Pace:
     """How a projector spends its time.
 
     `patience_seconds` is how long it waits for a document that another session has locked before
-    it parks that document and takes it up again later. The rows of `known_documents` are
-    remembered.
+    it parks that document and takes it up again later. Once it has caught up, no two batches begin
+    within `rest_seconds`: what comes in meanwhile costs one transaction and not many. The rows of
+    `known_documents` are remembered.
     """
 
     batch_events: int = 500
     poll_seconds: float = 0.5
     patience_seconds: float = 1.0
     locked_pause_seconds: float = 0.02
+    rest_seconds: float = 0.005
     known_documents: int = 5_000
 
 
@@ -178,6 +180,7 @@ class Projector:
         self._stand_by()
         looked_at = -math.inf
         while not self._stopping.is_set():
+            began = time.monotonic()
             turn = self._turn(connection)
             if turn is not Turn.STANDING_BY:
                 self.trouble = None
@@ -190,6 +193,7 @@ class Projector:
                 # not woken by appends, which whoever is at work should get
                 wakeup.wait(self._pace.poll_seconds)
             elif turn in (Turn.CAUGHT_UP, Turn.NOTHING_NEW):
+                wakeup.wait(max(0.0, began + self._pace.rest_seconds - time.monotonic()))
                 wakeup.wait(self._pace.poll_seconds, listening)
 
     def _turn(self, connection: Connection[Any]) -> Turn:
