@@ -65,7 +65,7 @@ class Settings(BaseSettings):
         default=256, ge=1, le=10_000, description="commands that one transaction appends, at most"
     )
     projector_batch_events: int = Field(
-        default=500, ge=1, le=10_000, description="events that one transaction projects, at most"
+        default=2000, ge=1, le=10_000, description="events that one transaction projects, at most"
     )
     follow_documents: bool = Field(
         default=True, description="whether rows that others put into documents get a workflow"

@@ -71,12 +71,12 @@ class Pace:
     `known_documents` are remembered.
     """
 
-    batch_events: int = 500
+    batch_events: int = 2_000
     poll_seconds: float = 0.5
     patience_seconds: float = 1.0
     locked_pause_seconds: float = 0.02
     rest_seconds: float = 0.005
-    known_documents: int = 5_000
+    known_documents: int = 2_000
 
 
 class Projector:

@@ -1,0 +1,75 @@
+"""A projector remembers rows that it wrote, and finds out when they are not there any more."""
+
+from __future__ import annotations
+
+import psycopg
+
+from domain import commands as c
+from domain.values import OutputFile
+from eventstore.history import History
+from integration.projections.comparison import assert_tables_are_the_fold
+from integration.projections.log_writer import LogWriter, delete_elsewhere
+from integration.projections.projecting import (
+    eventually,
+    is_caught_up,
+    make_projector,
+    running,
+)
+
+FIRST = "markdown-conversion"
+FILE = OutputFile(
+    file_type="markdown", suffix=".md", checksum="a" * 64, size_bytes=3, mime_type="text/plain"
+)
+
+
+def test_rows_that_went_with_their_document_are_missed_by_an_event_that_changes_none(
+    database: str, history: History, log: LogWriter
+) -> None:
+    with running(make_projector(database, history)):
+        log.register("doc-1")
+        log.send(c.StartStage, "doc-1", stage_name=FIRST)
+        eventually(lambda: is_caught_up(database, history))
+        delete_elsewhere(database, ["doc-1"])
+        with psycopg.connect(database) as connection:
+            connection.execute("INSERT INTO documents (id) VALUES ('doc-1')")
+        # kept with the stream until the stage completes
+        log.send(c.RegisterOutputFile, "doc-1", stage_name=FIRST, file=FILE)
+        eventually(lambda: is_caught_up(database, history))
+    assert_tables_are_the_fold(database, history)
+
+
+def test_a_row_deleted_by_hand_comes_back_with_the_next_event_about_it(
+    database: str, history: History, log: LogWriter
+) -> None:
+    with running(make_projector(database, history)):
+        log.register("doc-1", "doc-2")
+        eventually(lambda: is_caught_up(database, history))
+        with psycopg.connect(database) as connection:
+            connection.execute(
+                "DELETE FROM documents_processing_stages WHERE document_id = 'doc-1'"
+            )
+        for document_id in ("doc-1", "doc-2"):
+            log.send(c.StartStage, document_id, stage_name=FIRST)
+        eventually(lambda: is_caught_up(database, history))
+    assert_tables_are_the_fold(database, history)
+
+
+def test_files_are_right_although_asked_for_late(
+    database: str, history: History, log: LogWriter
+) -> None:
+    """The last events are met by projectors that have to ask for everything again."""
+    with running(make_projector(database, history)):
+        log.register("doc-1", "doc-2")
+        log.complete("doc-1", FIRST)
+        log.send(c.StartStage, "doc-2", stage_name=FIRST)
+        log.send(c.RegisterOutputFile, "doc-2", stage_name=FIRST, file=FILE)
+        eventually(lambda: is_caught_up(database, history))
+    with running(make_projector(database, history)):
+        log.send(c.StartStage, "doc-1", stage_name="markdown-optimizer")
+        eventually(lambda: is_caught_up(database, history))
+        log.complete("doc-1", "markdown-optimizer", file_type="optimized_markdown")
+        log.send(c.CompleteStage, "doc-2", stage_name=FIRST)
+        eventually(lambda: is_caught_up(database, history))
+        log.restart("doc-1")
+        eventually(lambda: is_caught_up(database, history))
+    assert_tables_are_the_fold(database, history)

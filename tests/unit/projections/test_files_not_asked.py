@@ -1,0 +1,22 @@
+"""Files are not asked for where no event is about one: the fold must not miss them."""
+
+from __future__ import annotations
+
+import pytest
+
+from projections.batch import ABOUT_NO_FILE
+from projections.fold import fold
+from projections.known_rows import NOT_ASKED
+from projections.rows import DocumentRows, replaced
+from unit.projections.journeys import journey, steps
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_events_that_are_about_no_file_are_folded_without_any(seed: int) -> None:
+    rows = DocumentRows.none("doc-1")
+    for position, (_, event) in enumerate(journey("doc-1", steps(seed, 60)), start=1):
+        before, rows = rows, fold(rows, position, event)
+        if type(event) in ABOUT_NO_FILE and not before.stream.staged:
+            without = fold(replaced(before, files=NOT_ASKED), position, event)
+            assert without.files is NOT_ASKED
+            assert replaced(without, files=before.files) == rows
