@@ -40,7 +40,8 @@ class Table(Generic[Row]):
     """A table whose columns are the fields of `row_type`, in that order.
 
     `changing` are sets of columns, the smaller ones first, that change while all others stay as
-    they are: such a row is not written anew as a whole.
+    they are: such a row is not written anew as a whole. Then column
+    `only_null` has to be null, as it was when the row became known.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Table(Generic[Row]):
     key: str
     json: Mapping[str, Json] = field(default_factory=dict)
     changing: Sequence[tuple[str, ...]] = ()
+    only_null: str | None = None
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -179,14 +181,21 @@ class Table(Generic[Row]):
         statement = sql.SQL(
             "UPDATE {table} SET ({names}) = ROW({values}) "
             "FROM json_populate_recordset(NULL::{table}, %s::json) AS new "
-            "WHERE {table}.{key} = new.{key} RETURNING 1"
+            "WHERE {table}.{key} = new.{key}{and_only} RETURNING 1"
         ).format(
             table=sql.Identifier(self.name),
             names=_listed(columns),
             values=_listed(columns, "new"),
             key=sql.Identifier(self.key),
+            and_only=self._and_only,
         )
         return statement.as_bytes(), lambda rows: self._dump((self.key, *columns), rows)
+
+    @property
+    def _and_only(self) -> sql.Composable:
+        if self.only_null is None:
+            return sql.SQL("")
+        return sql.SQL(" AND {} IS NULL").format(sql.Identifier(self.name, self.only_null))
 
 
 def _listed(columns: Sequence[str], of: str | None = None) -> sql.Composed:

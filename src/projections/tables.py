@@ -101,6 +101,8 @@ STREAMS = Table(
         "file_versions": Json(_dump_versions, _load_versions),
     },
     [("version", "position"), ("version", "position", "staged", "file_versions")],
+    # a retry may park a document and moves no position
+    only_null="parked_at",
 )
 READ_MODELS: tuple[Table[Any], ...] = (WORKFLOWS, STAGES, FILES)
 """The tables whose rows refer to `documents`."""

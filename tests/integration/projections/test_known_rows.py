@@ -73,3 +73,23 @@ def test_files_are_right_although_asked_for_late(
         log.restart("doc-1")
         eventually(lambda: is_caught_up(database, history))
     assert_tables_are_the_fold(database, history)
+
+
+def test_a_document_that_was_parked_meanwhile_stays_as_it_is(
+    database: str, history: History, log: LogWriter
+) -> None:
+    with running(make_projector(database, history)), psycopg.connect(database) as connection:
+        connection.autocommit = True
+        parked = log.register("doc-1", "doc-2")[0]
+        eventually(lambda: is_caught_up(database, history))
+        connection.execute(
+            "UPDATE document_streams SET parked_at = now(), parked_position = 1 "
+            "WHERE document_id = 'doc-1'"
+        )
+        for document_id in ("doc-1", "doc-2"):
+            log.send(c.StartStage, document_id, stage_name=FIRST)
+        eventually(lambda: is_caught_up(database, history))
+        versions: dict[str, int] = dict(
+            connection.execute("SELECT document_id, version FROM document_streams")
+        )
+    assert versions == {"doc-1": parked.version, "doc-2": parked.version + 1}
