@@ -13,6 +13,7 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 from psycopg import Connection
+from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 
 from domain.errors import LogUnavailable
@@ -114,7 +115,8 @@ class History:
             try:
                 yield connection
             finally:
-                if not connection.closed:
+                # of any other status, the pool lets go of the connection
+                if connection.info.transaction_status == TransactionStatus.IDLE:
                     connection.autocommit = False
 
     def _decode(self, stored: StoredEvent) -> Event | UnreadableEvent:
