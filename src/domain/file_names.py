@@ -46,8 +46,12 @@ def output_name(original_name: str | None, document_id: str, suffix: str) -> str
     """
     if original_name is None:
         return _encoded(document_id, MAX_NAME_BYTES - len(suffix.encode())) + suffix
-    stem, _ = split_extension(safe_name(original_name))
-    return _fitted(stem, suffix)
+    return _fitted(_stem(original_name), suffix)
+
+
+@lru_cache(maxsize=256)
+def _stem(original_name: str) -> str:
+    return split_extension(safe_name(original_name))[0]
 
 
 def split_extension(name: str) -> tuple[str, str]:
@@ -58,6 +62,7 @@ def split_extension(name: str) -> tuple[str, str]:
     return name, ""
 
 
+@lru_cache(maxsize=256)
 def document_folder(document_id: str) -> str:
     """Name the folder of a document: its id, percent-encoded where it is not `[A-Za-z0-9._-]`.
 
@@ -74,14 +79,20 @@ def original_path(document_id: str, name: str | None) -> str:
 
 def output_path(document_id: str, stage: str, name: str) -> str:
     """Give the path of a stage's output file, relative to the storage root."""
-    folder = document_folder(document_id)
-    return f"documents/{folder}/stages/{_encoded(stage, MAX_NAME_BYTES)}/{_kept(name)}"
+    return f"documents/{document_folder(document_id)}/stages/{_stage_folder(stage)}/{_kept(name)}"
+
+
+@lru_cache(maxsize=256)
+def _stage_folder(stage: str) -> str:
+    return _encoded(stage, MAX_NAME_BYTES)
 
 
 def is_component(name: str) -> bool:
     """Tell whether a text can stand as one path component as it is."""
     if name in ("", ".", "..") or "/" in name or "\0" in name:
         return False
+    if name.isascii():
+        return len(name) <= MAX_NAME_BYTES
     return len(name.encode(errors="surrogatepass")) <= MAX_NAME_BYTES and not _has_surrogate(name)
 
 

@@ -9,19 +9,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
-from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
+from eventsourcing.persistence import MapperDeserialisationError
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from domain.events import Event
 from eventstore.document_keys import DocumentKey
-from eventstore.history import RecordedEvent, UnreadableEvent
-from eventstore.mapper import event_of, format_time
+from eventstore.history import UnreadableEvent
+from eventstore.mapper import decoded, format_time
 
 _SETTINGS = (
     "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; "
     "SET search_path = public; SET work_mem = '64MB'; SET timezone = 'UTC'; "
+    # what a cursor finds is read to its end
+    "SET cursor_tuple_fraction = 1; "
     # a reader that was killed must not go on using the server
     "SET client_connection_check_interval = '2s'"
 )
@@ -36,13 +39,11 @@ _BOUNDS = """
     FROM docledger_events TABLESAMPLE SYSTEM (%s)
 """
 _EVENTS = """
-    COPY (
-        SELECT originator_id, originator_version, topic, state, notification_id
-        FROM docledger_events
-        WHERE originator_id >= %(first)s AND (%(end)s::text IS NULL OR originator_id < %(end)s)
-            AND notification_id <= %(until)s
-        ORDER BY originator_id, originator_version
-    ) TO STDOUT (FORMAT binary)
+    SELECT originator_id, originator_version, topic, state, notification_id
+    FROM docledger_events
+    WHERE originator_id >= %(first)s AND (%(end)s::text IS NULL OR originator_id < %(end)s)
+        AND notification_id <= %(until)s
+    ORDER BY originator_id, originator_version
 """
 _STREAMS = """
     SELECT originator_id, originator_version, topic, state, notification_id
@@ -53,11 +54,18 @@ _KEYS_BETWEEN = """
     WHERE document_id >= %(first)s AND (%(end)s::text IS NULL OR document_id < %(end)s)
 """
 _KEYS_OF = "SELECT document_id, key_id, key FROM document_keys WHERE document_id = ANY(%s)"
-_TYPES = ("text", "int8", "text", "bytea", "int8")
+_FETCHED_EVENTS = 1000
 _SAMPLED_EVENTS = 50_000
 _MOST_SHARDS = 2000
 
 _Row = tuple[str, int, str, bytes, int]
+
+
+class PlacedEvent(NamedTuple):
+    """An event and its position in the whole log; a tuple, of which many are made fast."""
+
+    position: int
+    event: Event | UnreadableEvent
 
 
 @dataclass(frozen=True)
@@ -131,15 +139,19 @@ class ShardReader:
 
     def documents(
         self, first: str, end: str | None, until: int
-    ) -> Iterator[tuple[str, Iterable[RecordedEvent]]]:
+    ) -> Iterator[tuple[str, Iterable[PlacedEvent]]]:
         """Yield each document of the shard with its events up to position `until`, in order."""
         between = {"first": first, "end": end, "until": until}
         find_key = _keys(self._connection.execute(_KEYS_BETWEEN, between))
-        with self._connection.cursor().copy(_EVENTS, between) as copy:
-            copy.set_types(_TYPES)
-            yield from _by_document(copy.rows(), find_key)
+        # Rows of a cursor cost less than half of what those of a COPY do, which come one by one.
+        with (
+            self._connection.transaction(),
+            self._connection.cursor("docledger_shard", binary=True) as cursor,
+        ):
+            cursor.itersize = _FETCHED_EVENTS
+            yield from _by_document(cursor.execute(_EVENTS, between), find_key)
 
-    def streams(self, document_ids: Collection[str]) -> dict[str, list[RecordedEvent]]:
+    def streams(self, document_ids: Collection[str]) -> dict[str, list[PlacedEvent]]:
         """Return every event of these documents, each one's in order."""
         ids = list(document_ids)
         find_key = _keys(self._connection.execute(_KEYS_OF, (ids,)))
@@ -164,15 +176,15 @@ def _keys(rows: Iterable[tuple[str, str, bytes]]) -> _FindKey:
 
 def _by_document(
     rows: Iterable[Any], find_key: _FindKey
-) -> Iterator[tuple[str, Iterable[RecordedEvent]]]:
+) -> Iterator[tuple[str, Iterable[PlacedEvent]]]:
     for document_id, own in itertools.groupby(rows, itemgetter(0)):
-        yield document_id, (_recorded(row, find_key) for row in own)
+        yield document_id, (_placed(row, find_key) for row in own)
 
 
-def _recorded(row: _Row, find_key: _FindKey) -> RecordedEvent:
+def _placed(row: _Row, find_key: _FindKey) -> PlacedEvent:
     document_id, version, topic, state, position = row
     try:
-        event = event_of(StoredEvent(document_id, version, topic, state), find_key)
+        return PlacedEvent(position, decoded(document_id, version, topic, state, find_key))
     except MapperDeserialisationError as error:
-        return RecordedEvent(position, UnreadableEvent(document_id, version, topic, str(error)))
-    return RecordedEvent(position, event)
+        unreadable = UnreadableEvent(document_id, version, topic, str(error))
+        return PlacedEvent(position, unreadable)

@@ -98,33 +98,50 @@ def event_of(stored: StoredEvent, find_key: FindKey) -> Event:
     Raises MapperDeserialisationError for an unknown topic or a state that does not fit, and what
     `find_key` raises of the library's PersistenceError.
     """
-    event_type = EVENT_TYPES.get(stored.topic)
+    document_id, version = str(stored.originator_id), stored.originator_version
+    return decoded(document_id, version, stored.topic, stored.state, find_key)
+
+
+def decoded(document_id: str, version: int, topic: str, state: bytes, find_key: FindKey) -> Event:
+    """Return the event of which this is stored, as `event_of` does."""
+    event_type = EVENT_TYPES.get(topic)
     if event_type is None:
-        raise MapperDeserialisationError(f"unknown topic '{stored.topic[:100]}'")
+        raise MapperDeserialisationError(f"unknown topic '{topic[:100]}'")
     try:
-        return _decode(event_type, stored, find_key)
+        if event_type.class_version == 1 and b'"class_version"' not in state:
+            body = _open_body(document_id, version, topic, state, find_key)
+            if body is not None:
+                # One pass over the bytes: the columns are spliced in ahead of the closing brace.
+                body += _COLUMNS % (_quoted(document_id), version)
+                read: Event = event_type.__pydantic_validator__.validate_json(body)
+                return read
+        return _upcast(event_type, document_id, version, topic, state, find_key)
     except (MapperDeserialisationError, PersistenceError):
         raise
     except Exception as error:
         # Whatever is wrong with one stored event must not keep others from being read.
         raise MapperDeserialisationError(
-            f"state of version {stored.originator_version}, {stored.topic}: "
-            f"{_without_content(error)}"
+            f"state of version {version}, {topic}: {_without_content(error)}"
         ) from error
 
 
-def _decode(event_type: type[Event], stored: StoredEvent, find_key: FindKey) -> Event:
-    state = stored.state
-    if event_type.class_version == 1 and b'"class_version"' not in state:
-        body = _unsealed_body(stored, find_key)
-        if body is not None:
-            # One pass over the bytes: the columns are spliced in ahead of the closing brace.
-            columns = _COLUMNS % (_quoted(str(stored.originator_id)), stored.originator_version)
-            return event_type.model_validate_json(body + columns)
+def _upcast(
+    event_type: type[Event],
+    document_id: str,
+    version: int,
+    topic: str,
+    state: bytes,
+    find_key: FindKey,
+) -> Event:
     fields: dict[str, Any] = from_json(state)
-    fields["document_id"] = stored.originator_id
-    fields["version"] = stored.originator_version
-    _unseal(fields, stored, find_key)
+    fields["document_id"] = document_id
+    fields["version"] = version
+    sealed: str | None = fields.pop("sealed", None)
+    if sealed is not None:
+        key = find_key(document_id, sealed.partition(".")[0])
+        if key is not None:
+            about = _about(document_id, version, topic)
+            fields["personal"] = from_json(key.unseal(sealed, about))
     upcast(event_type, fields)
     return event_type.model_validate(fields)
 
@@ -134,35 +151,24 @@ def _quoted(document_id: str) -> bytes:
     return json.dumps(document_id).encode()
 
 
-def _unsealed_body(stored: StoredEvent, find_key: FindKey) -> bytes | None:
+def _open_body(
+    document_id: str, version: int, topic: str, state: bytes, find_key: FindKey
+) -> bytes | None:
     """Return the state without its closing brace, its sealed part in the open.
 
     None if it looks as if something were sealed, but not as the mapper seals it.
     """
-    state = stored.state
     if b'"sealed"' not in state:
         return state[:-1]
     found = _SEALED.match(state, state.rfind(b',"sealed":"'))
     if found is None:
         return None
     open_part = state[: found.start()]
-    key = find_key(str(stored.originator_id), found[1].decode("ascii"))
+    key = find_key(document_id, found[1].decode("ascii"))
     if key is None:
         return open_part
-    about = _about(str(stored.originator_id), stored.originator_version, stored.topic)
     sealed = state[found.start(1) : -2].decode("ascii")
-    return open_part + b',"personal":' + key.unseal(sealed, about)
-
-
-def _unseal(fields: dict[str, Any], stored: StoredEvent, find_key: FindKey) -> None:
-    sealed: str | None = fields.pop("sealed", None)
-    if sealed is None:
-        return
-    document_id = str(stored.originator_id)
-    key = find_key(document_id, sealed.partition(".")[0])
-    if key is not None:
-        about = _about(document_id, stored.originator_version, stored.topic)
-        fields["personal"] = from_json(key.unseal(sealed, about))
+    return open_part + b',"personal":' + key.unseal(sealed, _about(document_id, version, topic))
 
 
 def personal_part(event: Event) -> Personal | None:

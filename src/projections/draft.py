@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Any
 
 from domain.values import StageStatus, WorkflowStatus
 from projections.errors import CannotApply
@@ -14,53 +13,160 @@ from projections.rows import (
     FileRow,
     StagedFile,
     StageRow,
+    StreamRow,
     WorkflowRow,
-    replaced,
+    copied,
 )
 
 ALL_SETTLED = "completed"
 """What `current_stage` says when no stage is left to do."""
 
-_SETTLED = frozenset(status.value for status in StageStatus if status.settled)
 _STOPPED = frozenset((WorkflowStatus.PAUSED.value, WorkflowStatus.CANCELLED.value))
 _COMPLETED = WorkflowStatus.COMPLETED.value
 _RUNNING = WorkflowStatus.RUNNING.value
 _WORKFLOW_FAILED = WorkflowStatus.FAILED.value
 _STAGE_FAILED = StageStatus.FAILED.value
+_SETTLED = frozenset(status.value for status in StageStatus if status.settled)
+_MEANING = {
+    status.value: "settled" if status.settled else "failed" if status == _STAGE_FAILED else "open"
+    for status in StageStatus
+}
+"""What a stage's status means for its workflow."""
 
 
 class Draft:
-    """Rows and mappings in it are never changed, only replaced: what was taken out stays as it was.
+    """Rows that were given or taken out are never changed, they are copied first.
 
-    `version` and `position` are kept apart from the stream's row, which they would have made anew
-    with every event.
+    `version` and `position` are kept apart from the stream's row until the rows are taken out.
+    `runs` has the row of every run that changed, and `was_deleted` tells that the rows that were
+    given are none of the document's any more.
     """
 
-    __slots__ = ("document_id", "files", "position", "stages", "stream", "version", "workflow")
+    __slots__ = (
+        "_follows", "_has_files", "_has_stages", "_has_stream", "_has_workflow", "_own_stages",
+        "document_id", "files", "is_registered", "position", "runs", "stages", "stream", "version",
+        "was_deleted", "workflow",
+    )  # fmt: skip
 
     def __init__(self, rows: DocumentRows) -> None:
         self.document_id = rows.document_id
-        self.workflow: WorkflowRow | None = rows.workflow
+        self.workflow = rows.workflow
         self.stages: Mapping[str, StageRow] = rows.stages
         self.files: Mapping[FileKey, FileRow] = rows.files
         self.stream = rows.stream
         self.version = rows.stream.version
         self.position = rows.stream.position
+        self.is_registered = rows.stream.registered
+        self.runs: dict[str, WorkflowRow] = {}
+        self.was_deleted = False
+        self._own_stages: dict[str, StageRow] = {}
+        self._follows = False
+        self._give_up()
 
     def rows(self) -> DocumentRows:
         """Return the rows as they are now."""
-        stream = replaced(self.stream, version=self.version, position=self.position)
+        stream = self.own_stream()
+        stream.version, stream.position = self.version, self.position
+        self._give_up()
         return DocumentRows(self.document_id, self.workflow, self.stages, self.files, stream)
 
-    def put(self, stage: StageRow, at: datetime) -> None:
-        """Put the stage's row in place of the one before; the workflow's follows."""
-        self.stages = {**self.stages, stage.stage_name: stage}
+    def changed_runs(self) -> tuple[WorkflowRow, ...]:
+        """Return the rows of the runs that changed, the current one among them."""
+        self._has_workflow = False
+        return tuple(self.runs.values())
+
+    def _give_up(self) -> None:
+        """Own nothing any more: somebody else has it now."""
+        self._has_workflow = self._has_stages = self._has_files = self._has_stream = False
+        self._own_stages = {}
+
+    def own_stream(self) -> StreamRow:
+        """Return the stream's row, to be changed."""
+        if not self._has_stream:
+            self.stream = copied(self.stream)
+            self._has_stream = True
+        return self.stream
+
+    def own_stage(self, name: str) -> StageRow:
+        """Return the stage's row, to be changed."""
+        own = self._own_stages.get(name)
+        if own is None:
+            own = copied(self.stages[name])
+            if not self._has_stages:
+                self.stages = dict(self.stages)
+                self._has_stages = True
+            self.stages[name] = self._own_stages[name] = own  # type: ignore[index]
+        return own
+
+    def own_workflow(self) -> WorkflowRow:
+        """Return the current run's row, to be changed; raises CannotApply if there is none."""
+        workflow = self.workflow
+        if workflow is None:
+            raise CannotApply("The event is about a workflow, and the document has none.")
+        if not self._has_workflow:
+            self.begin_run(copied(workflow))
+        self._follows = False
+        return self.workflow  # type: ignore[return-value]
+
+    def begin_run(self, workflow: WorkflowRow) -> None:
+        """Put a row that nobody else has in place of the current run's."""
+        self.workflow = self.runs[workflow.id] = workflow
+        self._has_workflow = True
+        self._follows = False
+
+    def put_stages(self, stages: dict[str, StageRow]) -> None:
+        """Put rows that nobody else has in place of all stages'."""
+        self.stages, self._own_stages = stages, dict(stages)
+        self._has_stages = True
+        self._follows = False
+
+    def put_file(self, key: FileKey, file: FileRow, file_version: int) -> None:
+        """Make the file current."""
+        if not self._has_files:
+            self.files = dict(self.files)
+            self._has_files = True
+        self.files[key] = file  # type: ignore[index]
+        stream = self.own_stream()
+        stream.file_versions = {**stream.file_versions, key: file_version}
+
+    def remove_file(self, key: FileKey) -> None:
+        """Have no current file of this stage and type."""
+        self.files = {other: file for other, file in self.files.items() if other != key}
+        self._has_files = True
+
+    def keep_files_of(self, stage_names: Collection[str]) -> None:
+        """Have no current files of other stages."""
+        if self.files:
+            self.files = {k: file for k, file in self.files.items() if k[0] in stage_names}
+            self._has_files = True
+
+    def forget(self) -> None:
+        """Have no rows any more but what the stream's says of its being parked."""
+        before = self.stream
+        self.workflow, self.stages, self.files = None, {}, {}
+        self.stream = StreamRow(
+            self.document_id,
+            parked_at=before.parked_at,
+            parked_position=before.parked_position,
+            parked_error=before.parked_error,
+        )
+        self._give_up()
+        self.runs = {}
+        self.was_deleted = True
+        self.is_registered = False
+
+    def set_status(self, stage: StageRow, status: str, at: datetime) -> None:
+        """Change the stage's status at this time; the workflow's row follows."""
+        if _MEANING[stage.status] != _MEANING[status]:
+            self._follows = False
+        stage.status = status
+        stage.updated_at = at
         self.follow(at)
 
     def follow(self, at: datetime) -> None:
         """Let the workflow's row follow its stages; it is touched only if that changes it."""
         workflow = self.workflow
-        if workflow is None:
+        if self._follows or workflow is None:
             return
         pipeline = self.stream.pipeline
         left = [name for name in pipeline if self.stages[name].status not in _SETTLED]
@@ -72,9 +178,11 @@ class Draft:
             or completed_stages != workflow.completed_stages
             or current_stage != workflow.current_stage
         ):
-            self.change_workflow(
-                at, status=status, completed_stages=completed_stages, current_stage=current_stage
-            )
+            self.set_workflow_status(status, at)
+            workflow = self.own_workflow()
+            workflow.completed_stages = completed_stages
+            workflow.current_stage = current_stage
+        self._follows = True
 
     def _status(self, before: str, *, all_settled: bool) -> str:
         if before in _STOPPED or (before == _COMPLETED and all_settled):
@@ -84,35 +192,30 @@ class Draft:
                 return _WORKFLOW_FAILED
         return _RUNNING
 
-    def change_workflow(self, at: datetime, **changes: Any) -> None:
-        """Change columns of the workflow's row; raises CannotApply if there is none."""
-        if self.workflow is None:
-            raise CannotApply("The event is about a workflow, and the document has none.")
-        if changes.get("status") != _COMPLETED:
-            changes["completed_at"] = None
-        self.workflow = replaced(self.workflow, updated_at=at, **changes)
+    def set_workflow_status(self, status: str, at: datetime) -> None:
+        """Change the workflow's status; raises CannotApply if there is none."""
+        workflow = self.own_workflow()
+        workflow.status = status
+        workflow.updated_at = at
+        if status != _COMPLETED:
+            workflow.completed_at = None
 
     def stage_file(self, key: FileKey, file: StagedFile) -> None:
         """Keep a file of an attempt that is not over."""
-        self.stream = replaced(self.stream, staged={**self.stream.staged, key: file})
+        stream = self.own_stream()
+        stream.staged = {**stream.staged, key: file}
 
     def drop_staged(self, stage_name: str) -> None:
         """Forget the files of the stage's attempt."""
         staged = self.stream.staged
-        left = {key: file for key, file in staged.items() if key[0] != stage_name}
-        if len(left) != len(staged):
-            self.stream = replaced(self.stream, staged=left)
+        if staged:
+            left = {key: file for key, file in staged.items() if key[0] != stage_name}
+            self.own_stream().staged = left
 
     def make_staged_current(self, stage_name: str) -> None:
         """Make rows of the files of the stage's attempt."""
         staged = self.stream.staged
-        ours = {key: file for key, file in staged.items() if key[0] == stage_name}
-        if not ours:
-            return
-        self.files = {**self.files, **{key: it.file for key, it in ours.items()}}
-        versions = {key: it.file_version for key, it in ours.items()}
-        self.stream = replaced(
-            self.stream,
-            staged={key: file for key, file in staged.items() if key[0] != stage_name},
-            file_versions={**self.stream.file_versions, **versions},
-        )
+        for key, it in staged.items():
+            if key[0] == stage_name:
+                self.put_file(key, it.file, it.file_version)
+        self.drop_staged(stage_name)

@@ -25,7 +25,6 @@ from projections.rows import (
     StreamRow,
     WorkflowRow,
     file_id,
-    replaced,
     stage_id,
     workflow_id,
 )
@@ -55,83 +54,71 @@ def none(document_id: str) -> DocumentRows:
 
 
 def apply(draft: Draft, position: int, event: e.Event) -> None:
-    """Change the draft as the event says, for who folds many; if that fails, not at all.
+    """Change the draft as the event says, for who folds many; if it does not fit, not at all.
 
     Raises CannotApply for an event that does not fit.
     """
-    change = _CHANGES.get(type(event))
+    event_type = type(event)
+    change = _CHANGES.get(event_type)
     if change is None:
-        raise CannotApply(f"Nothing is known of {type(event).__name__}.")
-    _check_order(draft, event)
-    before = draft.workflow, draft.stages, draft.files, draft.stream
+        raise CannotApply(f"Nothing is known of {event_type.__name__}.")
+    if event.version != draft.version + 1:
+        raise CannotApply(f"Version {draft.version + 1} was due, {event.version} came.")
+    if draft.is_registered == (event_type is e.DocumentRegistered):
+        raise CannotApply(
+            "The document is registered already."
+            if draft.is_registered
+            else "The document is not registered."
+        )
     try:
         change(draft, event)
-    except Exception as error:
-        draft.workflow, draft.stages, draft.files, draft.stream = before
-        if isinstance(error, KeyError):
-            said = "The event is about a stage that the document does not have."
-            raise CannotApply(said) from error
-        raise
+    except KeyError as error:
+        said = "The event is about a stage that the document does not have."
+        raise CannotApply(said) from error
     draft.version = event.version
     draft.position = position
 
 
-def _check_order(draft: Draft, event: e.Event) -> None:
-    if event.version != draft.version + 1:
-        raise CannotApply(f"Version {draft.version + 1} was due, {event.version} came.")
-    is_registered = draft.stream.registered
-    if is_registered == isinstance(event, e.DocumentRegistered):
-        raise CannotApply(
-            "The document is registered already."
-            if is_registered
-            else "The document is not registered."
-        )
+# A change first asks for what it needs and may find missing, and only then changes anything.
 
 
 def _registered(draft: Draft, event: e.DocumentRegistered) -> None:
-    draft.stream = replaced(
-        draft.stream,
-        original_name=event.personal.file_name if event.personal else None,
-        original_checksum=event.checksum,
-        original_size_bytes=event.size_bytes,
-        original_mime_type=event.mime_type,
-    )
+    stream = draft.own_stream()
+    stream.original_name = event.personal.file_name if event.personal else None
+    _set_original(stream, event)
+    draft.is_registered = True
+
+
+def _original_stored(draft: Draft, event: e.OriginalStored) -> None:
+    _set_original(draft.own_stream(), event)
+
+
+def _set_original(stream: StreamRow, event: e.DocumentRegistered | e.OriginalStored) -> None:
+    stream.original_checksum = event.checksum
+    stream.original_size_bytes = event.size_bytes
+    stream.original_mime_type = event.mime_type
 
 
 def _deleted(draft: Draft, _: e.DocumentDeleted | e.ImportUndone) -> None:
     """Leave the stream's row alone: how far it is, and whether it is parked."""
-    before = draft.stream
-    draft.workflow, draft.stages, draft.files = None, {}, {}
-    draft.stream = StreamRow(
-        draft.document_id,
-        parked_at=before.parked_at,
-        parked_position=before.parked_position,
-        parked_error=before.parked_error,
-    )
+    draft.forget()
 
 
 def _changed(_draft: Draft, _: e.DocumentChanged) -> None:
     """Leave the rows alone: title and realm are columns of `documents` itself."""
 
 
-def _original_stored(draft: Draft, event: e.OriginalStored) -> None:
-    draft.stream = replaced(
-        draft.stream,
-        original_checksum=event.checksum,
-        original_size_bytes=event.size_bytes,
-        original_mime_type=event.mime_type,
-    )
-
-
 def _workflow_started(draft: Draft, event: e.WorkflowStarted) -> None:
     names = Pipeline.of(event.pipeline).stage_names
-    stages = draft.stages
-    draft.workflow = _first_workflow_row(event, names)
-    draft.stages = {
-        name: _anew(stages.get(name), event, name, event.attempts.get(name, 1)) for name in names
+    before = draft.stages
+    stages = {
+        name: _anew(before.get(name), event, name, event.attempts.get(name, 1)) for name in names
     }
-    draft.files = {key: file for key, file in draft.files.items() if key[0] in names}
-    draft.stream = replaced(draft.stream, run=event.run, pipeline=names, staged={})
+    draft.begin_run(_first_workflow_row(event, names))
+    draft.put_stages(stages)
+    draft.keep_files_of(names)
+    stream = draft.own_stream()
+    stream.run, stream.pipeline, stream.staged = event.run, names, {}
 
 
 def _first_workflow_row(event: e.WorkflowStarted, names: tuple[str, ...]) -> WorkflowRow:
@@ -153,8 +140,6 @@ def _first_workflow_row(event: e.WorkflowStarted, names: tuple[str, ...]) -> Wor
 
 def _anew(before: StageRow | None, event: e.WorkflowStarted, name: str, attempt: int) -> StageRow:
     """Return the stage's row for a new run, which begins with this attempt."""
-    if before is not None:
-        return _pending(before, event.at, attempt=attempt, retry_count=0)
     return StageRow(
         id=stage_id(event.document_id, name),
         document_id=event.document_id,
@@ -164,41 +149,38 @@ def _anew(before: StageRow | None, event: e.WorkflowStarted, name: str, attempt:
         completed_at=None,
         error_message=None,
         retry_count=0,
-        created_at=event.at,
+        created_at=before.created_at if before else event.at,
         updated_at=event.at,
         attempt=attempt,
         metadata=None,
     )
 
 
-def _pending(stage: StageRow, at: datetime, *, attempt: int, retry_count: int) -> StageRow:
-    return replaced(
-        stage,
-        status=_PENDING,
-        started_at=None,
-        completed_at=None,
-        error_message=None,
-        metadata=None,
-        attempt=attempt,
-        retry_count=retry_count,
-        updated_at=at,
-    )
+def _set_pending(draft: Draft, stage_name: str, attempt: int, retries: int, at: datetime) -> None:
+    stage = draft.own_stage(stage_name)
+    stage.started_at = stage.completed_at = None
+    stage.error_message = None
+    stage.metadata = None
+    stage.attempt = attempt
+    stage.retry_count = retries
+    draft.set_status(stage, _PENDING, at)
 
 
 def _workflow_stopped(status: WorkflowStatus) -> Callable[[Draft, e.Event], None]:
     def change(draft: Draft, event: e.Event) -> None:
-        draft.change_workflow(event.at, status=status.value)
+        draft.set_workflow_status(status.value, event.at)
 
     return change
 
 
 def _workflow_resumed(draft: Draft, event: e.WorkflowResumed) -> None:
-    draft.change_workflow(event.at, status=_RUNNING)
+    draft.set_workflow_status(_RUNNING, event.at)
     draft.follow(event.at)
 
 
 def _workflow_completed(draft: Draft, event: e.WorkflowCompleted) -> None:
-    draft.change_workflow(event.at, status=_COMPLETED, completed_at=event.at)
+    draft.set_workflow_status(_COMPLETED, event.at)
+    draft.own_workflow().completed_at = event.at
 
 
 def _stage_requested(draft: Draft, event: e.StageRequested) -> None:
@@ -206,102 +188,75 @@ def _stage_requested(draft: Draft, event: e.StageRequested) -> None:
 
 
 def _stage_started(draft: Draft, event: e.StageStarted) -> None:
-    stage = replaced(
-        draft.stages[event.stage_name],
-        status=_IN_PROGRESS,
-        started_at=event.started_at or event.at,
-        metadata=_merged(_outside(event.personal)),
-        updated_at=event.at,
-    )
-    draft.put(stage, event.at)
+    stage = draft.own_stage(event.stage_name)
+    stage.started_at = event.started_at or event.at
+    stage.metadata = _merged(_outside(event.personal))
+    draft.set_status(stage, _IN_PROGRESS, event.at)
 
 
 def _stage_completed(draft: Draft, event: e.StageCompleted) -> None:
-    before = draft.stages[event.stage_name]
-    stage = replaced(
-        before,
-        status=_STAGE_COMPLETED,
-        completed_at=event.completed_at or event.at,
-        metadata=_merged(before.metadata, event.metadata, _outside(event.personal)),
-        updated_at=event.at,
-    )
+    stage = draft.own_stage(event.stage_name)
+    stage.metadata = _merged(stage.metadata, event.metadata, _outside(event.personal))
+    stage.completed_at = event.completed_at or event.at
     draft.make_staged_current(event.stage_name)
-    draft.put(stage, event.at)
+    draft.set_status(stage, _STAGE_COMPLETED, event.at)
 
 
 def _stage_failed(draft: Draft, event: e.StageFailed) -> None:
-    before = draft.stages[event.stage_name]
-    stage = replaced(
-        before,
-        status=_FAILED,
-        completed_at=event.completed_at or event.at,
-        error_message=event.personal.error_message if event.personal else None,
-        metadata=_merged(before.metadata, _outside(event.personal)),
-        updated_at=event.at,
-    )
+    stage = draft.own_stage(event.stage_name)
+    stage.metadata = _merged(stage.metadata, _outside(event.personal))
+    stage.completed_at = event.completed_at or event.at
+    stage.error_message = event.personal.error_message if event.personal else None
     draft.drop_staged(event.stage_name)
-    draft.put(stage, event.at)
+    draft.set_status(stage, _FAILED, event.at)
 
 
 def _stage_skipped(draft: Draft, event: e.StageSkipped) -> None:
-    stage = replaced(
-        draft.stages[event.stage_name],
-        status=_SKIPPED,
-        metadata=_merged(_outside(event.personal)),
-        updated_at=event.at,
-    )
+    stage = draft.own_stage(event.stage_name)
+    stage.metadata = _merged(_outside(event.personal))
     draft.drop_staged(event.stage_name)
-    draft.put(stage, event.at)
+    draft.set_status(stage, _SKIPPED, event.at)
 
 
 def _stage_retried(draft: Draft, event: e.StageRetried) -> None:
-    stage = _pending(
-        draft.stages[event.stage_name],
-        event.at,
-        attempt=event.attempt,
-        retry_count=event.retry_count,
-    )
-    draft.put(stage, event.at)
+    _set_pending(draft, event.stage_name, event.attempt, event.retry_count, event.at)
 
 
 def _stage_reset(draft: Draft, event: e.StageReset) -> None:
-    stage = _pending(draft.stages[event.stage_name], event.at, attempt=event.attempt, retry_count=0)
+    _set_pending(draft, event.stage_name, event.attempt, 0, event.at)
     draft.drop_staged(event.stage_name)
-    draft.put(stage, event.at)
 
 
 def _file_registered(draft: Draft, event: e.OutputFileRegistered) -> None:
     key = (draft.stages[event.stage_name].stage_name, event.file_type)
     file = _file_row(draft.stream, event)
     if event.current:
-        draft.files = {**draft.files, key: file}
-        versions = {**draft.stream.file_versions, key: event.file_version}
-        draft.stream = replaced(draft.stream, file_versions=versions)
+        draft.put_file(key, file, event.file_version)
     else:
         draft.stage_file(key, StagedFile(file, event.file_version))
     draft.follow(event.at)
 
 
 def _file_row(stream: StreamRow, event: e.OutputFileRegistered) -> FileRow:
-    given = event.personal.file_name if event.personal else None
-    name = given or output_name(stream.original_name, event.document_id, event.suffix)
+    document_id, stage_name, personal = event.document_id, event.stage_name, event.personal
+    given = personal.file_name if personal else None
+    name = given or output_name(stream.original_name, document_id, event.suffix)
     return FileRow(
-        id=file_id(event.document_id, event.stage_name, event.file_type),
-        document_id=event.document_id,
-        stage_name=event.stage_name,
+        id=file_id(document_id, stage_name, event.file_type),
+        document_id=document_id,
+        stage_name=stage_name,
         file_type=event.file_type,
-        file_path=output_path(event.document_id, event.stage_name, name),
+        file_path=output_path(document_id, stage_name, name),
         file_size=event.size_bytes,
         mime_type=event.mime_type,
         checksum=event.checksum,
-        metadata=_merged(event.metadata, _outside(event.personal)),
+        metadata=_merged(event.metadata, _outside(personal)),
         created_at=event.at,
     )
 
 
 def _file_removed(draft: Draft, event: e.OutputFileRemoved) -> None:
-    key = (draft.stages[event.stage_name].stage_name, event.file_type)
-    draft.files = {other: file for other, file in draft.files.items() if other != key}
+    draft.remove_file((draft.stages[event.stage_name].stage_name, event.file_type))
     draft.follow(event.at)
 
 

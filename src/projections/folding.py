@@ -15,11 +15,21 @@ class Folding:
     """
 
     def __init__(self, before: DocumentRows, *, anew: bool = False) -> None:
-        self.before = before
-        self.anew = anew
+        self._given = before
+        self._given_anew = anew
         self._draft = Draft(before)
         self._rows: DocumentRows | None = before
-        self._workflows: dict[str, WorkflowRow] = {}
+
+    @property
+    def before(self) -> DocumentRows:
+        """The rows that the tables have, as far as they are not to go."""
+        draft = self._draft
+        return DocumentRows.none(draft.document_id) if draft.was_deleted else self._given
+
+    @property
+    def anew(self) -> bool:
+        """True if the tables' own rows of the document are to go."""
+        return self._given_anew or self._draft.was_deleted
 
     @property
     def rows(self) -> DocumentRows:
@@ -31,18 +41,9 @@ class Folding:
     @property
     def workflows(self) -> tuple[WorkflowRow, ...]:
         """The rows of the runs that changed, the current one among them."""
-        return tuple(self._workflows.values())
+        return self._draft.changed_runs()
 
     def apply(self, recorded: Recorded) -> None:
         """Fold one more event; raises CannotApply and changes nothing if it does not fit."""
-        draft = self._draft
-        before = draft.workflow
-        apply(draft, recorded.position, recorded.event)
         self._rows = None
-        workflow = draft.workflow
-        if not draft.stream.registered:
-            self._workflows.clear()
-            self.anew = True
-            self.before = DocumentRows.none(draft.document_id)
-        elif workflow is not None and workflow is not before:
-            self._workflows[workflow.id] = workflow
+        apply(self._draft, recorded.position, recorded.event)

@@ -5,45 +5,37 @@ from __future__ import annotations
 from domain import events as e
 from domain.file_names import output_path
 from projections.draft import Draft
-from projections.errors import CannotApply
-from projections.rows import FileRow, file_id, replaced
+from projections.rows import FileRow, file_id
 
 
 def workflow_imported(draft: Draft, event: e.WorkflowStateImported) -> None:
     """Show the run as it was shown elsewhere; it follows its stages again once one moves."""
-    workflow = draft.workflow
-    if workflow is None:
-        raise CannotApply("The event is about a workflow, and the document has none.")
+    workflow = draft.own_workflow()
     configuration = event.personal.configuration if event.personal else None
-    draft.workflow = replaced(
-        workflow,
-        status=event.status.value,
-        total_stages=event.total_stages,
-        completed_stages=event.completed_stages,
-        current_stage=event.current_stage or workflow.current_stage,
-        started_at=event.started_at,
-        completed_at=event.completed_at,
-        created_at=event.created_at,
-        updated_at=event.updated_at,
-        configuration=workflow.configuration if configuration is None else configuration,
-    )
+    workflow.status = event.status.value
+    workflow.total_stages = event.total_stages
+    workflow.completed_stages = event.completed_stages
+    workflow.current_stage = event.current_stage or workflow.current_stage
+    workflow.started_at = event.started_at
+    workflow.completed_at = event.completed_at
+    workflow.created_at = event.created_at
+    workflow.updated_at = event.updated_at
+    if configuration is not None:
+        workflow.configuration = configuration
 
 
 def stage_imported(draft: Draft, event: e.StageStateImported) -> None:
     """Show the stage as it was shown elsewhere."""
-    stage = replaced(
-        draft.stages[event.stage_name],
-        status=event.status.value,
-        attempt=event.attempt,
-        retry_count=event.retry_count,
-        started_at=event.started_at,
-        completed_at=event.completed_at,
-        error_message=event.personal.error_message if event.personal else None,
-        metadata=event.personal.metadata if event.personal else None,
-        created_at=event.created_at,
-        updated_at=event.updated_at,
-    )
-    draft.put(stage, event.at)
+    stage = draft.own_stage(event.stage_name)
+    stage.attempt = event.attempt
+    stage.retry_count = event.retry_count
+    stage.started_at = event.started_at
+    stage.completed_at = event.completed_at
+    stage.error_message = event.personal.error_message if event.personal else None
+    stage.metadata = event.personal.metadata if event.personal else None
+    stage.created_at = event.created_at
+    draft.set_status(stage, event.status.value, event.at)
+    stage.updated_at = event.updated_at
 
 
 def file_imported(draft: Draft, event: e.OutputFileImported) -> None:
@@ -62,6 +54,4 @@ def file_imported(draft: Draft, event: e.OutputFileImported) -> None:
         metadata=event.personal.metadata if event.personal else None,
         created_at=event.created_at,
     )
-    versions = {**draft.stream.file_versions, key: 0}
-    draft.stream = replaced(draft.stream, file_versions=versions)
-    draft.files = {**draft.files, key: file}
+    draft.put_file(key, file, file_version=0)

@@ -16,6 +16,7 @@ from typing import Any
 
 from psycopg import Connection
 from psycopg.pq import Format
+from pydantic_core import PydanticSerializationError, to_json
 
 from projections.rebuild_catalog import Layout
 from projections.rebuild_shadow import TABLES, quoted
@@ -40,7 +41,7 @@ def _text(value: str) -> bytes:
 
 
 _word = lru_cache(maxsize=1024)(_text)
-"""Encodes text of which there is little: statuses, names of stages, types."""
+"""Encodes text that comes again and again: statuses, names of stages, a document's id."""
 
 
 @lru_cache(maxsize=64)
@@ -54,14 +55,34 @@ def _bool(value: bool) -> bytes:
     return b"\0\0\0\1" + (b"\1" if value else b"\0")
 
 
-def _json(value: Any) -> bytes:
-    encoded = _dump(value).encode()
-    return _LENGTH(len(encoded)) + encoded
+@lru_cache(maxsize=1024)
+def _int4(value: int) -> bytes:
+    return _INT4(4, value)
 
 
-def _jsonb(value: Any) -> bytes:
-    encoded = _dump(value).encode()
-    return _LENGTH(len(encoded) + 1) + b"\1" + encoded
+def _json(text: bytes) -> bytes:
+    return _LENGTH(len(text)) + text
+
+
+def _jsonb(text: bytes) -> bytes:
+    return _LENGTH(len(text) + 1) + b"\1" + text
+
+
+def _dumped(value: Any) -> bytes:
+    """Return the value as JSON; raises ValueError or TypeError for what JSON does not have."""
+    if not value:
+        return _EMPTY.get(type(value)) or _dump(value).encode()
+    try:
+        encoded = to_json(value, inf_nan_mode="constants")
+    except (PydanticSerializationError, ValueError):
+        return _dump(value).encode()  # which says what is wrong
+    # These may be words as well; then the slower way finds nothing wrong with them.
+    if b"NaN" in encoded or b"Infinity" in encoded:
+        return _dump(value).encode()
+    return encoded
+
+
+_EMPTY: Mapping[Any, bytes] = {dict: b"{}", list: b"[]"}
 
 
 def _plain(value: Any) -> Any:
@@ -72,22 +93,25 @@ def _plain(value: Any) -> Any:
 
 _dump = json.JSONEncoder(allow_nan=False, ensure_ascii=False, default=_plain).encode
 _FEW = frozenset(
-    ("stage_name", "status", "file_type", "mime_type", "workflow_type", "current_stage")
+    (
+        *("document_id", "stage_name", "status", "file_type"),
+        *("mime_type", "original_mime_type", "workflow_type", "current_stage"),
+    )
 )
 
 _ENCODERS: Mapping[int, Encode] = {
     16: _bool,
     20: lambda value: _INT8(8, value),
     21: lambda value: _INT2(2, value),
-    23: lambda value: _INT4(4, value),
+    23: _int4,
     25: _text,
-    114: _json,
     1042: _text,
     1043: _text,
     1184: _timestamp,
-    3802: _jsonb,
 }
 """By the type's OID, which is the same on every server; other types psycopg knows."""
+
+_JSON_TYPES: Mapping[int, Callable[[bytes], bytes]] = {114: _json, 3802: _jsonb}
 
 
 def _by_psycopg(connection: Connection[Any], oid: int) -> Encode:
@@ -109,11 +133,13 @@ class RowEncoder:
         self.columns = table.columns
         encoders: dict[str, Encode] = {}
         for column in self.columns:
-            encode = _ENCODERS.get(oids[column]) or _by_psycopg(connection, oids[column])
+            oid, json_column = oids[column], table.json.get(column)
+            encode = _ENCODERS.get(oid)
             if encode is _text and column in _FEW:
                 encode = _word
-            json_column = table.json.get(column)
-            encoders[column] = _stored(encode, json_column.store) if json_column else encode
+            if json_column and oid in _JSON_TYPES:
+                encode = _encode_json(_JSON_TYPES[oid], json_column.store)
+            encoders[column] = encode or _by_psycopg(connection, oid)
         self._encode = _written_out(encoders)
 
     def encode(self, rows: Iterable[Any]) -> bytes:
@@ -121,8 +147,26 @@ class RowEncoder:
         return b"".join([self._encode(row) for row in rows])
 
 
-def _stored(encode: Encode, store: Callable[[Any], Any]) -> Encode:
-    return encode if store is same else lambda value: encode(store(value))
+def _encode_json(frame: Callable[[bytes], bytes], store: Callable[[Any], Any]) -> Encode:
+    if store is same:
+        return lambda value: frame(_dumped(value))
+
+    def encode(value: Any) -> bytes:
+        return frame(_dump(store(value)).encode())
+
+    @lru_cache(maxsize=1024)
+    def remembered(items: tuple[Any, ...], *, is_mapping: bool) -> bytes:
+        return encode(dict(items) if is_mapping else items)
+
+    def encode_or_remember(value: Any) -> bytes:
+        # Most documents have the same pipeline and the same versions of files.
+        is_mapping = isinstance(value, dict)
+        try:
+            return remembered(tuple(value.items() if is_mapping else value), is_mapping=is_mapping)
+        except TypeError:  # of what cannot be remembered
+            return encode(value)
+
+    return encode_or_remember
 
 
 def _written_out(encoders: Mapping[str, Encode]) -> Callable[[Any], bytes]:
