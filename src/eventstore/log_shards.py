@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -148,8 +149,9 @@ class ShardReader:
             self._connection.transaction(),
             self._connection.cursor("docledger_shard", binary=True) as cursor,
         ):
-            cursor.itersize = _FETCHED_EVENTS
-            yield from _by_document(cursor.execute(_EVENTS, between), find_key)
+            cursor.execute(_EVENTS, between)
+            fetched = iter(partial(cursor.fetchmany, _FETCHED_EVENTS), [])
+            yield from _by_document(itertools.chain.from_iterable(fetched), find_key)
 
     def streams(self, document_ids: Collection[str]) -> dict[str, list[PlacedEvent]]:
         """Return every event of these documents, each one's in order."""
@@ -178,13 +180,14 @@ def _by_document(
     rows: Iterable[Any], find_key: _FindKey
 ) -> Iterator[tuple[str, Iterable[PlacedEvent]]]:
     for document_id, own in itertools.groupby(rows, itemgetter(0)):
-        yield document_id, (_placed(row, find_key) for row in own)
+        yield document_id, _placed(own, find_key)
 
 
-def _placed(row: _Row, find_key: _FindKey) -> PlacedEvent:
-    document_id, version, topic, state, position = row
-    try:
-        return PlacedEvent(position, decoded(document_id, version, topic, state, find_key))
-    except MapperDeserialisationError as error:
-        unreadable = UnreadableEvent(document_id, version, topic, str(error))
-        return PlacedEvent(position, unreadable)
+def _placed(rows: Iterable[_Row], find_key: _FindKey) -> Iterator[PlacedEvent]:
+    for document_id, version, topic, state, position in rows:
+        event: Event | UnreadableEvent
+        try:
+            event = decoded(document_id, version, topic, state, find_key)
+        except MapperDeserialisationError as error:
+            event = UnreadableEvent(document_id, version, topic, str(error))
+        yield PlacedEvent(position, event)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from domain import events as e
@@ -109,7 +110,7 @@ def _changed(_draft: Draft, _: e.DocumentChanged) -> None:
 
 
 def _workflow_started(draft: Draft, event: e.WorkflowStarted) -> None:
-    names = Pipeline.of(event.pipeline).stage_names
+    names = _stage_names(event.pipeline)
     before = draft.stages
     stages = {
         name: _anew(before.get(name), event, name, event.attempts.get(name, 1)) for name in names
@@ -119,6 +120,11 @@ def _workflow_started(draft: Draft, event: e.WorkflowStarted) -> None:
     draft.keep_files_of(names)
     stream = draft.own_stream()
     stream.run, stream.pipeline, stream.staged = event.run, names, {}
+
+
+@lru_cache(maxsize=256)
+def _stage_names(pipeline: tuple[e.PipelineRow, ...]) -> tuple[str, ...]:
+    return Pipeline.of(pipeline).stage_names
 
 
 def _first_workflow_row(event: e.WorkflowStarted, names: tuple[str, ...]) -> WorkflowRow:
@@ -140,20 +146,12 @@ def _first_workflow_row(event: e.WorkflowStarted, names: tuple[str, ...]) -> Wor
 
 def _anew(before: StageRow | None, event: e.WorkflowStarted, name: str, attempt: int) -> StageRow:
     """Return the stage's row for a new run, which begins with this attempt."""
+    created_at = before.created_at if before else event.at
+    # by position, which is faster, and a run begins with many
     return StageRow(
-        id=stage_id(event.document_id, name),
-        document_id=event.document_id,
-        stage_name=name,
-        status=_PENDING,
-        started_at=None,
-        completed_at=None,
-        error_message=None,
-        retry_count=0,
-        created_at=before.created_at if before else event.at,
-        updated_at=event.at,
-        attempt=attempt,
-        metadata=None,
-    )
+        stage_id(event.document_id, name), event.document_id, name, _PENDING, None, None, None, 0,
+        created_at, event.at, attempt, None,
+    )  # fmt: skip
 
 
 def _set_pending(draft: Draft, stage_name: str, attempt: int, retries: int, at: datetime) -> None:
@@ -190,7 +188,7 @@ def _stage_requested(draft: Draft, event: e.StageRequested) -> None:
 def _stage_started(draft: Draft, event: e.StageStarted) -> None:
     stage = draft.own_stage(event.stage_name)
     stage.started_at = event.started_at or event.at
-    stage.metadata = _merged(_outside(event.personal))
+    stage.metadata = _outside(event.personal)
     draft.set_status(stage, _IN_PROGRESS, event.at)
 
 
@@ -213,7 +211,7 @@ def _stage_failed(draft: Draft, event: e.StageFailed) -> None:
 
 def _stage_skipped(draft: Draft, event: e.StageSkipped) -> None:
     stage = draft.own_stage(event.stage_name)
-    stage.metadata = _merged(_outside(event.personal))
+    stage.metadata = _outside(event.personal)
     draft.drop_staged(event.stage_name)
     draft.set_status(stage, _SKIPPED, event.at)
 
@@ -261,16 +259,18 @@ def _file_removed(draft: Draft, event: e.OutputFileRemoved) -> None:
 
 
 def _outside(personal: e.ReportedPersonal | e.FilePersonal | None) -> Mapping[str, Any] | None:
-    return personal.metadata if personal else None
+    return (personal.metadata or None) if personal else None
 
 
 def _merged(*parts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Join what was said of one attempt or file, the later word standing; None if nothing was."""
+    said = [part for part in parts if part]
+    if len(said) < 2:
+        return said[0] if said else None
     merged: dict[str, Any] = {}
-    for part in parts:
-        if part:
-            merged.update(part)
-    return merged or None
+    for part in said:
+        merged.update(part)
+    return merged
 
 
 _CHANGES: Mapping[type[e.Event], Callable[[Draft, Any], None]] = {

@@ -1,5 +1,8 @@
 """Rows as PostgreSQL's binary COPY takes them, and a writer that sends many of them at once.
 
+Rows are encoded many at a time, column by column: then nearly all of it is done by loops in C over
+functions that remember what they encoded before, and most values of a column come again.
+
 Format: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format". Integers are in
 network order; a field is its length and its bytes, -1 for null.
 """
@@ -12,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import chain, repeat
+from operator import attrgetter
 from typing import Any
 
 from psycopg import Connection
@@ -20,7 +25,7 @@ from pydantic_core import PydanticSerializationError, to_json
 
 from projections.rebuild_catalog import Layout
 from projections.rebuild_shadow import TABLES, quoted
-from projections.table import same
+from projections.table import Table, same
 
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack("!ii", 0, 0)
 _TRAILER = struct.pack("!h", -1)
@@ -30,34 +35,33 @@ _LENGTH = struct.Struct("!i").pack
 _INT2 = struct.Struct("!ih").pack
 _INT4 = struct.Struct("!ii").pack
 _INT8 = struct.Struct("!iq").pack
+_REMEMBERED = 4096
+
+Rows = Mapping[str, Iterable[Any]]
+"""A document's rows by the name of their table."""
 
 Encode = Callable[[Any], bytes]
 """Makes a field of a value that is not None."""
 
 
-def _text(value: str) -> bytes:
+def _or_null(encode: Encode) -> Callable[[Any], bytes]:
+    return lambda value: _NULL if value is None else encode(value)
+
+
+def _text(value: str | None) -> bytes:
+    if value is None:
+        return _NULL
     encoded = value.encode()
     return _LENGTH(len(encoded)) + encoded
 
 
-_word = lru_cache(maxsize=1024)(_text)
-"""Encodes text that comes again and again: statuses, names of stages, a document's id."""
-
-
-@lru_cache(maxsize=64)
 def _timestamp(value: datetime) -> bytes:
-    # An event's time is in many columns of many rows.
     since = value - _EPOCH
     return _INT8(8, (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds)
 
 
 def _bool(value: bool) -> bytes:
     return b"\0\0\0\1" + (b"\1" if value else b"\0")
-
-
-@lru_cache(maxsize=1024)
-def _int4(value: int) -> bytes:
-    return _INT4(4, value)
 
 
 def _json(text: bytes) -> bytes:
@@ -92,24 +96,25 @@ def _plain(value: Any) -> Any:
 
 
 _dump = json.JSONEncoder(allow_nan=False, ensure_ascii=False, default=_plain).encode
-_FEW = frozenset(
-    (
-        *("document_id", "stage_name", "status", "file_type"),
-        *("mime_type", "original_mime_type", "workflow_type", "current_stage"),
-    )
+_MOSTLY_NEW = frozenset(
+    ("id", "file_path", "checksum", "error_message", "original_name", "original_checksum")
 )
+"""Columns whose values hardly ever come again."""
 
-_ENCODERS: Mapping[int, Encode] = {
-    16: _bool,
-    20: lambda value: _INT8(8, value),
-    21: lambda value: _INT2(2, value),
-    23: _int4,
+_ENCODERS: Mapping[int, Callable[[Any], bytes]] = {
+    16: _or_null(_bool),
+    20: _or_null(lambda value: _INT8(8, value)),
+    21: _or_null(lambda value: _INT2(2, value)),
+    23: _or_null(lambda value: _INT4(4, value)),
     25: _text,
     1042: _text,
     1043: _text,
-    1184: _timestamp,
+    1184: _or_null(_timestamp),
 }
 """By the type's OID, which is the same on every server; other types psycopg knows."""
+
+_REMEMBERING = {oid: lru_cache(_REMEMBERED)(encode) for oid, encode in _ENCODERS.items()}
+"""The same, each shared by all columns: an event's time is in many."""
 
 _JSON_TYPES: Mapping[int, Callable[[bytes], bytes]] = {114: _json, 3802: _jsonb}
 
@@ -127,24 +132,34 @@ class RowEncoder:
     """Encodes rows of one table."""
 
     def __init__(self, connection: Connection[Any], layout: Layout) -> None:
-        name = layout.relation.name
-        table = TABLES[name]
+        table = TABLES[layout.relation.name]
         oids = {column.name: column.type_oid for column in layout.columns}
         self.columns = table.columns
-        encoders: dict[str, Encode] = {}
-        for column in self.columns:
-            oid, json_column = oids[column], table.json.get(column)
-            encode = _ENCODERS.get(oid)
-            if encode is _text and column in _FEW:
-                encode = _word
-            if json_column and oid in _JSON_TYPES:
-                encode = _encode_json(_JSON_TYPES[oid], json_column.store)
-            encoders[column] = encode or _by_psycopg(connection, oid)
-        self._encode = _written_out(encoders)
+        self._values = attrgetter(*self.columns)
+        self._count = struct.pack("!h", len(self.columns))
+        self._encoders = [
+            self._encoder(connection, table, column, oids[column]) for column in self.columns
+        ]
 
     def encode(self, rows: Iterable[Any]) -> bytes:
         """Return these rows, one after the other."""
-        return b"".join([self._encode(row) for row in rows])
+        columns = zip(*map(self._values, rows), strict=True)
+        encoded = [
+            map(encode, column) for encode, column in zip(self._encoders, columns, strict=False)
+        ]
+        if not encoded:
+            return b""
+        return b"".join(chain.from_iterable(zip(repeat(self._count), *encoded)))
+
+    def _encoder(
+        self, connection: Connection[Any], table: Table[Any], column: str, oid: int
+    ) -> Callable[[Any], bytes]:
+        json_column = table.json.get(column)
+        if json_column and oid in _JSON_TYPES:
+            return _or_null(_encode_json(_JSON_TYPES[oid], json_column.store))
+        if known := (_ENCODERS if column in _MOSTLY_NEW else _REMEMBERING).get(oid):
+            return known
+        return _or_null(_by_psycopg(connection, oid))
 
 
 def _encode_json(frame: Callable[[bytes], bytes], store: Callable[[Any], Any]) -> Encode:
@@ -154,7 +169,7 @@ def _encode_json(frame: Callable[[bytes], bytes], store: Callable[[Any], Any]) -
     def encode(value: Any) -> bytes:
         return frame(_dump(store(value)).encode())
 
-    @lru_cache(maxsize=1024)
+    @lru_cache(_REMEMBERED)
     def remembered(items: tuple[Any, ...], *, is_mapping: bool) -> bytes:
         return encode(dict(items) if is_mapping else items)
 
@@ -169,22 +184,11 @@ def _encode_json(frame: Callable[[bytes], bytes], store: Callable[[Any], Any]) -
     return encode_or_remember
 
 
-def _written_out(encoders: Mapping[str, Encode]) -> Callable[[Any], bytes]:
-    """Return a function written out for these columns: a loop over them would take longer."""
-    parts = [f"NULL if (v := row.{column}) is None else {column}_(v)" for column in encoders]
-    source = f"def encode(row):\n    return b''.join((COUNT, {', '.join(parts)}))"
-    known: dict[str, Any] = {f"{column}_": encode for column, encode in encoders.items()}
-    known |= {"NULL": _NULL, "COUNT": struct.pack("!h", len(encoders))}
-    exec(source, known)  # noqa: S102 - of names that a class of ours declares
-    made: Callable[[Any], bytes] = known["encode"]
-    return made
-
-
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """The rows of one document, by table in the writer's order."""
+    """Some documents, and the rows of all of them by table in the writer's order."""
 
-    document_id: str
+    documents: Mapping[str, Rows]
     rows: tuple[bytes, ...]
 
     @property
@@ -207,25 +211,28 @@ class RowWriter:
             for name, encoder in self._encoders.items()
         ]
 
-    def encode(self, document_id: str, rows: Mapping[str, Iterable[Any]]) -> Encoded:
-        """Encode the rows of a document, of those tables that are written; raises ValueError."""
+    def encode(self, documents: Mapping[str, Rows]) -> Encoded:
+        """Encode the rows of documents, of those tables that are written; raises ValueError."""
         try:
-            parts = tuple(it.encode(rows[name]) for name, it in self._encoders.items())
+            parts = tuple(
+                encoder.encode(chain.from_iterable(rows[name] for rows in documents.values()))
+                for name, encoder in self._encoders.items()
+            )
         except struct.error as error:
             raise ValueError("a number is too large") from error
-        return Encoded(document_id, parts)
+        return Encoded(documents, parts)
 
-    def write(self, documents: Sequence[Encoded]) -> None:
+    def write(self, parts: Sequence[Encoded]) -> None:
         """Write all of these or, if the database raises psycopg.Error, nothing."""
         with self._connection.transaction(), self._connection.cursor() as cursor:
             for number, statement in enumerate(self._copies):
-                if any(document.rows[number] for document in documents):
+                if any(part.rows[number] for part in parts):
                     with cursor.copy(statement) as copy:
-                        for piece in _pieces(documents, number):
+                        for piece in _pieces(parts, number):
                             copy.write(piece)
 
 
-def _pieces(documents: Sequence[Encoded], number: int) -> Iterator[bytes]:
+def _pieces(parts: Sequence[Encoded], number: int) -> Iterator[bytes]:
     yield _HEADER
-    yield b"".join(document.rows[number] for document in documents)
+    yield b"".join(part.rows[number] for part in parts)
     yield _TRAILER

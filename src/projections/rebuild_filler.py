@@ -11,11 +11,12 @@ from psycopg import Connection
 from projections.batch import Refusal, is_fault_of_rows, write_reason
 from projections.log_reader import Recorded
 from projections.rebuild_catalog import Layout
-from projections.rebuild_copy import Encoded, RowWriter
+from projections.rebuild_copy import Encoded, Rows, RowWriter
 from projections.rebuild_log import ShardedLog
-from projections.rebuild_rows import DocumentFold, Folds
+from projections.rebuild_rows import Folds
 from projections.tables import READ_MODELS
 
+_ENCODED_DOCUMENTS = 100
 _FLUSHED_BYTES = 4 * 1024**2
 _REFERRING = frozenset(table.name for table in READ_MODELS)
 
@@ -36,6 +37,7 @@ class Filler:
         self._log = log
         self.folds = folds
         self._writer = RowWriter(connection, schema, layouts)
+        self._folded: dict[str, Rows] = {}
         self._waiting: list[Encoded] = []
         self._waiting_bytes = 0
 
@@ -45,42 +47,60 @@ class Filler:
         Of a document that is not present, only what does not refer to it is written.
         """
         fold = self.folds.fold(document_id, events)
-        try:
-            encoded = self._encode(document_id, fold, is_present=is_present)
-        except (ValueError, TypeError) as error:
-            encoded = self._parked(document_id, error)
-        self._waiting.append(encoded)
-        self._waiting_bytes += encoded.size_bytes
-        if self._waiting_bytes > _FLUSHED_BYTES:
-            self.flush()
+        rows = fold.rows()
+        if not is_present:
+            rows = {name: () if name in _REFERRING else own for name, own in rows.items()}
+        self._folded[document_id] = rows
+        if len(self._folded) >= _ENCODED_DOCUMENTS:
+            self._encode()
         return fold.events
 
     def flush(self) -> None:
         """Write what has been added."""
+        self._encode()
+        self._write_waiting()
+
+    def _encode(self) -> None:
+        """Encode what was folded, document by document where that fails for all of them."""
+        folded, self._folded = self._folded, {}
+        try:
+            encoded = [self._writer.encode(folded)]
+        except (ValueError, TypeError):
+            encoded = [self._encode_alone(i, rows) for i, rows in folded.items()]
+        self._waiting += encoded
+        self._waiting_bytes += sum(part.size_bytes for part in encoded)
+        if self._waiting_bytes > _FLUSHED_BYTES:
+            self._write_waiting()
+
+    def _encode_alone(self, document_id: str, rows: Rows) -> Encoded:
+        try:
+            return self._writer.encode({document_id: rows})
+        except (ValueError, TypeError) as error:
+            return self._parked(document_id, error)
+
+    def _write_waiting(self) -> None:
         if self._waiting:
             self._write(self._waiting)
         self._waiting = []
         self._waiting_bytes = 0
 
-    def _encode(self, document_id: str, fold: DocumentFold, *, is_present: bool = True) -> Encoded:
-        rows = fold.rows()
-        if not is_present:
-            rows = {name: () if name in _REFERRING else own for name, own in rows.items()}
-        return self._writer.encode(document_id, rows)
-
-    def _write(self, documents: list[Encoded]) -> None:
+    def _write(self, parts: list[Encoded]) -> None:
         """Write all, or if the database refuses, ever smaller parts; park whom it refuses."""
         try:
-            self._writer.write(documents)
+            self._writer.write(parts)
         except psycopg.Error as error:
             if not is_fault_of_rows(error):
                 raise
-            if len(documents) == 1:
-                self._write_parked(documents[0].document_id, error)
+            if len(parts) > 1:
+                half = len(parts) // 2
+                self._write(parts[:half])
+                self._write(parts[half:])
                 return
-            half = len(documents) // 2
-            self._write(documents[:half])
-            self._write(documents[half:])
+            documents = parts[0].documents
+            if len(documents) == 1:
+                self._write_parked(next(iter(documents)), error)
+            else:
+                self._write([self._encode_alone(i, rows) for i, rows in documents.items()])
 
     def _write_parked(self, document_id: str, error: Exception) -> None:
         try:
@@ -98,4 +118,5 @@ class Filler:
         events = [recorded for recorded in stream if recorded.position <= self.until]
         refusal = Refusal(events[0].position, write_reason(error))
         folds = Folds(self.folds.at) if anew else self.folds
-        return self._encode(document_id, folds.fold_until_parked(document_id, events, refusal))
+        fold = folds.fold_until_parked(document_id, events, refusal)
+        return self._writer.encode({document_id: fold.rows()})

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import psycopg
 from psycopg import Connection
 
 from projections.rebuild_catalog import Constraint, Index, Layout
@@ -86,20 +87,31 @@ def _refer(
 
     From the moment it is there, also unchecked, whoever deletes a document deletes these rows.
     """
-    table = quoted(schema, name)
+    table, name_of = quoted(schema, name), quoted(foreign_key.name)
     definition = foreign_key.definition
-    unchecked = definition if definition.endswith(_NOT_VALID) else definition + _NOT_VALID
-    add = f"ALTER TABLE {table} ADD CONSTRAINT {quoted(foreign_key.name)} {unchecked}"
-    statements = [add, _ORPHANS.format(table=table, column="document_id")]
-    if unchecked is not definition:
-        name_of = quoted(foreign_key.name)
-        statements.append(f"ALTER TABLE {table} VALIDATE CONSTRAINT {name_of}")
-    for statement in statements:
-        patiently(
-            connection,
-            [f"{LIVE}.documents"],
-            partial(run, connection, statement),
-            told,
-            readers_matter=False,
-        )
+    is_unchecked = definition.endswith(_NOT_VALID)
+    unchecked = definition if is_unchecked else definition + _NOT_VALID
+    execute = partial(_execute, connection, told)
+    execute(f"ALTER TABLE {table} ADD CONSTRAINT {name_of} {unchecked}")
+    drop_orphans = _ORPHANS.format(table=table, column="document_id")
+    if is_unchecked:
+        execute(drop_orphans)
+    else:
+        # There are hardly ever any, and looking for them takes as long as the check.
+        validate = f"ALTER TABLE {table} VALIDATE CONSTRAINT {name_of}"
+        try:
+            execute(validate)
+        except psycopg.errors.ForeignKeyViolation:
+            execute(drop_orphans)
+            execute(validate)
     comment_on_constraint(connection, schema, name, foreign_key.name, foreign_key.comment)
+
+
+def _execute(connection: Connection[Any], told: Told, statement: str) -> None:
+    patiently(
+        connection,
+        [f"{LIVE}.documents"],
+        partial(run, connection, statement),
+        told,
+        readers_matter=False,
+    )

@@ -72,8 +72,15 @@ class Folds:
         for recorded in events:
             count += 1
             if refusal is None:
-                refusal = _apply(folding, recorded, until)
-            if refusal is not None and isinstance(recorded.event, DocumentDeleted):
+                if until is None or recorded.position < until.position:
+                    try:
+                        folding.apply(recorded)
+                        continue
+                    except Exception as error:  # it must not stop the other documents
+                        refusal = Refusal(recorded.position, fold_reason(recorded.event, error))
+                else:
+                    refusal = Refusal(until.position, until.reason)
+            if isinstance(recorded.event, DocumentDeleted):
                 is_deleted = True
         stream = folding.rows.stream
         if refusal is not None:
@@ -105,13 +112,3 @@ class DocumentFold:
             "stage_output_files": rows.files.values(),
             "document_streams": (self.stream,),
         }
-
-
-def _apply(folding: Folding, recorded: Recorded, until: Parked | None) -> Refusal | None:
-    if until is not None and recorded.position >= until.position:
-        return Refusal(until.position, until.reason)
-    try:
-        folding.apply(recorded)
-    except Exception as error:  # whatever it is, it must not stop the other documents
-        return Refusal(recorded.position, fold_reason(recorded.event, error))
-    return None
