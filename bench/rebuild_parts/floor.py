@@ -41,6 +41,10 @@ _ROWS = (
 _BOUNDS = (
     "SELECT percentile_disc(%s::float8[]) WITHIN GROUP (ORDER BY document_id) FROM document_streams"
 )
+_FILLFACTOR = """
+    SELECT o FROM pg_class c, unnest(c.reloptions) o
+    WHERE c.oid = %s::regclass AND o LIKE 'fillfactor=%%'
+"""
 _TABLES = (
     "documents_processing_stages",
     "stage_output_files",
@@ -196,9 +200,10 @@ class _Shadow:
         execute(f"DROP SCHEMA IF EXISTS {_SCHEMA} CASCADE".encode())
         execute(f"CREATE SCHEMA {_SCHEMA}".encode())
         for table in _TABLES:
+            row = execute(_FILLFACTOR, (f"public.{table}",)).fetchone()
             execute(
                 f"CREATE TABLE {_SCHEMA}.{table} (LIKE public.{table} INCLUDING ALL "
-                "EXCLUDING INDEXES) WITH (autovacuum_enabled = false)".encode()
+                f"EXCLUDING INDEXES) WITH (autovacuum_enabled = false, {row[0]})".encode()
             )
 
     def __exit__(self, *_: object) -> None:

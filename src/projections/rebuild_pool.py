@@ -12,7 +12,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from projections.rebuild_errors import RebuildFailed
-from projections.rebuild_log import Shard
+from projections.rebuild_log import Shard, ShardedLog
 from projections.rebuild_worker import Done, Failed, Work
 
 _LOOK_SECONDS = 0.5
@@ -23,25 +23,27 @@ _MAIN = (
 
 
 def fill_in_parallel(
+    pipes: Sequence[Pipe],
     task: Work,
     shards: Sequence[Shard],
-    workers: int,
     done: Callable[[Done], None],
     idle: Callable[[], None],
 ) -> None:
-    """Have processes fill all shards; `done` is called after each, `idle` now and then.
+    """Have the processes fill all shards; `done` is called after each, `idle` now and then.
 
     Raises RebuildFailed if one of them fails or dies.
     """
     left = iter(shards)
-    with _processes(task, max(1, min(workers, len(shards)))) as pipes:
-        at_work: list[Any] = [pipe for pipe in pipes if _give(pipe, next(left, None))]
-        while at_work:
-            for pipe in wait(at_work, _LOOK_SECONDS):
-                done(_answer(pipe))
-                if not _give(pipe, next(left, None)):
-                    at_work.remove(pipe)
-            idle()
+    for pipe in pipes:
+        with contextlib.suppress(BrokenPipeError):  # the answer tells
+            pipe.send(task)
+    at_work: list[Any] = [pipe for pipe in pipes if _give(pipe, next(left, None))]
+    while at_work:
+        for ready in wait(at_work, _LOOK_SECONDS):
+            done(_answer(ready))
+            if not _give(ready, next(left, None)):
+                at_work.remove(ready)
+        idle()
 
 
 def _give(pipe: Any, shard: Shard | None) -> bool:
@@ -62,25 +64,26 @@ def _answer(pipe: Any) -> Done:
 
 
 @contextlib.contextmanager
-def _processes(task: Work, count: int) -> Iterator[list[Pipe]]:
-    processes: list[subprocess.Popen[bytes]] = []
+def processes(log: ShardedLog, count: int) -> Iterator[list[Pipe]]:
+    """Start so many processes; before a task comes they get ready to read this log."""
+    running: list[subprocess.Popen[bytes]] = []
     pipes: list[Pipe] = []
     try:
         for _ in range(count):
             process, pipe = _start()
-            processes.append(process)
+            running.append(process)
             pipes.append(pipe)
             with contextlib.suppress(BrokenPipeError):
-                pipe.send(task)
+                pipe.send(log)
         yield pipes
     except BaseException:
-        for process in processes:
+        for process in running:
             process.kill()
         raise
     finally:
         for pipe in pipes:
             pipe.close()
-        for process in processes:
+        for process in running:
             process.wait()
 
 

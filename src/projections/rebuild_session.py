@@ -21,7 +21,7 @@ from projections.rebuild_filler import Filler
 from projections.rebuild_indexes import finish_tables
 from projections.rebuild_lock import rebuild_lock
 from projections.rebuild_log import ShardedLog
-from projections.rebuild_pool import fill_in_parallel
+from projections.rebuild_pool import fill_in_parallel, processes
 from projections.rebuild_progress import Progress, Reporter
 from projections.rebuild_rows import Folds, read_parked
 from projections.rebuild_shadow import LIVE, REBUILD, REPLACED, make_schema, make_tables, strip
@@ -32,7 +32,7 @@ from projections.swap_patience import StillInTheWay
 from projections.tables import STAGES
 from projections.tracking import READ_MODELS, ensure_tracked
 
-EVENTS_A_SHARD = 20_000
+EVENTS_A_SHARD = 10_000
 
 _COORDINATOR = "docledger rebuild"
 _CLEARING_SECONDS = 30.0
@@ -90,11 +90,18 @@ class RebuildSession:
         self, live: Live, until: int, *, stay_parked: bool, with_foreign_keys: bool = True
     ) -> Built:
         """Make and fill the new tables; whole, they show the log up to `until`."""
-        made = make_tables(self.connection, self.schema, list(live.layouts.values()), live.changes)
-        for layout in made.values():
-            strip(self.connection, self.schema, layout)
-        folds = Folds(self.at, read_parked(self.connection), stay_parked=stay_parked)
-        self._fill(made, folds, until)
+        total = self.shards.count(until)
+        shards = self.shards.shards(total, EVENTS_A_SHARD)
+        # They take a while to start, in which the tables are made.
+        with processes(self.shards, max(1, min(self.workers, len(shards)))) as pipes:
+            layouts = list(live.layouts.values())
+            made = make_tables(self.connection, self.schema, layouts, live.changes)
+            for layout in made.values():
+                strip(self.connection, self.schema, layout)
+            folds = Folds(self.at, read_parked(self.connection), stay_parked=stay_parked)
+            task = Work(self.connect, self.shards, self.schema, made, until, folds)
+            self.reporter.phase("folding", events_total=total, position=until)
+            fill_in_parallel(pipes, task, shards, self._done, self.reporter.tell)
         self.reporter.phase("indexing")
         keys = {name: [*live.layouts[name].foreign_keys, *made[name].foreign_keys] for name in made}
         finish_tables(
@@ -123,16 +130,8 @@ class RebuildSession:
         """Drop what stands in the schemas of rebuilds."""
         drop_all(self.connection, self.reporter.waiting, _CLEARING_SECONDS)
 
-    def _fill(self, made: Mapping[str, Layout], folds: Folds, until: int) -> None:
-        total = self.shards.count(until)
-        shards = self.shards.shards(total, EVENTS_A_SHARD)
-        task = Work(self.connect, self.shards, self.schema, made, until, folds)
-        self.reporter.phase("folding", events_total=total, position=until)
-
-        def done(answer: Done) -> None:
-            self.reporter.folded(answer.events, answer.documents)
-
-        fill_in_parallel(task, shards, self.workers, done, self.reporter.tell)
+    def _done(self, answer: Done) -> None:
+        self.reporter.folded(answer.events, answer.documents)
 
     def _refuse_dependents(self, layouts: Mapping[str, Layout]) -> None:
         oids = [layout.relation.oid for layout in layouts.values()]

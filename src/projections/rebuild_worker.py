@@ -72,8 +72,12 @@ class Failed:
 
 
 def main(fd: int) -> None:
-    """Work for whoever holds the other end of this socket: first the task comes, then shards."""
-    with Pipe(fd) as pipe:
+    """Work for whoever holds the other end of this socket.
+
+    The log comes first, which takes most of this process's imports along, then the task and shards.
+    """
+    with contextlib.suppress(EOFError, ConnectionResetError), Pipe(fd) as pipe:
+        pipe.recv()
         work(pipe, pipe.recv())
 
 
