@@ -126,7 +126,7 @@ class Rebuilder:
                 for name in names:
                     move = f"ALTER TABLE {quoted(built.schema, name)} SET SCHEMA {quoted(schema)}"
                     run(session.connection, move)
-                    wake(session.connection, schema, built.live[name])
+                    run(session.connection, wake(schema, built.live[name]))
             session.clean_up(until)
             return _rebuilt(session, names, until)
 

@@ -197,14 +197,12 @@ def finish_index(connection: Connection[Any], schema: str, table: str, index: In
         run(connection, f"{alter} CLUSTER ON {quoted(index.name)}")
 
 
-def wake(connection: Connection[Any], schema: str, layout: Layout) -> None:
-    """Let autovacuum look after the table as after the live one."""
+def wake(schema: str, layout: Layout) -> str:
+    """Return what lets autovacuum look after the table as after the live one."""
     table = quoted(schema, layout.relation.name)
     given = [o for o in layout.relation.options if o.partition("=")[0] == _STILL]
-    if given:
-        run(connection, f"ALTER TABLE {table} SET ({option(given[0])})")
-    else:
-        run(connection, f"ALTER TABLE {table} RESET ({_STILL})")
+    changed = f"SET ({option(given[0])})" if given else f"RESET ({_STILL})"
+    return f"ALTER TABLE {table} {changed}"
 
 
 def option(text: str) -> str:
