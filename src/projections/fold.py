@@ -25,6 +25,7 @@ from projections.rows import (
     StageRow,
     StreamRow,
     WorkflowRow,
+    copied,
     file_id,
     stage_id,
     workflow_id,
@@ -146,22 +147,30 @@ def _first_workflow_row(event: e.WorkflowStarted, names: tuple[str, ...]) -> Wor
 
 def _anew(before: StageRow | None, event: e.WorkflowStarted, name: str, attempt: int) -> StageRow:
     """Return the stage's row for a new run, which begins with this attempt."""
-    created_at = before.created_at if before else event.at
+    if before is not None:
+        stage = copied(before)
+        _make_pending(stage, attempt, 0)
+        stage.status, stage.updated_at = _PENDING, event.at
+        return stage
     # by position, which is faster, and a run begins with many
     return StageRow(
         stage_id(event.document_id, name), event.document_id, name, _PENDING, None, None, None, 0,
-        created_at, event.at, attempt, None,
+        event.at, event.at, attempt, None,
     )  # fmt: skip
 
 
 def _set_pending(draft: Draft, stage_name: str, attempt: int, retries: int, at: datetime) -> None:
     stage = draft.own_stage(stage_name)
+    _make_pending(stage, attempt, retries)
+    draft.set_status(stage, _PENDING, at)
+
+
+def _make_pending(stage: StageRow, attempt: int, retries: int) -> None:
     stage.started_at = stage.completed_at = None
     stage.error_message = None
     stage.metadata = None
     stage.attempt = attempt
     stage.retry_count = retries
-    draft.set_status(stage, _PENDING, at)
 
 
 def _workflow_stopped(status: WorkflowStatus) -> Callable[[Draft, e.Event], None]:
