@@ -107,6 +107,16 @@ class StartStage(StageCommand):
     outside_metadata: Mapping[str, Any] | None = None
 
 
+class StartNextStage(Command):
+    """Record that a worker begins the first stage that one should run now, if there is any.
+
+    `among` are the stages that this worker can run now, None all.
+    """
+
+    lease_id: str
+    among: frozenset[str] | None = None
+
+
 class CompleteStage(StageCommand):
     """Record that the attempt succeeded, with all its files.
 

@@ -168,6 +168,7 @@ _DECIDERS: Mapping[type[c.Command], Callable[[Decision, Any], None]] = {
     c.CancelWorkflow: _cancel,
     c.RequestStage: stages.request,
     c.StartStage: stages.start,
+    c.StartNextStage: stages.start_next,
     c.CompleteStage: stages.complete,
     c.FailStage: stages.fail,
     c.ExpireLease: stages.expire_lease,

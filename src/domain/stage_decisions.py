@@ -64,6 +64,15 @@ def start(decision: Decision, command: c.StartStage) -> None:
     _start(decision, stage.name, command)
 
 
+def start_next(decision: Decision, command: c.StartNextStage) -> None:
+    """Begin the first stage that a worker should run now; nothing if there is none."""
+    for stage in decision.state.runnable_stages():
+        is_due = stage.retry_at is None or stage.retry_at <= command.context.at
+        if is_due and (command.among is None or stage.name in command.among):
+            decision.record_stage(e.StageStarted, stage.name, lease_id=command.lease_id)
+            return
+
+
 def _start(
     decision: Decision, name: str, command: c.StartStage | c.CompleteStage | c.FailStage
 ) -> None:
