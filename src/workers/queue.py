@@ -20,11 +20,15 @@ _NOW = "SELECT now()"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a worker is handed: which document to look at, and what asked for it."""
+    """What a worker is handed: which document to look at, and what asked for it.
+
+    `lease_id` is the lease that the worker took with the job, which is not stored with it.
+    """
 
     document_id: str
     causation_id: str | None = None
     correlation_id: str | None = None
+    lease_id: str | None = None
 
     def encoded(self) -> bytes:
         """Return the job as the queue stores it."""
@@ -43,13 +47,16 @@ def defer(connection: Connection, hints: Sequence[Hint]) -> None:
     """
     if not hints:
         return
-    # The queue bases every delay on the transaction's time.
-    now: datetime = connection.execute(_NOW).fetchall()[0][0]
+    delays: list[timedelta | None] = [timedelta(0)] * len(hints)
+    if any(hint.not_before is not None for hint in hints):
+        # The queue bases every delay on the transaction's time.
+        now: datetime = connection.execute(_NOW).fetchall()[0][0]
+        delays = [_delay(hint, now) for hint in hints]
     SyncQueries(SyncPsycopgDriver(connection), QUEUE).enqueue(
         [ENTRYPOINT] * len(hints),
         [Job(h.document_id, h.causation_id, h.correlation_id).encoded() for h in hints],
         [0] * len(hints),
-        [_delay(hint, now) for hint in hints],
+        delays,
         [f"{hint.document_id}:{hint.version}" for hint in hints],
         on_conflict="skip",
     )
