@@ -116,6 +116,7 @@ class Round:
     wal_syncs_a_document: float
     events_a_document: float
     lone_ms: list[float] = field(default_factory=list)
+    registering_ms: list[float] = field(default_factory=list)
 
 
 def main() -> None:
@@ -239,21 +240,22 @@ class Bench:
             wal_syncs_a_document=(self._syncs() - syncs) / documents,
             events_a_document=events / documents,
         )
-        measured.lone_ms = self.lone(f"lone-{name}", lone)
+        measured.lone_ms, measured.registering_ms = self.lone(f"lone-{name}", lone)
         return measured
 
-    def lone(self, name: str, documents: int) -> list[float]:
-        """Return the milliseconds that each of these documents took, one after the other."""
-        taken = []
+    def lone(self, name: str, documents: int) -> tuple[list[float], list[float]]:
+        """Return the milliseconds that each of these documents and its registration took."""
+        taken, registering = [], []
         for number in range(documents):
             before = self._one(LAST)
             started = time.perf_counter()
             self._commands.execute(register(f"{name}-{number}"))
+            registering.append((time.perf_counter() - started) * 1000)
             self._wait(before, 1)
             taken.append((time.perf_counter() - started) * 1000)
             time.sleep(PAUSE_SECONDS)
         self._check(f"{name}-%", documents)
-        return taken
+        return taken, registering
 
     def _register(self, document_ids: Sequence[str]) -> None:
         answers: deque[Future[Any]] = deque()
@@ -331,7 +333,7 @@ def figures(
         found = (statistics.median(listed), min(listed), max(listed))
         return [round(value, 2) for value in found]
 
-    names = [name for name in Round.__dataclass_fields__ if name != "lone_ms"]
+    names = [name for name in Round.__dataclass_fields__ if not name.endswith("_ms")]
     return {
         "case": "docledger_pipeline",
         "server": server,
@@ -341,7 +343,8 @@ def figures(
         "rounds": given.rounds,
         "processes": running,
         **{name: over(getattr(measured, name) for measured in rounds) for name in names},
-        "lone_p50_ms": over(each[len(each) // 2] for each in lone if each),
+        "registering_p50_ms": over(statistics.median(each.registering_ms) for each in rounds),
+        "lone_p50_ms": over(each[len(each) // 2] for each in lone),
         "lone_p99_ms": over(each[min(len(each) - 1, len(each) * 99 // 100)] for each in lone),
     }
 
