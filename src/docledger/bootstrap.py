@@ -223,6 +223,13 @@ class Docledger:
         self._stack.callback(commands.close)
         return commands
 
+    @cached_property
+    def worker_commands(self) -> GroupCommit:
+        """The log, for workers: they look at documents, never at the rows of read models."""
+        commands = GroupCommit(self.application, most_commands=self.settings.commit_batch_commands)
+        self._stack.callback(commands.close)
+        return commands
+
     def _observe_append(self, commands: int, events: int, seconds: float) -> None:
         if self._metrics is not None:
             self._metrics.observe_append(commands, events, seconds)
@@ -335,11 +342,12 @@ class Docledger:
         from workers.dispatcher import Dispatcher
         from workers.reaper import Reaper
 
-        dispatcher = Dispatcher(self.database_url)
-        reaper = Reaper(self.database_url, self.commands)
+        worker = self.worker()
+        dispatcher = Dispatcher(self.database_url, on_jobs=worker.look)
+        reaper = Reaper(self.database_url, self.worker_commands)
         return {
             "dispatcher": partial(_run_stoppable, dispatcher),
-            "worker": partial(_run_stoppable, self.worker()),
+            "worker": partial(_run_stoppable, worker),
             "reaper": partial(_run_stoppable, reaper),
         }
 
@@ -354,13 +362,14 @@ class Docledger:
         sandbox.warm_up()
         return Worker(
             self.database_url,
-            commands=self.commands,
+            commands=self.worker_commands,
             blobs=self.storage.blobs,
             sandbox=sandbox,
             executor_of=self.executors.of,
             work_folder=settings.home / "work",
             name=_process_name(),
             slots=settings.worker_slots,
+            documents=settings.worker_documents,
             lease_seconds=settings.lease_seconds,
             grace_seconds=settings.shutdown_seconds,
         )

@@ -94,6 +94,12 @@ class Settings(BaseSettings):
         le=512,
         description="stages that one worker process runs at once; unset: one a core",
     )
+    worker_documents: int = Field(
+        default=64,
+        ge=1,
+        le=512,
+        description="documents that it has at hand at once where no stage needs a process",
+    )
     lease_seconds: float = Field(
         default=30, ge=1, le=3600, description="after how long a silent worker loses its stage"
     )

@@ -26,7 +26,7 @@ def run_executor(executor: Executor, task: StageTask) -> StageOutcome:
             f"The executor of stage '{task.stage_name}' failed with {type(error).__name__} in "
             f"{_place(error)}; the document may be damaged in a way that it does not know."
         ) from error
-    return checked(outcome, executor, task.work_dir)
+    return checked(outcome, executor, task.work_dir) if outcome.files else outcome
 
 
 def checked(outcome: StageOutcome, executor: Executor, work_dir: Path) -> StageOutcome:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import uuid4
+from typing import TypeAlias
+
+from uuid_utils import uuid4
 
 from domain import commands as c
-from domain.document_workflow import DocumentWorkflow, StageState
+from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentNotFound, Refused, Unavailable
 from domain.values import FailureReason, StageStatus
 from workers.errors import JobPutOff
 from workers.lease_keeper import Abandonment, Attempt, LeaseKeeper
-from workers.ports import Commands
+from workers.ports import Answer, Commands
 from workers.queue import Job
+from workers.room import Room
 from workers.stage_run import Failed, Produced, StageRunner
 
 _log = logging.getLogger(__name__)
 
-_MOST_REFUSALS = 20
 _RESEND_SECONDS = 0.5
 
 
@@ -35,54 +38,53 @@ class RunParts:
     commands: Commands
     keeper: LeaseKeeper
     runner: StageRunner
+    room: Room
     actor: str
     clock: Callable[[], datetime]
     stopping: threading.Event
     giving_up: threading.Event
 
 
+Sending: TypeAlias = Generator[Future[Answer], Answer, DocumentWorkflow | None]
+"""Steps that end with the document as it is then; None if there is nothing more to do here."""
+
+
 class DocumentRun:
     """Runs stages of the job's document until none may start or somebody else has it.
 
-    The lease is taken before the first stage starts and kept over those that follow, each of
-    which starts in the append that completes the one before.
+    The lease comes with the job and is kept over all stages, each of which but the first starts
+    in the append that completes the one before. Between two stages the run waits for the log as a
+    generator, which needs no thread.
     """
 
     def __init__(self, parts: RunParts, job: Job) -> None:
         self._parts = parts
         self._job = job
-        self._lease_id: str | None = None
-        self._refusals = 0
+        self._lease_id = job.lease_id
+        self._has_slot = False
+        self._has_run = False
 
-    def run(self) -> None:
+    def steps(self) -> Generator[Future[Answer], Answer, None]:
         """Take the document as far as it goes; raises JobPutOff if it should be tried again."""
         try:
-            state = self._load()
-            while state is not None and (attempt := self._begin(state)) is not None:
-                state = self._run(state, attempt)
+            unknown = DocumentWorkflow.unborn(self._job.document_id)
+            state = yield from self._start_next(unknown)
+            while state is not None and (attempt := self._own_attempt(state)) is not None:
+                state = yield from self._run(state, attempt)
+                if state is None or self._own_attempt(state) is not None:
+                    continue
+                if state.runnable_stages():
+                    state = yield from self._start_next(state)
             self._release(state)
         finally:
             self._release(None)
+            self._give_slot()
 
     def _load(self) -> DocumentWorkflow | None:
         try:
             return self._parts.commands.load(self._job.document_id).state
         except DocumentNotFound:
             return None
-
-    def _begin(self, state: DocumentWorkflow) -> Attempt | None:
-        """Return an attempt that has been started under our lease, starting one if one may."""
-        while True:
-            attempt = self._own_attempt(state)
-            if attempt is not None:
-                return attempt
-            stage = self._next(state)
-            if stage is None:
-                return None
-            reloaded = self._start(state, stage)
-            if reloaded is None:
-                return None
-            state = reloaded
 
     def _own_attempt(self, state: DocumentWorkflow) -> Attempt | None:
         if self._lease_id is None:
@@ -92,45 +94,51 @@ class DocumentRun:
                 return Attempt(self._lease_id, state.id, stage.name, stage.attempt, state.version)
         return None
 
-    def _next(self, state: DocumentWorkflow) -> StageState | None:
-        """Return the first stage to run now.
+    def _start_next(self, state: DocumentWorkflow) -> Sending:
+        """Start whatever a worker should run now, without looking at the document before.
 
-        Raises JobPutOff if this worker is stopping, or if all that could run is to wait longer.
+        Raises JobPutOff if this worker is stopping or has no slot for it, if all that could run is
+        to wait longer, or if another worker has the document: that one may be dead.
         """
-        runnable = state.runnable_stages()
-        if runnable and self._parts.stopping.is_set():
+        if self._parts.stopping.is_set():
             raise self._put_off("the worker is stopping", 0, state)
-        now = self._parts.clock()
-        for stage in runnable:
-            if stage.retry_at is None or stage.retry_at <= now:
-                return stage
-        waits = [(s.retry_at - now).total_seconds() for s in runnable if s.retry_at is not None]
-        if waits and self._lease_id is None:
-            # The database's clock, by which jobs are delayed, is ahead of this one.
-            raise self._put_off("the retry is not due yet", min(waits), state)
-        return None
-
-    def _start(self, state: DocumentWorkflow, stage: StageState) -> DocumentWorkflow | None:
-        """Start the stage; return the document as it is after that or after who was faster."""
         if self._lease_id is None or not self._parts.keeper.is_held(self._lease_id):
-            self._lease_id = self._parts.keeper.take(state.id)
-        command = c.StartStage(
-            document_id=state.id,
+            self._lease_id = self._parts.keeper.take(self._job.document_id)
+        self._has_slot = self._has_slot or self._parts.room.try_slot()
+        command = c.StartNextStage(
+            document_id=self._job.document_id,
             context=self._context(),
-            stage_name=stage.name,
-            attempt=stage.attempt,
             lease_id=self._lease_id,
+            among=None if self._has_slot else self._parts.room.in_process,
         )
         try:
-            return self._parts.commands.execute(command, state.version).state
-        except Refused:
-            self._refusals += 1
-            if self._refusals > _MOST_REFUSALS:
-                raise self._put_off("the document keeps changing", 1, state) from None
-            return self._load()
+            state = (yield self._parts.commands.submit(command)).state
+        except DocumentNotFound:
+            return DocumentWorkflow.unborn(self._job.document_id)
+        if self._own_attempt(state) is None:
+            self._refuse_to_wait(state)
+        return state
 
-    def _run(self, state: DocumentWorkflow, attempt: Attempt) -> DocumentWorkflow | None:
-        """Run the attempt and report it; None if there is nothing more to do here."""
+    def _refuse_to_wait(self, state: DocumentWorkflow) -> None:
+        """Raise JobPutOff for a stage that may start and was not started."""
+        now = self._parts.clock()
+        runnable = state.runnable_stages()
+        waits = [(s.retry_at - now).total_seconds() if s.retry_at else 0.0 for s in runnable]
+        if not waits:
+            if not self._has_run and any(s.lease_id is not None for s in state.stages.values()):
+                raise self._put_off("a worker has it", self._parts.keeper.lease_seconds, state)
+            return
+        if min(waits) <= 0:
+            self._parts.room.narrow()
+            raise self._put_off("no slot is free", 0, state)
+        if not self._has_run:
+            # The database's clock, by which jobs are delayed, is ahead of this one.
+            raise self._put_off("the retry is not due yet", min(waits), state)
+
+    def _run(self, state: DocumentWorkflow, attempt: Attempt) -> Sending:
+        """Run the attempt and report it."""
+        self._need_no_more_than(state, attempt.stage_name)
+        self._has_run = True
         self._parts.keeper.watch(attempt)
         if self._parts.giving_up.is_set():
             attempt.abandon(Abandonment.STOPPING)
@@ -139,10 +147,40 @@ class DocumentRun:
         finally:
             self._parts.keeper.unwatch(attempt)
         if attempt.abandoned is not None:
-            return self._let_go(attempt)
-        return self._report(attempt, self._report_of(attempt, outcome))
+            return (yield from self._let_go(attempt))
+        goes_on = self._may_go_on(state)
+        return (yield from self._report(attempt, self._report_of(attempt, outcome, goes_on)))
 
-    def _let_go(self, attempt: Attempt) -> DocumentWorkflow | None:
+    def _need_no_more_than(self, state: DocumentWorkflow, stage_name: str) -> None:
+        """Give the slot back if neither this stage nor a later one runs in the sandbox."""
+        room = self._parts.room
+        in_process = self._parts.runner.runs_in_process(stage_name)
+        room.learn(stage_name, in_process=in_process)
+        if not in_process:
+            return
+        if not self._has_run:
+            room.widen()
+        if room.needs_none(_pending(state)):
+            self._give_slot()
+
+    def _may_go_on(self, state: DocumentWorkflow) -> bool:
+        """Tell whether the next stage may start with the report: there is a slot if it needs one.
+
+        Where it may not, the dispatcher makes a job of the completion.
+        """
+        if self._parts.stopping.is_set():
+            return False
+        if self._has_slot or self._parts.room.needs_none(_pending(state)):
+            return True
+        self._has_slot = self._parts.room.try_slot()
+        return self._has_slot
+
+    def _give_slot(self) -> None:
+        if self._has_slot:
+            self._has_slot = False
+            self._parts.room.give_slot()
+
+    def _let_go(self, attempt: Attempt) -> Sending:
         """Leave an attempt that was ended early.
 
         One that counts no longer, or whose lease is lost, is not reported. One that ends with its
@@ -152,16 +190,20 @@ class DocumentRun:
         if attempt.abandoned is Abandonment.FENCED:
             return self._load()
         if attempt.abandoned is Abandonment.LEASE_LOST:
-            return None
+            # Whoever fails the attempt has the document looked at again, and so does this job.
+            self._release(None)
+            raise JobPutOff("The lease is lost.", delay_seconds=self._parts.keeper.lease_seconds)
         command = c.ExpireLease(
             document_id=attempt.document_id,
             context=self._context(),
             lease_id=attempt.lease_id,
             reason=FailureReason.WORKER_STOPPED,
         )
-        return self._send(command)
+        return (yield from self._send(command))
 
-    def _report_of(self, attempt: Attempt, outcome: Produced | Failed) -> c.Command:
+    def _report_of(
+        self, attempt: Attempt, outcome: Produced | Failed, goes_on: bool = False
+    ) -> c.Command:
         if isinstance(outcome, Produced):
             return c.CompleteStage(
                 document_id=attempt.document_id,
@@ -174,7 +216,7 @@ class DocumentRun:
                 metadata=outcome.metadata,
                 original=outcome.original,
                 lease_id=attempt.lease_id,
-                continue_with_lease=not self._parts.stopping.is_set(),
+                continue_with_lease=goes_on,
             )
         return c.FailStage(
             document_id=attempt.document_id,
@@ -188,22 +230,22 @@ class DocumentRun:
             retryable=outcome.retryable,
         )
 
-    def _report(self, attempt: Attempt, command: c.Command) -> DocumentWorkflow | None:
+    def _report(self, attempt: Attempt, command: c.Command) -> Sending:
         """Send the report; if it is refused, the document as it is now."""
         try:
-            return self._send(command)
+            return (yield from self._send(command))
         except Refused as refusal:
             state = self._load()
             if state is None or not attempt.counts_in(state):
                 # Somebody else's report or a cancellation came first, or ours landed before.
                 return state
-            return self._send(self._report_of(attempt, _unacceptable(refusal)))
+            return (yield from self._send(self._report_of(attempt, _unacceptable(refusal))))
 
-    def _send(self, command: c.Command) -> DocumentWorkflow | None:
+    def _send(self, command: c.Command) -> Sending:
         """Send the command, again and again while the log is away and the lease is ours."""
         while True:
             try:
-                return self._parts.commands.execute(command).state
+                return (yield self._parts.commands.submit(command)).state
             except DocumentNotFound:
                 return None
             except Unavailable:
@@ -237,6 +279,10 @@ class DocumentRun:
             correlation_id=self._job.correlation_id or command_id,
             causation_id=self._job.causation_id,
         )
+
+
+def _pending(state: DocumentWorkflow) -> Iterator[str]:
+    return (s.name for s in state.stages.values() if s.status is StageStatus.PENDING)
 
 
 def _unacceptable(refusal: Refused) -> Failed:

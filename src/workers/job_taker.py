@@ -1,183 +1,306 @@
-"""Takes jobs out of the queue, as many at once as there are slots, and has them done."""
+"""Takes jobs out of the queue, as many at once as there is room for, and has them done."""
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import select
+import socket
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future
 from datetime import timedelta
+from functools import partial
+from typing import Any, TypeAlias
 
-from pgqueuer import QueueManager
-from pgqueuer.adapters.persistence.queries import Queries
-from pgqueuer.domain import models, types
-from pgqueuer.domain.errors import RetryRequested
-from pgqueuer.ports.repository import EntrypointExecutionParameter
+from psycopg import sql
 
 from domain.errors import Unavailable
-from workers.connections import keep_going
+from workers.connections import Connection, connect, keep_going
 from workers.errors import JobPutOff
+from workers.hands import Hands
+from workers.job_claims import Claim, JobClaims
 from workers.queue import Job
-from workers.queue_driver import QueueDriver, changed
-from workers.queue_schema import CHANNEL, ENTRYPOINT, ENVIRONMENT, QUEUE, SCHEDULES
+from workers.queue_schema import CHANNEL
 
 _log = logging.getLogger(__name__)
 
+Steps: TypeAlias = Generator[Future[Any], Any, None]
+"""Work on one job that waits for futures: each is given out, its result sent in."""
+
 _AWAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 60.0
+_LAST_TRIES = 5
+# How long to gather jobs that end: while others are at hand before more are taken, and before the
+# queue is told, for which nobody waits.
+_GATHER_SECONDS = 0.01
+_TELL_SECONDS = 0.02
 
 
-class SlotQueries(Queries):
-    """The library's queries, taking no more jobs than there are free slots."""
-
-    def __init__(self, driver: QueueDriver, slots: int) -> None:
-        super().__init__(driver, ENVIRONMENT, QUEUE, SCHEDULES)
-        self._slots = slots
-        self._taken: set[types.JobId] = set()
-
-    @property
-    def free_slots(self) -> int:
-        """How many jobs may be taken now."""
-        return self._slots - len(self._taken)
-
-    def done(self, job_id: types.JobId) -> None:
-        """Free the job's slot."""
-        self._taken.discard(job_id)
-
-    async def dequeue(
-        self,
-        batch_size: int,
-        entrypoints: dict[types.QueueEntrypoint, EntrypointExecutionParameter],
-        queue_manager_id: types.QueueManagerId,
-        global_concurrency_limit: int | None,
-        heartbeat_timeout: timedelta,
-    ) -> list[models.Job]:
-        """Take jobs for the free slots; those of dead workers count as waiting."""
-        if self.free_slots < 1:
-            return []
-        jobs = await super().dequeue(
-            min(batch_size, self.free_slots),
-            entrypoints,
-            queue_manager_id,
-            global_concurrency_limit,
-            heartbeat_timeout,
-        )
-        self._taken.update(job.id for job in jobs)
-        return jobs
-
-    async def eligible_queued_work(self, entrypoints: list[types.QueueEntrypoint]) -> int:
-        """Count none while no slot is free, or the library would ask ten times a second."""
-        return await super().eligible_queued_work(entrypoints) if self.free_slots > 0 else 0
-
-    async def queued_work(self, entrypoints: list[types.QueueEntrypoint]) -> int:
-        """Count none while no slot is free."""
-        return await super().queued_work(entrypoints) if self.free_slots > 0 else 0
-
-    async def retry_job(
-        self,
-        job: models.Job,
-        delay: timedelta,
-        traceback_record: models.TracebackRecord | None,  # noqa: ARG002 - may hold content
-    ) -> None:
-        """Put the job back and say so, which the library's trigger does not."""
-        await super().retry_job(job, delay, None)
-        await self.driver.notify(CHANNEL, changed(CHANNEL))
+def _as_they_are(_: Connection, jobs: Sequence[Job]) -> Sequence[Job]:
+    return jobs
 
 
 class JobTaker:
-    """Hosts the queue library's loop in the thread that calls `run`.
+    """Hands jobs to threads, and asks for more in the thread that calls `run`.
 
-    `take` is called in a thread of its own for each job, at most `slots` at once. It raises
-    JobPutOff to be called again later; whatever else it raises puts the job off as well, for a
-    job that is dropped would be a document forgotten.
+    `take` is called in a thread of its own for each job, at most `slots` at once, or as many as
+    `room` says and at most `slots`. What it returns, if it returns something, is gone through step
+    by step, so that a job that waits for a future needs no thread. It raises JobPutOff to be
+    called again later; whatever else it raises puts the job off as well, for a job that is
+    dropped would be a document forgotten. `prepare` is called with the jobs in the transaction
+    that takes them and returns them as `take` is to have them.
     """
 
     def __init__(
         self,
         dsn: str,
-        take: Callable[[Job], None],
+        take: Callable[[Job], Steps | None],
         *,
         slots: int,
+        room: Callable[[], int] | None = None,
+        prepare: Callable[[Connection, Sequence[Job]], Sequence[Job]] = _as_they_are,
         poll_seconds: float = 5.0,
         stale_seconds: float = 30.0,
         name: str = "docledger worker",
     ) -> None:
         self._dsn = dsn
         self._take = take
-        self._slots = slots
-        self._poll = timedelta(seconds=poll_seconds)
-        self._stale = timedelta(seconds=stale_seconds)
+        self._room = room or (lambda: slots)
+        self._prepare = prepare
+        self._poll_seconds = poll_seconds
+        self._keep_seconds = stale_seconds / 3
         self._name = name
-        self._stopping = threading.Event()
-        self._end_session: Callable[[], None] | None = None
+        self._hands = Hands(slots, "slot")
+        self._claims = JobClaims(timedelta(seconds=stale_seconds))
+        self._at_hand: dict[int, Claim] = {}
+        self._ended: list[tuple[Claim, float | None]] = []
         self._lock = threading.Lock()
+        self._wake = _Wake()
+        self._stopping = threading.Event()
+        self._over = threading.Event()
+        self._last_tries = _LAST_TRIES
+        self._look_at = 0.0
+        self._looked_at = 0.0
+        self._keep_at = 0.0
+        self._tell_at = 0.0
 
     def run(self) -> None:
         """Take jobs until `stop`, and return when those at hand have ended."""
-        keep_going("taking jobs", lambda: asyncio.run(self._session()), self._stopping)
+        try:
+            keep_going("taking jobs", self._session, self._over)
+            self._hands.close()
+        finally:
+            self._wake.close()
 
     def stop(self) -> None:
         """Take no more jobs. Callable from any thread."""
+        self._stopping.set()
+        self._wake()
+
+    def look(self) -> None:
+        """Look for jobs now, as if the queue had told of one. Callable from any thread."""
+        self._look_at = 0.0
+        self._wake()
+
+    def _session(self) -> None:
+        try:
+            with (
+                connect(self._dsn, self._name) as connection,
+                connect(self._dsn, self._name) as listening,
+            ):
+                listening.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
+                self._look_at = self._keep_at = 0.0  # for what came while nobody listened
+                while not self._over.is_set():
+                    self._exchange(connection)
+                    self._wait(listening)
+        except Exception:
+            self._give_up_in_the_end()
+            raise
+
+    def _give_up_in_the_end(self) -> None:
+        """Wait for a database that is away no longer than a few tries once all has ended.
+
+        What could not be told is taken up again when its heartbeat is stale.
+        """
+        if self._stopping.is_set() and not self._running():
+            self._last_tries -= 1
+            if self._last_tries <= 0:
+                self._over.set()
+
+    def _running(self) -> int:
+        """Return how many jobs are being done."""
         with self._lock:
-            self._stopping.set()
-            if self._end_session is not None:
-                self._end_session()
+            return len(self._at_hand) - len(self._ended)
 
-    async def _session(self) -> None:
-        driver = QueueDriver(self._dsn, self._name)
-        queries = SlotQueries(driver, self._slots)
-        manager = QueueManager(queries, CHANNEL)
-        with ThreadPoolExecutor(self._slots, thread_name_prefix="slot") as threads:
-            self._register(manager, driver, queries, threads)
-            self._announce(manager, driver)
-            try:
-                await manager.run(
-                    dequeue_timeout=self._poll,
-                    batch_size=self._slots,
-                    heartbeat_timeout=self._stale,
-                    log_aggregation_interval=timedelta(0),
-                )
-            finally:
-                self._announce(None, driver)
-                await driver.close()
+    def _exchange(self, connection: Connection) -> None:
+        """Tell what has ended, take what there is room for, and have it done."""
+        now = time.monotonic()
+        if now >= self._keep_at:
+            self._keep_at = now + self._keep_seconds
+            with self._lock:
+                at_hand = list(self._at_hand)
+            if at_hand:
+                self._claims.keep(connection, at_hand)
+        self._tell(connection)
+        if self._stopping.is_set():
+            if not self._at_hand:
+                self._over.set()
+        elif now >= self._look_at:
+            self._look(connection, now)
 
-    def _announce(self, manager: QueueManager | None, driver: QueueDriver) -> None:
-        """Let `stop` end this session, which it does at once if it was called already."""
-        loop = asyncio.get_running_loop()
-
-        def end() -> None:
-            if manager is not None:
-                loop.call_soon_threadsafe(manager.shutdown.set)
-                loop.call_soon_threadsafe(driver.hurry)
-
+    def _tell(self, connection: Connection) -> None:
         with self._lock:
-            self._end_session = end
-            if self._stopping.is_set():
-                end()
+            ended = list(self._ended)
+        if not ended:
+            return
+        finished = [claim.job_id for claim, delay in ended if delay is None]
+        put_off = [(claim.job_id, delay) for claim, delay in ended if delay is not None]
+        with connection.pipeline(), connection.transaction():
+            if finished:
+                self._claims.finish(connection, finished)
+            for job_id, delay in put_off:
+                self._claims.put_off(connection, job_id, timedelta(seconds=delay))
+            if put_off:
+                self._claims.tell(connection)
+        with self._lock:
+            del self._ended[: len(ended)]
+            for claim, _ in ended:
+                del self._at_hand[claim.job_id]
 
-    def _register(
-        self,
-        manager: QueueManager,
-        driver: QueueDriver,
-        queries: SlotQueries,
-        threads: ThreadPoolExecutor,
-    ) -> None:
-        async def execute(job: models.Job) -> None:
-            try:
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(threads, self._take, Job.decoded(job.payload or b""))
-            except JobPutOff as put_off:
-                raise RetryRequested(timedelta(seconds=put_off.delay_seconds)) from None
-            except Unavailable as error:
-                _log.warning("a job is put off: %s", error)
-                raise RetryRequested(timedelta(seconds=_AWAY_SECONDS)) from None
-            except Exception as error:
-                _log.exception("a job failed and will be taken up again")
-                delay = min(_LONGEST_DELAY_SECONDS, 2.0 ** min(job.attempts, 10))
-                raise RetryRequested(timedelta(seconds=delay)) from error
-            finally:
-                queries.done(job.id)
-                driver.wake()
+    def _look(self, connection: Connection, now: float) -> None:
+        """Take jobs for the room that there is; set when to look again."""
+        room = self._room() - self._running()
+        if room < 1:
+            return  # looked for when one has ended
+        self._look_at = now + self._poll_seconds
+        self._looked_at = now
+        with connection.pipeline(), connection.transaction():
+            taken, next_due = self._claims.take(connection, room)
+            # One of ours whose heartbeat came late is at hand still.
+            claims = [claim for claim in taken if claim.job_id not in self._at_hand]
+            jobs = self._prepare(connection, [claim.job for claim in claims]) if claims else []
+        if len(taken) >= room:
+            self._look_at = 0.0
+        elif next_due is not None:
+            self._look_at = min(self._look_at, now + next_due.total_seconds())
+        with self._lock:
+            self._at_hand |= {claim.job_id: claim for claim in claims}
+        for claim, job in zip(claims, jobs, strict=True):
+            self._hands.put(partial(self._begin, claim, job))
 
-        manager.entrypoint(ENTRYPOINT)(execute)
+    def _wait(self, listening: Connection) -> None:
+        """Wait until there is something to do, woken by new jobs and by those that end."""
+        while not self._over.is_set():
+            now = time.monotonic()
+            if (due := self._due(now)) <= now:
+                return
+            if self._wake.wait(listening, due - now):
+                self._look_at = 0.0
+
+    def _due(self, now: float) -> float:
+        """Return when there will be something to do, if nothing happens before."""
+        due = self._keep_at
+        if self._ended:
+            due = min(due, self._tell_at)
+        if self._stopping.is_set():
+            return due if self._at_hand else now
+        room = self._room()
+        free = room - self._running()
+        if free < 1:
+            return due
+        if self._look_at <= now and free < room // 4:
+            return min(due, self._looked_at + _GATHER_SECONDS)
+        return min(due, self._look_at)
+
+    def _begin(self, claim: Claim, job: Job) -> None:
+        try:
+            steps = self._take(job)
+        except BaseException as error:
+            self._end(claim, error)
+            return
+        if steps is None:
+            self._end(claim, None)
+        else:
+            self._go_on(claim, steps, None)
+
+    def _go_on(self, claim: Claim, steps: Steps, awaited: Future[Any] | None) -> None:
+        """Take the job's next step and have it go on when what it waits for is there."""
+        try:
+            if awaited is None:
+                future = next(steps)
+            elif (error := awaited.exception()) is not None:
+                future = steps.throw(error)
+            else:
+                future = steps.send(awaited.result())
+        except StopIteration:
+            self._end(claim, None)
+        except BaseException as error:
+            # An executor that exits takes its thread with it otherwise, and the job is never over.
+            self._end(claim, error)
+        else:
+            future.add_done_callback(
+                lambda done: self._hands.put(partial(self._go_on, claim, steps, done))
+            )
+
+    def _end(self, claim: Claim, error: BaseException | None) -> None:
+        delay = None if error is None else _delay_seconds(claim, error)
+        with self._lock:
+            if not self._ended:
+                self._tell_at = time.monotonic() + _TELL_SECONDS
+            self._ended.append((claim, delay))
+        self._wake()
+
+
+def _delay_seconds(claim: Claim, error: BaseException) -> float:
+    """Return after how long the job is to be taken up again; log what nobody expected."""
+    if isinstance(error, JobPutOff):
+        return error.delay_seconds
+    if isinstance(error, Unavailable):
+        _log.warning("a job is put off: %s", error)
+        return _AWAY_SECONDS
+    _log.error("a job failed and will be taken up again", exc_info=error)
+    return float(min(_LONGEST_DELAY_SECONDS, 2.0 ** min(claim.attempts, 10)))
+
+
+class _Wake:
+    """Wakes a thread that waits for notifications."""
+
+    def __init__(self) -> None:
+        self._there, self._here = socket.socketpair()
+        self._there.setblocking(False)
+        self._here.setblocking(False)
+        self._called = False
+
+    def __call__(self) -> None:
+        if self._called:
+            return
+        self._called = True
+        try:
+            self._there.send(b"!")
+        except (BlockingIOError, OSError):
+            return  # it is awake, or will never wait again
+
+    def wait(self, listening: Connection, seconds: float) -> bool:
+        """Wait for a call or a notification; tell whether the queue told of something new."""
+        news = _drained(listening)
+        if not news:
+            here, there = self._here.fileno(), listening.fileno()
+            readable, _, _ = select.select([here, there], [], [], seconds)
+            if here in readable:
+                self._here.recv(4096)
+                self._called = False  # who calls before this changed something that is seen after
+            if there in readable:
+                news = _drained(listening)
+        return news
+
+    def close(self) -> None:
+        """Give the sockets back."""
+        self._there.close()
+        self._here.close()
+
+
+def _drained(listening: Connection) -> bool:
+    """Tell whether the queue told of anything but jobs that were taken out."""
+    notes = list(listening.notifies(timeout=0))
+    return any('"delete"' not in note.payload for note in notes)

@@ -75,9 +75,15 @@ class LeaseKeeper:
         self._look_seconds = look_seconds
         self._attempts: dict[str, Attempt] = {}
         self._held: dict[str, float] = {}
+        self._done_with: list[str] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+
+    @property
+    def lease_seconds(self) -> float:
+        """After how long a lease that nobody renews is lost."""
+        return self._leases.lease_seconds
 
     def start(self) -> None:
         """Start the thread."""
@@ -87,14 +93,19 @@ class LeaseKeeper:
         """Renew nothing any more."""
         self._stop.set()
         self._thread.join()
+        self._give_back()
 
     def take(self, document_id: str) -> str:
         """Return the id of a new lease, renewed until `release` or `forget`."""
         since = time.monotonic()
         lease_id = self._leases.take(document_id)
+        self.hold(lease_id, since)
+        return lease_id
+
+    def hold(self, lease_id: str, since: float) -> None:
+        """Renew a lease that was taken at this monotonic time, until `release` or `forget`."""
         with self._lock:
             self._held[lease_id] = since
-        return lease_id
 
     def is_held(self, lease_id: str) -> bool:
         """Tell whether the lease is being renewed."""
@@ -102,12 +113,10 @@ class LeaseKeeper:
             return lease_id in self._held
 
     def release(self, lease_id: str) -> None:
-        """Give the lease back; one that cannot be given back expires."""
-        self.forget(lease_id)
-        try:
-            self._leases.release(lease_id)
-        except QueueUnavailable:
-            _log.warning("a lease could not be given back and will expire")
+        """Give the lease back, with others, soon; one that cannot be given back expires."""
+        with self._lock:
+            self._held.pop(lease_id, None)
+            self._done_with.append(lease_id)
 
     def forget(self, lease_id: str) -> None:
         """Renew the lease no more; the reaper finds what ran under it."""
@@ -138,17 +147,29 @@ class LeaseKeeper:
 
     def _run(self) -> None:
         next_renewal = time.monotonic()
-        while not self._stop.wait(self._look_seconds):
+        seconds = min(self._look_seconds, self._leases.lease_seconds / 3)
+        while not self._stop.wait(seconds):
             try:
-                if time.monotonic() >= next_renewal:
+                self._give_back()
+                if (now := time.monotonic()) >= next_renewal:
                     self._renew()
-                    next_renewal = time.monotonic() + self._leases.lease_seconds / 3
+                    next_renewal = now + self._leases.lease_seconds / 3
                 self._look()
             except Unavailable:
                 _log.warning("leases cannot be renewed just now: the database is away")
             except Exception:
                 _log.exception("looking after leases failed and goes on")
             self._give_up_what_is_too_old()
+
+    def _give_back(self) -> None:
+        with self._lock:
+            done_with, self._done_with = self._done_with, []
+        if not done_with:
+            return
+        try:
+            self._leases.release(*done_with)
+        except QueueUnavailable:
+            _log.warning("%d leases could not be given back and will expire", len(done_with))
 
     def _renew(self) -> None:
         with self._lock:

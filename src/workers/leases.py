@@ -7,24 +7,25 @@ comes back expires.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import uuid4
 
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
+from uuid_utils import uuid4
 
 from workers.connections import Connection, conninfo
 from workers.errors import QueueUnavailable
 
 _TAKE = """
     INSERT INTO stage_leases (lease_id, document_id, worker, expires_at)
-    VALUES (%s, %s, %s, now() + %s)
+    SELECT taken.lease_id, taken.document_id, %s, now() + %s
+    FROM unnest(%s::text[], %s::text[]) AS taken (lease_id, document_id)
 """
-_RELEASE = "DELETE FROM stage_leases WHERE lease_id = %s"
+_RELEASE = "DELETE FROM stage_leases WHERE lease_id = ANY(%s)"
 # A row that the reaper has locked is as good as gone.
 _RENEW = """
     UPDATE stage_leases SET expires_at = now() + %s WHERE lease_id IN (
@@ -90,15 +91,20 @@ class Leases:
 
         Several leases on one document are fine: the aggregate starts an attempt once.
         """
-        lease_id = uuid4().hex
         with self._connection() as connection:
-            connection.execute(_TAKE, (lease_id, document_id, self._worker, self._duration))
-        return lease_id
+            return self.take_within(connection, [document_id])[0]
 
-    def release(self, lease_id: str) -> None:
-        """Give the lease back; nothing may run under it any more."""
+    def take_within(self, connection: Connection, document_ids: Sequence[str]) -> list[str]:
+        """Return the ids of new leases on the documents, taken in the connection's transaction."""
+        lease_ids = [uuid4().hex for _ in document_ids]
+        parameters = (self._worker, self._duration, lease_ids, list(document_ids))
+        connection.execute(_TAKE, parameters, prepare=True)
+        return lease_ids
+
+    def release(self, *lease_ids: str) -> None:
+        """Give the leases back; nothing may run under them any more."""
         with self._connection() as connection:
-            connection.execute(_RELEASE, (lease_id,))
+            connection.execute(_RELEASE, (list(lease_ids),))
 
     def renew(self, lease_ids: Collection[str]) -> set[str]:
         """Renew the leases and return those that are still held."""
@@ -129,7 +135,7 @@ def lock_expired(connection: Connection) -> ExpiredLease | None:
 
 def drop(connection: Connection, lease: ExpiredLease) -> None:
     """Remove the lease: nothing runs under it any more."""
-    connection.execute(_RELEASE, (lease.lease_id,))
+    connection.execute(_RELEASE, ([lease.lease_id],))
 
 
 def keep_reaped(connection: Connection, lease: ExpiredLease, seconds: float) -> None:

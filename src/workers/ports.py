@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from domain.commands import Command
 from domain.document_workflow import DocumentWorkflow
@@ -27,6 +28,9 @@ class Answer(Protocol):
 
 class Commands(Protocol):
     """The write side of the log; safe to use from many threads."""
+
+    def submit(self, command: Command) -> Future[Any]:
+        """Return the future of the command's Answer; it raises Refused or Unavailable."""
 
     def execute(self, command: Command, expected_version: int | None = None) -> Answer:
         """Wait for the command's answer; raises Refused or Unavailable."""

@@ -6,7 +6,8 @@ import logging
 import mimetypes
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,20 @@ class _Wanted:
     mime_type: str
 
 
+@dataclass(frozen=True)
+class _TaskInWorker(StageTask):
+    """A task whose folder is made when its executor first asks for it: many never do."""
+
+    work_dir: Path = field(init=False, repr=False, compare=False)
+    lend: Callable[[], Path] = field(repr=False, compare=False)
+
+    def __getattr__(self, name: str) -> Path:
+        if name != "work_dir":
+            raise AttributeError(name)
+        self.__dict__["work_dir"] = folder = self.lend()
+        return folder
+
+
 class StageRunner:
     """Runs attempts, in the sandbox or, for executors that want it, in this process.
 
@@ -80,6 +95,13 @@ class StageRunner:
         self._sandbox = sandbox
         self._scratch = scratch
         self._content_of = content_of
+
+    def runs_in_process(self, stage_name: str) -> bool:
+        """Tell whether the stage's executor is installed and runs in this process."""
+        try:
+            return self._executor_of(stage_name).in_process
+        except StageError:
+            return False
 
     def run(self, state: DocumentWorkflow, attempt: Attempt) -> Produced | Failed:
         """Run the attempt; blocks until it ended, was ended or took too long."""
@@ -112,18 +134,20 @@ class StageRunner:
             state = replace(state, original_checksum=original.checksum)
         wanted = list(_wanted(state, state.stages[attempt.stage_name], executor.reads))
         with ExitStack() as stack:
-            task = StageTask(
-                document_id=state.id,
-                realm_id=state.realm_id,
-                stage_name=attempt.stage_name,
-                attempt=attempt.number,
-                inputs=tuple(self._lent(stack, input_) for input_ in wanted),
-                options=state.configuration.options_of(attempt.stage_name),
-                work_dir=stack.enter_context(self._scratch.work_dir()),
-            )
+            about: dict[str, Any] = {
+                "document_id": state.id,
+                "realm_id": state.realm_id,
+                "stage_name": attempt.stage_name,
+                "attempt": attempt.number,
+                "inputs": tuple(self._lent(stack, input_) for input_ in wanted),
+                "options": state.configuration.options_of(attempt.stage_name),
+            }
+            folder = self._scratch.work_dir()
             if executor.in_process:
-                outcome = run_executor(executor, task)
+                lend = partial(stack.enter_context, folder)
+                outcome = run_executor(executor, _TaskInWorker(**about, lend=lend))
             else:
+                task = StageTask(**about, work_dir=stack.enter_context(folder))
                 limit = state.configuration.timeout_seconds_of(attempt.stage_name)
                 outcome = self._sandbox.run(task, limit, attempt.cancelled)
             files = tuple(self._stored(file, executor) for file in outcome.files)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from stages.executor import Executor
+from workers.connections import Connection
 from workers.document_run import DocumentRun, RunParts
-from workers.job_taker import JobTaker
+from workers.job_taker import JobTaker, Steps
 from workers.lease_keeper import Abandonment, LeaseKeeper
 from workers.leases import Leases
 from workers.ports import Blobs, Commands, Sandbox
 from workers.queue import Job
+from workers.room import Room
 from workers.row_content import RowContents
 from workers.scratch import Scratch
 from workers.stage_run import StageRunner
@@ -23,7 +27,9 @@ _log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs at most `slots` stages at once.
+    """Runs at most `slots` stages in the sandbox at once.
+
+    Documents whose stages run in the worker itself may be as many as `documents` at a time.
 
     `name` tells this worker from every other and is recorded with what it does. `work_folder` is
     where executors write; each worker has a folder of its own in it. `grace_seconds` is how long
@@ -41,6 +47,7 @@ class Worker:
         work_folder: Path,
         name: str,
         slots: int = 2,
+        documents: int = 64,
         lease_seconds: float = 30.0,
         grace_seconds: float = 20.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -49,12 +56,14 @@ class Worker:
         self._leases = Leases(dsn, name, lease_seconds)
         self._keeper = LeaseKeeper(self._leases, commands)
         self._scratch = Scratch(work_folder)
+        room = Room(slots, documents)
         self._parts = RunParts(
             commands=commands,
             keeper=self._keeper,
             runner=StageRunner(
                 executor_of, blobs, sandbox, self._scratch, RowContents(dsn, blobs).stored
             ),
+            room=room,
             actor=f"worker:{name}",
             clock=clock,
             stopping=threading.Event(),
@@ -63,7 +72,9 @@ class Worker:
         self._taker = JobTaker(
             dsn,
             self._take,
-            slots=slots,
+            slots=room.most,
+            room=lambda: room.documents,
+            prepare=self._lease,
             stale_seconds=lease_seconds,
             name=f"docledger worker {name}",
         )
@@ -101,5 +112,17 @@ class Worker:
         self._parts.giving_up.set()
         self._keeper.abandon_all(Abandonment.STOPPING)
 
-    def _take(self, job: Job) -> None:
-        DocumentRun(self._parts, job).run()
+    def look(self) -> None:
+        """Look for jobs now, for some were put into the queue. Callable from any thread."""
+        self._taker.look()
+
+    def _lease(self, connection: Connection, jobs: Sequence[Job]) -> list[Job]:
+        """Take a lease for each job in the transaction that takes the jobs."""
+        since = time.monotonic()
+        lease_ids = self._leases.take_within(connection, [job.document_id for job in jobs])
+        for lease_id in lease_ids:
+            self._keeper.hold(lease_id, since)
+        return [replace(job, lease_id=i) for job, i in zip(jobs, lease_ids, strict=True)]
+
+    def _take(self, job: Job) -> Steps:
+        return DocumentRun(self._parts, job).steps()

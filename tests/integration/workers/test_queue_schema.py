@@ -10,10 +10,10 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
 from pgqueuer.adapters.persistence.queries import Queries
 
 from conftest import SERVERS
-from workers.queue_driver import QueueDriver
 from workers.queue_schema import ENVIRONMENT, QUEUE, QUEUE_SCHEMA, SCHEDULES, install_sql
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
@@ -25,11 +25,9 @@ def test_the_migration_holds_the_librarys_text() -> None:
 
 def statements_to_upgrade(database: str) -> int:
     async def count() -> int:
-        driver = QueueDriver(database, "test")
-        try:
-            plan = await Queries(driver, ENVIRONMENT, QUEUE, SCHEDULES).plan_upgrade()
-        finally:
-            await driver.close()
+        async with await psycopg.AsyncConnection.connect(database, autocommit=True) as connection:
+            queries = Queries(PsycopgDriver(connection), ENVIRONMENT, QUEUE, SCHEDULES)
+            plan = await queries.plan_upgrade()
         return len(plan.statements)
 
     return asyncio.run(count())

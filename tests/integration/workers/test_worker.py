@@ -18,10 +18,12 @@ from domain import events as e
 from domain.errors import IllegalTransition
 from domain.pipeline import StageDependency
 from domain.values import FailureReason, FileReference, StageStatus, WorkflowStatus, WorkflowType
+from stages.executor import StageOutcome, StageTask
 from stages.sandbox import Sandbox
 from worker_parts import (
     PIPELINE,
     STAGES,
+    Echo,
     World,
     echo,
     echo_in_process,
@@ -168,6 +170,45 @@ def test_slots_run_documents_side_by_side(world: World, sandbox: Sandbox) -> Non
         now += 1 if what == "begin" else -1
         most = max(most, now)
     assert most == 3
+
+
+def test_stages_in_the_worker_itself_need_no_slot(world: World, sandbox: Sandbox) -> None:
+    together = threading.Barrier(4)
+
+    class Meeting(Echo):
+        def run(self, task: StageTask) -> StageOutcome:
+            if task.stage_name == "alpha":
+                together.wait(60)
+            return StageOutcome(())
+
+    def meeting(stage_name: str) -> Meeting:
+        return Meeting(stage_name, in_process=True)
+
+    with at_work(world, sandbox, slots=1, documents=4, executor_of=meeting):
+        for number in range(4):
+            world.register(f"a-{number}")
+        wait_until(lambda: all(world.is_done(f"a-{number}") for number in range(4)), seconds=60)
+    assert not together.broken
+
+
+def test_documents_that_find_no_slot_are_put_back(world: World, sandbox: Sandbox) -> None:
+    light = (StageDependency("light", None, True, 1),)
+
+    def mixed(stage_name: str) -> Echo:
+        return Echo(stage_name, in_process=stage_name == "light")
+
+    ids = [f"a-{number}" for number in range(12)]
+    with at_work(world, sandbox, slots=1, documents=8, executor_of=mixed):
+        for number, document_id in enumerate(ids):
+            world.register(document_id, pipeline=PIPELINE if number % 4 == 3 else light)
+        wait_until(lambda: all(world.is_done(document_id) for document_id in ids), seconds=60)
+    running = 0
+    for what, _, stage_name, *_ in world.journalled():
+        if stage_name != "light":
+            running += 1 if what == "begin" else -1
+            assert running <= 1
+    for document_id in ids:
+        assert "StageFailed" not in world.topics(document_id)
 
 
 def test_a_failure_is_retried_with_backoff_until_it_succeeds(
