@@ -103,6 +103,8 @@ TABLES = """
     SELECT count(*) FROM processing_workflows
     WHERE document_id LIKE %s AND status = 'completed' AND completed_stages = 5
 """
+SYNCS = "SELECT wal_sync FROM pg_stat_wal"
+SYNCS_SINCE_18 = "SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal'"
 LAST = "SELECT coalesce(max(notification_id), 0) FROM docledger_events"
 
 
@@ -300,7 +302,8 @@ class Bench:
         return {role: cpu_seconds(process.pid) for role, process in self._processes.items()}
 
     def _syncs(self) -> int:
-        return self._one("SELECT wal_sync FROM pg_stat_wal")
+        version = self._connection.info.server_version
+        return self._one(SYNCS if version < 180_000 else SYNCS_SINCE_18)
 
 
 def cpu_seconds(pid: int) -> float:
