@@ -23,11 +23,19 @@ def decide(state: DocumentWorkflow, command: c.Command) -> tuple[e.Event, ...]:
 
     Raises a Refused when the state does not allow it.
     """
+    return tuple(decided(state, command).events)
+
+
+def decided(state: DocumentWorkflow, command: c.Command) -> Decision:
+    """Return the events that `command` leads to and the state after them.
+
+    Raises a Refused when the state does not allow it.
+    """
     if not isinstance(command, c.RegisterDocument) and not state.registered:
         raise DocumentNotFound(f"There is no document '{command.document_id}'.")
     decision = Decision(state, command)
     _DECIDERS[type(command)](decision, command)
-    return tuple(decision.events)
+    return decision
 
 
 def _register(decision: Decision, command: c.RegisterDocument) -> None:

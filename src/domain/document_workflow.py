@@ -6,8 +6,9 @@ What a command makes of the state is in `domain.decisions`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -15,10 +16,14 @@ from domain import events as e
 from domain.errors import UnknownStage
 from domain.file_names import output_name
 from domain.pipeline import Pipeline
+from domain.replacing import replaced
 from domain.values import Configuration, StageStatus, WorkflowStatus, WorkflowType
 
 _NO_FILES: Mapping[Any, Any] = MappingProxyType({})
 _NO_PIPELINE = Pipeline(())
+_AS_USUAL = Configuration()
+_RUNNING = WorkflowStatus.RUNNING
+_FAILED = StageStatus.FAILED
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,8 @@ class StageState:
     requested_inputs: tuple[Any, ...] | None = None
     retry_at: datetime | None = None
     lease_id: str | None = None
-    staged: Mapping[str, FileState] = field(default_factory=dict)
-    files: Mapping[str, FileState] = field(default_factory=dict)
+    staged: Mapping[str, FileState] = field(default_factory=lambda: _NO_FILES)
+    files: Mapping[str, FileState] = field(default_factory=lambda: _NO_FILES)
 
     def may_run(self, *, goes_on: bool) -> bool:
         """Tell whether a worker should run it; `goes_on` is that its workflow does by itself."""
@@ -81,7 +86,7 @@ class DocumentWorkflow:
     run: int = 0
     workflow_type: WorkflowType = WorkflowType.MANUAL
     workflow_status: WorkflowStatus = WorkflowStatus.COMPLETED
-    configuration: Configuration = field(default_factory=Configuration)
+    configuration: Configuration = _AS_USUAL
     pipeline: Pipeline = _NO_PIPELINE
     stages: Mapping[str, StageState] = field(default_factory=dict)
     attempts: Mapping[str, int] = field(default_factory=dict)
@@ -151,7 +156,7 @@ class DocumentWorkflow:
 def evolve(state: DocumentWorkflow, event: e.Event) -> DocumentWorkflow:
     """Return the state after `event`."""
     changed = _EVOLVERS[type(event)](state, event)
-    return replace(changed, version=event.version, at=event.at)
+    return replaced(changed, version=event.version, at=event.at)
 
 
 def _registered(state: DocumentWorkflow, event: e.DocumentRegistered) -> DocumentWorkflow:
@@ -172,11 +177,11 @@ def _deleted(state: DocumentWorkflow, _: e.DocumentDeleted | e.ImportUndone) -> 
 
 
 def _changed(state: DocumentWorkflow, event: e.DocumentChanged) -> DocumentWorkflow:
-    return replace(state, realm_id=event.realm_id)
+    return replaced(state, realm_id=event.realm_id)
 
 
 def _original_stored(state: DocumentWorkflow, event: e.OriginalStored) -> DocumentWorkflow:
-    return replace(
+    return replaced(
         state,
         original_checksum=event.checksum,
         original_size_bytes=event.size_bytes,
@@ -186,34 +191,45 @@ def _original_stored(state: DocumentWorkflow, event: e.OriginalStored) -> Docume
 
 def _workflow_started(state: DocumentWorkflow, event: e.WorkflowStarted) -> DocumentWorkflow:
     pipeline = Pipeline.of(event.pipeline)
-    return replace(
+    return replaced(
         state,
         run=event.run,
         workflow_type=event.workflow_type,
         workflow_status=WorkflowStatus.RUNNING,
-        configuration=Configuration.parse(event.configuration),
+        configuration=(
+            Configuration.parse(event.configuration) if event.configuration else _AS_USUAL
+        ),
         pipeline=pipeline,
         stages={
-            name: StageState(
-                name,
-                attempt=event.attempts.get(name, 1),
-                files=state.stages[name].files if name in state.stages else {},
-            )
+            name: _begun(state.stages.get(name), name, event.attempts.get(name, 1))
             for name in pipeline.stage_names
         },
         attempts=state.last_attempts,
     )
 
 
+def _begun(before: StageState | None, name: str, attempt: int) -> StageState:
+    """Return the stage at the start of a run; its files stay current until a completion."""
+    if before is None or not before.files:
+        return _anew(name, attempt)
+    return StageState(name, attempt=attempt, files=before.files)
+
+
+@lru_cache(maxsize=1024)
+def _anew(name: str, attempt: int) -> StageState:
+    """Return the one pending stage without files that all documents have at their start."""
+    return StageState(name, attempt=attempt)
+
+
 def _workflow(status: WorkflowStatus) -> Callable[[DocumentWorkflow, e.Event], DocumentWorkflow]:
     def change(state: DocumentWorkflow, _: e.Event) -> DocumentWorkflow:
-        return replace(state, workflow_status=status)
+        return replaced(state, workflow_status=status)
 
     return change
 
 
 def _workflow_resumed(state: DocumentWorkflow, _: e.WorkflowResumed) -> DocumentWorkflow:
-    return _with_status(replace(state, workflow_status=WorkflowStatus.RUNNING))
+    return _with_status(replaced(state, workflow_status=WorkflowStatus.RUNNING))
 
 
 def _with_status(state: DocumentWorkflow) -> DocumentWorkflow:
@@ -222,15 +238,16 @@ def _with_status(state: DocumentWorkflow) -> DocumentWorkflow:
         return state
     if state.workflow_status is WorkflowStatus.COMPLETED and state.all_settled:
         return state
-    failed = any(stage.status is StageStatus.FAILED for stage in state.stages.values())
-    return replace(
-        state, workflow_status=WorkflowStatus.FAILED if failed else WorkflowStatus.RUNNING
-    )
+    status = _RUNNING
+    for stage in state.stages.values():
+        if stage.status is _FAILED:
+            status = WorkflowStatus.FAILED
+    return state if state.workflow_status is status else replaced(state, workflow_status=status)
 
 
 def _with_stage(state: DocumentWorkflow, name: str, **changes: Any) -> DocumentWorkflow:
-    stages = {**state.stages, name: replace(state.stages[name], **changes)}
-    return _with_status(replace(state, stages=stages))
+    stages = {**state.stages, name: replaced(state.stages[name], **changes)}
+    return _with_status(replaced(state, stages=stages))
 
 
 def _stage_requested(state: DocumentWorkflow, event: e.StageRequested) -> DocumentWorkflow:
@@ -324,7 +341,7 @@ def _file_registered(state: DocumentWorkflow, event: e.OutputFileRegistered) -> 
         version=event.file_version,
     )
     versions = {**state.file_versions, (stage.name, file.file_type): file.version}
-    counted = replace(state, file_versions=versions)
+    counted = replaced(state, file_versions=versions)
     if event.current:
         return _with_stage(counted, stage.name, files={**stage.files, file.file_type: file})
     return _with_stage(counted, stage.name, staged={**stage.staged, file.file_type: file})
@@ -337,7 +354,7 @@ def _file_removed(state: DocumentWorkflow, event: e.OutputFileRemoved) -> Docume
 
 
 def _workflow_imported(state: DocumentWorkflow, event: e.WorkflowStateImported) -> DocumentWorkflow:
-    return replace(state, workflow_status=event.status)
+    return replaced(state, workflow_status=event.status)
 
 
 def _stage_imported(state: DocumentWorkflow, event: e.StageStateImported) -> DocumentWorkflow:
@@ -356,7 +373,7 @@ def _file_imported(state: DocumentWorkflow, event: e.OutputFileImported) -> Docu
     file = FileState(event.file_type, path.rpartition("/")[2], checksum, checksum, version=0)
     files = {**state.stages[event.stage_name].files, event.file_type: file}
     versions = {**state.file_versions, (event.stage_name, event.file_type): 0}
-    return _with_stage(replace(state, file_versions=versions), event.stage_name, files=files)
+    return _with_stage(replaced(state, file_versions=versions), event.stage_name, files=files)
 
 
 _EVOLVERS: Mapping[type[e.Event], Callable[[DocumentWorkflow, Any], DocumentWorkflow]] = {

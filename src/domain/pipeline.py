@@ -49,7 +49,7 @@ class Pipeline:
 
         Raises InvalidValue for a bad stage name, an unknown dependency or a cycle.
         """
-        return _pipeline(tuple(StageDependency(*row) for row in rows))
+        return _pipeline(tuple(rows))
 
     @cached_property
     def stages(self) -> tuple[Stage, ...]:
@@ -122,8 +122,8 @@ def _stage(name: str, rows: list[StageDependency]) -> Stage:
 
 
 @lru_cache(maxsize=256)
-def _pipeline(rows: tuple[StageDependency, ...]) -> Pipeline:
-    pipeline = Pipeline(rows)
+def _pipeline(rows: tuple[tuple[str, str | None, bool, int], ...]) -> Pipeline:
+    pipeline = Pipeline(tuple(StageDependency(*row) for row in rows))
     _check(pipeline)
     return pipeline
 
