@@ -7,9 +7,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from domain import decisions
 from domain.commands import Command, DeleteDocument, RegisterDocument
-from domain.decisions import decide
-from domain.document_workflow import DocumentWorkflow, evolve
+from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentExists, LogUnreadable, VersionMismatch
 from domain.events import DocumentRegistered, Event
 from eventstore.history import RecordedEvent
@@ -72,6 +72,7 @@ class Waiting:
 class _Decided:
     waiting: Waiting
     events: tuple[Event, ...] = ()
+    state: DocumentWorkflow | None = None
     failure: Exception | None = None
 
 
@@ -93,6 +94,7 @@ class AppendRound:
     _decided: list[_Decided] = field(default_factory=list)
     _closed: set[str] = field(default_factory=set)
     _broken: dict[str, LogUnreadable] = field(default_factory=dict)
+    _moved: set[str] = field(default_factory=set)
 
     def decide(self, waiting: Waiting) -> bool:
         """Decide the command; False if it has to wait for the next round.
@@ -105,15 +107,13 @@ class AppendRound:
         state = self._states.get(document_id) or self.snapshots[document_id].state
         try:
             _check_version(state, waiting)
-            events = decide(state, waiting.command)
-            for event in events:
-                state = evolve(state, event)
+            decision = decisions.decided(state, waiting.command)
         except Exception as failure:
             # A refusal, or a defect: either is this command's own.
             self._decided.append(_Decided(waiting, failure=failure))
             return True
-        self._states[document_id] = state
-        self._decided.append(_Decided(waiting, events))
+        self._states[document_id] = decision.state
+        self._decided.append(_Decided(waiting, tuple(decision.events), decision.state))
         if isinstance(waiting.command, DeleteDocument):
             self._closed.add(document_id)
         return True
@@ -163,7 +163,7 @@ class AppendRound:
             if document_id in append.refusals:
                 yield decided.waiting, _refusal(decided, append.refusals)
             elif own:
-                yield decided.waiting, self._landed(document_id, own)
+                yield decided.waiting, self._landed(decided, own)
             elif document_id in self.fresh:
                 snapshot = self.snapshots[document_id]
                 yield decided.waiting, decided.failure or Committed.of(snapshot)
@@ -172,8 +172,9 @@ class AppendRound:
         self.fresh -= append.refusals.keys()
 
     def _landed(
-        self, document_id: str, own: list[tuple[Event, tuple[int, str] | None]]
+        self, decided: _Decided, own: list[tuple[Event, tuple[int, str] | None]]
     ) -> Committed | LogUnreadable:
+        document_id = decided.waiting.document_id
         if document_id in self._broken:
             return self._broken[document_id]
         recorded = tuple(
@@ -181,8 +182,12 @@ class AppendRound:
             for event, stored in own
             if stored is not None
         )
+        if any(stored.event is not event for stored, (event, _) in zip(recorded, own, strict=True)):
+            self._moved.add(document_id)
+        # The state that was decided on holds unless the append moved a time on.
+        known = None if document_id in self._moved else decided.state
         try:
-            snapshot = self.snapshots[document_id].after(recorded, self.view)
+            snapshot = self.snapshots[document_id].after(recorded, self.view, known)
         except LogUnreadable as error:
             # It landed all the same; what follows is decided anew, from the log.
             self._broken[document_id] = error

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from eventsourcing.application import Application
 from eventsourcing.persistence import ApplicationRecorder, EventStore, InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
 
+from domain.events import Event
 from eventstore.datastore import DsnDatastore, DsnFactory
 from eventstore.document_keys import DocumentKeys
 from eventstore.mapper import EventMapper
-from eventstore.recorder import AppendRecorder
+from eventstore.recorder import Append, AppendRecorder
 
 
 class WorkflowApplication(Application[str]):
@@ -28,6 +30,14 @@ class WorkflowApplication(Application[str]):
         self.event_mapper = EventMapper(self.keys)
         self.append_recorder = AppendRecorder(self._datastore, self.keys, f"{self.name}_events")
         super().__init__()
+
+    def append(self, events: Sequence[Event], append: Append) -> None:
+        """Append events of many documents, telling in `append` what came of each.
+
+        It is the library's `save` without what that does for aggregates and subscribers.
+        """
+        stored = [self.event_mapper.to_stored_event(event) for event in events]
+        self.append_recorder.insert_events(stored, append=append)
 
     def construct_env(
         self,

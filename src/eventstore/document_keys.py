@@ -7,7 +7,7 @@ import threading
 import time
 from base64 import b64decode, b64encode
 from collections import OrderedDict
-from collections.abc import Collection, Hashable, Iterable
+from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -79,6 +79,14 @@ class DocumentKeys:
         self._lock = threading.Lock()
         self._unsealing: _Memory[tuple[str, str], DocumentKey] = _Memory()
         self._sealing: _Memory[str, SealingKey] = _Memory()
+
+    def learn(self, stored: Mapping[str, DocumentKey]) -> None:
+        """Remember keys, by document, that were read just now together with what they unseal."""
+        now = time.monotonic()
+        with self._lock:
+            for document_id, key in stored.items():
+                self._unsealing.put((document_id, key.key_id), key, now)
+                self._sealing.put(document_id, SealingKey(key, is_new=False), now)
 
     def prefetch(self, named: Collection[tuple[str, str]]) -> None:
         """Read, in one query, the keys that sealed parts name: pairs of document id and key id.

@@ -141,7 +141,7 @@ class GroupCommit:
         started = time.monotonic()
         try:
             if events:
-                self._application.save(*events, append=append)
+                self._application.append(events, append)
         except Exception as error:
             return self._failed(round_, error)
         self._pause_seconds = 0.0

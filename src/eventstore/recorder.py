@@ -10,9 +10,11 @@ from typing import Any
 
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
-from eventstore.document_keys import DocumentKeys, SealingKey
+from eventstore.array_literals import bigint_array, bytea_array, text_array
+from eventstore.document_keys import DocumentKey, DocumentKeys, SealingKey
 from eventstore.mapper import SealedEvent
 
 _APPEND = """
@@ -20,9 +22,13 @@ _APPEND = """
         %s::text[], %s::bigint[], %s::text[], %s::bytea[], %s::jsonb, %s::text[],
         %s::text[], %s::text[], %s::bytea[], %s)
 """
-# One probe of the index per document; a join may be planned as a scan of the whole log.
+# One probe of the index per document; a join may be planned as a scan of the whole log. Keys come
+# along, since what is read is unsealed next, and what is written then is sealed.
 _SELECT_STREAMS = """
-    SELECT e.* FROM unnest(%s::text[], %s::bigint[]) AS wanted (id, after)
+    SELECT e.*, k.key_id, k.key FROM unnest(%s::text[], %s::bigint[]) AS wanted (id, after)
+    LEFT JOIN LATERAL (
+        SELECT key_id, key FROM document_keys WHERE document_id = wanted.id LIMIT 1
+    ) AS k ON true
     CROSS JOIN LATERAL (
         SELECT originator_id, originator_version, topic, state, notification_id
         FROM docledger_events
@@ -95,15 +101,15 @@ class AppendRecorder(PostgresApplicationRecorder):
         if not events:
             return []
         parameters = (
-            [e.originator_id for e in events],
-            [e.originator_version for e in events],
-            [e.topic for e in events],
-            [e.state for e in events],
+            text_array([str(e.originator_id) for e in events]),
+            bigint_array([e.originator_version for e in events]),
+            text_array([e.topic for e in events]),
+            bytea_array([e.state for e in events]),
             Jsonb(asked.registrations, dumps=json.dumps) if asked.registrations else None,
-            asked.deleted_ids,
-            list(sealing),
-            [s.key.key_id for s in sealing.values()],
-            [s.key.key if s.is_new else None for s in sealing.values()],
+            text_array(asked.deleted_ids),
+            text_array(sealing),
+            text_array([s.key.key_id for s in sealing.values()]),
+            bytea_array([s.key.key if s.is_new else None for s in sealing.values()]),
             whole,
         )
         with self.datastore.get_connection() as connection:
@@ -119,10 +125,17 @@ class AppendRecorder(PostgresApplicationRecorder):
     ) -> dict[str, list[tuple[int, StoredEvent]]]:
         """Return (position, event) of each document after the version given for it."""
         found: dict[str, list[tuple[int, StoredEvent]]] = defaultdict(list)
-        parameters = (list(after_versions), list(after_versions.values()))
+        keys: dict[str, DocumentKey] = {}
+        parameters = (text_array(after_versions), bigint_array(after_versions.values()))
         with self.datastore.get_connection() as connection:
-            for row in connection.execute(_SELECT_STREAMS, parameters, prepare=True):
-                found[row["originator_id"]].append((row["notification_id"], stored_event(row)))
+            cursor = connection.cursor(row_factory=tuple_row)
+            cursor.execute(_SELECT_STREAMS, parameters, prepare=True)
+            for document_id, version, topic, state, position, key_id, key in cursor:
+                stream = found[document_id]
+                if not stream and key_id is not None:
+                    keys[document_id] = DocumentKey(key_id, key)
+                stream.append((position, StoredEvent(document_id, version, topic, state)))
+        self._keys.learn(keys)
         return found
 
 

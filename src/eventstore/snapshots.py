@@ -47,8 +47,16 @@ class Snapshot:
         """Return the snapshot ahead of the stream's first event."""
         return Snapshot(DocumentWorkflow.unborn(document_id), view.none(document_id), 0)
 
-    def after(self, events: Iterable[RecordedEvent], view: View) -> Snapshot:
-        """Return the snapshot after these events; raises LogUnreadable for one it cannot use."""
+    def after(
+        self,
+        events: Iterable[RecordedEvent],
+        view: View,
+        known: DocumentWorkflow | None = None,
+    ) -> Snapshot:
+        """Return the snapshot after these events; raises LogUnreadable for one it cannot use.
+
+        `known` is the state after them if somebody has it already.
+        """
         state, rows, position = self.state, self.rows, self.position
         for recorded in events:
             event = recorded.event
@@ -57,7 +65,8 @@ class Snapshot:
                     f"Event {event.version} of document '{state.id}' cannot be read: {event.error}."
                 )
             try:
-                state = evolve(state, event)
+                if known is None:
+                    state = evolve(state, event)
                 rows = view.fold(rows, recorded.position, event)
             except Exception as error:
                 raise LogUnreadable(
@@ -65,7 +74,7 @@ class Snapshot:
                     f"before it: {type(error).__name__}."
                 ) from error
             position = recorded.position
-        return Snapshot(state, rows, position)
+        return Snapshot(state if known is None else known, rows, position)
 
 
 @dataclass(slots=True)

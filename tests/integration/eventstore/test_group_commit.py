@@ -12,6 +12,7 @@ from eventsourcing.persistence import DatabaseError, DataError
 from conftest import SERVERS
 from domain import commands as c
 from domain import decisions
+from domain.decision import Decision
 from domain.errors import (
     Contention,
     DocledgerError,
@@ -29,7 +30,7 @@ from domain.events import (
     StageStarted,
 )
 from domain.values import FailureReason, StageStatus
-from eventstore import append_round, recorder
+from eventstore import recorder
 from eventstore.append_round import Committed
 from eventstore.verdict import Verdict
 from integration.eventstore.writing import (
@@ -344,14 +345,15 @@ def test_a_document_that_others_keep_changing_is_contended(
     log: Log, other: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log.registered("d")
-    decide = decisions.decide
+    decided = decisions.decided
 
-    def beaten(state: Any, command: c.Command) -> tuple[Event, ...]:
+    def beaten(state: Any, command: c.Command) -> Decision:
         if command.context.actor == "slow":
-            other.application.save(*decide(other.commit.load("d").state, add_file("d")))
-        return decide(state, command)
+            theirs = decided(other.commit.load("d").state, add_file("d"))
+            other.application.save(*theirs.events)
+        return decided(state, command)
 
-    monkeypatch.setattr(append_round, "decide", beaten)
+    monkeypatch.setattr(decisions, "decided", beaten)
     slow = add_file("d")
     slow = slow.model_copy(update={"context": slow.context.model_copy(update={"actor": "slow"})})
 
