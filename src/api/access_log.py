@@ -31,6 +31,8 @@ class RequestLog:
         self._app = app
         self._metrics = metrics
         self._new_id = new_id
+        # Bound here, since the logger at large is put together anew for every line.
+        self._log = _log.bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
@@ -59,8 +61,8 @@ class RequestLog:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", _UNMATCHED)
-        self._metrics.requests.labels(scope["method"], route, str(status)).observe(seconds)
-        _log.info(
+        self._metrics.request(scope["method"], route, status).observe(seconds)
+        self._log.info(
             "request",
             request_id=scope["docledger.request_id"],
             method=scope["method"],

@@ -6,9 +6,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
+from starlette.types import Receive, Scope, Send
 
 from api import openapi, problems
 from api.access_log import RequestLog
+from api.direct import DirectPaths
 from api.encoded_slashes import EncodedSlashes
 from api.metrics import Metrics
 from api.parameters import refuse_unstorable_parameters
@@ -31,7 +33,21 @@ VERSION = "1"
 _RESOURCES = (documents, workflow, stages, files, events, search, projections, rebuild, health)
 
 
-def create_app(ports: Ports, metrics: Metrics | None = None) -> FastAPI:
+class Api(FastAPI):
+    """The framework's app, with direct paths answered ahead of it."""
+
+    direct: DirectPaths
+    answer_directly: RequestLog
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer the request."""
+        if self.direct.takes(scope):
+            await self.answer_directly(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def create_app(ports: Ports, metrics: Metrics | None = None) -> Api:
     """Return the ASGI app over these ports.
 
     Give `metrics` to count appends in the same registry: `metrics.observe_append` is what group
@@ -47,7 +63,7 @@ def create_app(ports: Ports, metrics: Metrics | None = None) -> FastAPI:
             services.closing.set()
             await services.sender.drain()
 
-    app = FastAPI(
+    app = Api(
         title="docledger",
         version=VERSION,
         summary="An event-sourced ledger of every step that a document takes through its stages",
@@ -62,6 +78,8 @@ def create_app(ports: Ports, metrics: Metrics | None = None) -> FastAPI:
     app.state.services = services
     app.add_middleware(EncodedSlashes)
     app.add_middleware(RequestLog, metrics=metrics, new_id=ports.new_id)
+    app.direct = DirectPaths([*documents.DIRECT, *stages.DIRECT], services)
+    app.answer_directly = RequestLog(app.direct, metrics, ports.new_id)
     for module in _RESOURCES:
         app.include_router(module.router)
     problems.install(app)

@@ -11,6 +11,7 @@ _ENTITY_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 _RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
 _MAX_POSITION = 2**63 - 1
 ANY = "*"
+MIN_POSITION = "docledger-min-position"
 
 
 class EntityTag(NamedTuple):

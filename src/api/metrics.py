@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -67,16 +70,19 @@ class Metrics:
         ProcessCollector(registry=registry)
         self._appends = _Appends(registry)
         self._positions = _Positions(registry)
-        self.requests = Histogram(
+        requests = Histogram(
             "docledger_request_seconds",
             "How long requests took, by route",
             ("method", "route", "status"),
             buckets=_SECONDS_BUCKETS,
             registry=registry,
         )
-        self.commands = Counter(
+        commands = Counter(
             "docledger_commands", "Commands by outcome", ("command", "outcome"), registry=registry
         )
+        # Finding labelled ones takes longer than counting, and there are only so many of them.
+        self.request: Callable[[str, str, int], Histogram] = cache(requests.labels)
+        self.command: Callable[[str, str], Counter] = cache(commands.labels)
         self.streams = Gauge(
             "docledger_event_streams", "Event streams that are open", registry=registry
         )

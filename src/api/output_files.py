@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -20,10 +21,26 @@ from domain.values import FILE_TYPE, SUFFIX, OutputFile
 _BLOBS = re.compile(r"/?blobs/")
 
 
-async def adopted(
+async def all_adopted(
+    ports: Ports, document_id: str, stage_name: str, sent: Sequence[StoredFile], field: str
+) -> tuple[OutputFile, ...]:
+    """Return several files that lie in the storage already, taken in side by side."""
+    taken = (
+        run_in_threadpool(adopted, ports, document_id, stage_name, file, f"{field}.{number}")
+        for number, file in enumerate(sent)
+    )
+    # The first that is wrong is told, whichever was found out first.
+    found = await asyncio.gather(*taken, return_exceptions=True)
+    for result in found:
+        if isinstance(result, BaseException):
+            raise result
+    return tuple(result for result in found if isinstance(result, OutputFile))
+
+
+def adopted(
     ports: Ports, document_id: str, stage_name: str, sent: StoredFile, field: str = ""
 ) -> OutputFile:
-    """Return a file that lies in the storage already; its content becomes a blob.
+    """Return a file that lies in the storage already; its content becomes a blob; blocks.
 
     Raises Unprocessable, naming the field under `field`, if it is not what the caller says.
     """
@@ -33,13 +50,13 @@ async def adopted(
     name = checked_name(sent.file_name, f"{prefix}fileName")
     if name is None and not _BLOBS.match(sent.file_path):
         name = safe_name(sent.file_path)
-    blob = await _adopt(ports, sent, prefix)
-    return await output_file(
+    blob = _adopt(ports, sent, prefix)
+    return output_file(
         ports, stage_name, blob, file_type, name, sent.mime_type or "", sent.metadata
     )
 
 
-async def output_file(
+def output_file(
     ports: Ports,
     stage_name: str,
     blob: Blob,
@@ -48,11 +65,11 @@ async def output_file(
     said_media_type: str,
     metadata: Mapping[str, Any] | None,
 ) -> OutputFile:
-    """Return the output file that a blob becomes."""
+    """Return the output file that a blob becomes; blocks."""
     own = ports.stage_types.get(stage_name)
     own = own if own is not None and own.file_type == file_type else None
     mime_type = _mime_type(own, name, said_media_type)
-    canonical = await run_in_threadpool(ports.canonical_checksum, blob.checksum, mime_type)
+    canonical = ports.canonical_checksum(blob.checksum, mime_type)
     return OutputFile(
         file_type=file_type,
         suffix=own.suffix if own else _suffix_of(name),
@@ -96,10 +113,10 @@ def _refuse_other_owner(document_id: str, stage_name: str, sent: StoredFile, pre
         raise Unprocessable.of(f"{prefix}mimeType", "A media type has at most 100 characters.")
 
 
-async def _adopt(ports: Ports, sent: StoredFile, prefix: str) -> Blob:
+def _adopt(ports: Ports, sent: StoredFile, prefix: str) -> Blob:
     field = f"{prefix}filePath"
     try:
-        blob = await run_in_threadpool(ports.stored_files.adopt, sent.file_path)
+        blob = ports.stored_files.adopt(sent.file_path)
     except PathRefused:
         raise Unprocessable.of(field, "The path leads out of the storage.") from None
     except BlobNotFound:

@@ -24,7 +24,7 @@ Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items a p
 Cursor = Annotated[str | None, Query(max_length=4096, description="The page before's `nextCursor`")]
 
 
-def refuse_unstorable_parameters(request: Request) -> None:
+async def refuse_unstorable_parameters(request: Request) -> None:
     """Raise Unprocessable for path and query values that nothing stored can be equal to."""
     given = [
         *(

@@ -114,13 +114,18 @@ def internal(request: Request) -> Response:
     return respond(request, INTERNAL, detail)
 
 
+def ours(request: Request, error: Exception) -> Response:
+    """Return the problem document of an error that is not a defect; raise one that is."""
+    if problem_of(error) is INTERNAL:
+        raise error
+    return respond_to(request, error)
+
+
 def install(app: FastAPI) -> None:
     """Have every error of the app answered as a problem."""
 
-    async def ours(request: Request, error: Exception) -> Response:
-        if problem_of(error) is INTERNAL:
-            raise error
-        return respond_to(request, error)
+    async def domain(request: Request, error: Exception) -> Response:
+        return ours(request, error)
 
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         return respond_to(request, a.Unprocessable(field_errors(error.errors())))
@@ -131,7 +136,7 @@ def install(app: FastAPI) -> None:
             problem = Problem(error.status_code, "http", "Request refused")
         return respond(request, problem, error.detail, error.headers)
 
-    app.add_exception_handler(d.DocledgerError, ours)
+    app.add_exception_handler(d.DocledgerError, domain)
     app.exception_handler(RequestValidationError)(invalid)
     app.exception_handler(HTTPException)(http)
 

@@ -9,7 +9,7 @@ That of lists is put together in `api.listing`; none is anywhere else.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +19,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
 from api import cursors
+from api.coalescing import Coalesced
 from api.errors import ReadModelUnavailable
 from api.estimates import Estimates
 from api.listing import After, DocumentFilter, page_query
@@ -87,12 +88,27 @@ _PARTS: Mapping[str, str] = {
         'files', ({_FILES} AND f.stage_name = %(stage)s))""",
 }
 _READ = """
-    SELECT ({part})::text AS body, coalesce(s.version, 0) AS version,
+    SELECT d.id, ({part})::text AS body, coalesce(s.version, 0) AS version,
         coalesce(s.position, 0) AS position, s.original_mime_type IS NOT NULL AS projected,
         s.parked_position, ({tracked}) AS tracked
     FROM documents d LEFT JOIN document_streams s ON s.document_id = d.id
-    WHERE d.id = %(id)s
+    WHERE {of_documents}
 """
+_READ_PART: Mapping[str, str] = {
+    name: _READ.format(part=part, tracked=_TRACKED, of_documents="d.id = %(id)s")
+    for name, part in _PARTS.items()
+}
+# A few lengths of lists, each a statement of its own: their plans are kept, while one for a list
+# of any length would be made anew for every read, which takes longer than the read.
+_LIST_LENGTHS = (1, 4, 16)
+_READ_DOCUMENTS: Mapping[int, str] = {
+    length: _READ.format(
+        part=_WHOLE,
+        tracked=_TRACKED,
+        of_documents=f"d.id IN ({', '.join(['%s'] * length)})",
+    )
+    for length in _LIST_LENGTHS
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,24 +134,23 @@ class Queries:
         self._database = database
         self._pipeline: tuple[float, tuple[StageDependency, ...]] = (0.0, ())
         self._estimates = Estimates(self._rows)
+        self._whole = Coalesced(self._documents, most=_LIST_LENGTHS[-1])
 
     async def read(
         self, document_id: str, part: str, stage: str | None = None, path: str | None = None
     ) -> DocumentRead | None:
         """Return a part of a document, None if `documents` has no such row."""
-        query = _READ.format(part=_PARTS[part], tracked=_TRACKED)
-        rows = await self._rows(query, {"id": document_id, "stage": stage, "path": path})
-        if not rows:
-            return None
-        row = rows[0]
-        return DocumentRead(
-            row["body"],
-            row["version"],
-            row["position"],
-            row["projected"],
-            row["parked_position"],
-            row["tracked"] or 0,
-        )
+        # An id that the database cannot encode must not fail the reads of others.
+        if part == "document" and document_id.isascii():
+            return await self._whole.read(document_id)
+        rows = await self._rows(_READ_PART[part], {"id": document_id, "stage": stage, "path": path})
+        return _document_read(rows[0]) if rows else None
+
+    async def _documents(self, document_ids: Sequence[str]) -> Mapping[str, DocumentRead]:
+        length = next(n for n in _LIST_LENGTHS if n >= len(document_ids))
+        padding = [document_ids[0]] * (length - len(document_ids))
+        rows = await self._rows(_READ_DOCUMENTS[length], [*document_ids, *padding])
+        return {row["id"]: _document_read(row) for row in rows}
 
     async def documents(
         self, wanted: DocumentFilter, limit: int, cursor: str | None
@@ -201,7 +216,9 @@ class Queries:
         rows = await self._rows(_REBUILD, {})
         return rows[0] if rows else None
 
-    async def _rows(self, query: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    async def _rows(
+        self, query: str, values: Mapping[str, Any] | Sequence[Any]
+    ) -> list[dict[str, Any]]:
         with _database_errors():
             async with self._database.connection() as connection:
                 cursor = connection.cursor(row_factory=dict_row)
@@ -227,6 +244,17 @@ _PARKED = """
     SELECT document_id AS "documentId", parked_position AS "position", parked_error AS "error"
     FROM document_streams WHERE parked_at IS NOT NULL ORDER BY parked_position LIMIT %(limit)s
 """
+
+
+def _document_read(row: Mapping[str, Any]) -> DocumentRead:
+    return DocumentRead(
+        row["body"],
+        row["version"],
+        row["position"],
+        row["projected"],
+        row["parked_position"],
+        row["tracked"] or 0,
+    )
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from domain.errors import UnknownStage
 from domain.events import Event
 
 POSITION_HEADER = "Docledger-Position"
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _CARRIED = frozenset(Event.model_fields)
 
 
@@ -26,8 +27,7 @@ def json_response(
     content: Any, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with `content` as JSON in UTF-8."""
-    body = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    return Response(body.encode(), status, headers, media_type="application/json")
+    return Response(_encode(content).encode(), status, headers, media_type="application/json")
 
 
 def raw_json_response(body: str, headers: Mapping[str, str] | None = None) -> Response:

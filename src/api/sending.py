@@ -1,8 +1,9 @@
-"""Commands on their way from a request to the log."""
+"""Commands on their way from a request to the log, and their answers on the way back."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from concurrent.futures import Future
 from typing import Any
 
@@ -33,6 +34,7 @@ class Sender:
         self._clock = ports.clock
         self._metrics = metrics
         self._under_way: set[Future[Any]] = set()
+        self._answers = _Answers()
 
     def context(self, request: Request) -> Context:
         """Return who asks, when, and under which id; one request is one command."""
@@ -56,13 +58,11 @@ class Sender:
         kind = type(command).__name__
         try:
             # A caller that goes away leaves its command to be carried out.
-            committed: Committed = await asyncio.shield(
-                asyncio.wrap_future(self._submit(command, expected))
-            )
+            committed: Committed = await self._answers.of(self._submit(command, expected))
         except Exception as error:
-            self._metrics.commands.labels(kind, type(error).__name__).inc()
+            self._metrics.command(kind, type(error).__name__).inc()
             raise
-        self._metrics.commands.labels(kind, "accepted").inc()
+        self._metrics.command(kind, "accepted").inc()
         return committed
 
     def _submit(self, command: Command, expected: int | None) -> Future[Any]:
@@ -87,3 +87,42 @@ class Sender:
         """Wait for the commands whose callers went away."""
         under_way = [asyncio.wrap_future(future) for future in tuple(self._under_way)]
         await asyncio.gather(*under_way, return_exceptions=True)
+
+
+class _Answers:
+    """Hands answers that another thread gives over to the event loop.
+
+    One round of group commit answers many commands at once: the loop is woken once for all.
+    """
+
+    def __init__(self) -> None:
+        self._arrived: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
+        self._woken = False
+
+    def of(self, future: Future[Any]) -> asyncio.Future[Any]:
+        """Return what the running loop can wait for; giving that up leaves `future` alone."""
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+
+        def arrived(done: Future[Any]) -> None:
+            self._arrived.append((answer, done))
+            # Set back ahead of emptying: what comes after an emptying wakes the loop again.
+            if not self._woken and not loop.is_closed():
+                self._woken = True
+                loop.call_soon_threadsafe(self._hand_over)
+
+        future.add_done_callback(arrived)
+        return answer
+
+    def _hand_over(self) -> None:
+        self._woken = False
+        while self._arrived:
+            answer, done = self._arrived.popleft()
+            if answer.done():
+                continue
+            if done.cancelled():
+                answer.cancel()
+            elif (error := done.exception()) is not None:
+                answer.set_exception(error)
+            else:
+                answer.set_result(done.result())

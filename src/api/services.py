@@ -57,12 +57,12 @@ def services_of(ports: Ports, metrics: Metrics) -> Services:
     )
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:
     found: Services = request.app.state.services
     return found
 
 
-def _min_position(
+async def _min_position(
     docledger_min_position: Annotated[
         str | None,
         Header(
@@ -74,7 +74,7 @@ def _min_position(
     return min_position(docledger_min_position)
 
 
-def _if_match(
+async def _if_match(
     if_match: Annotated[
         str | None,
         Header(description="Write only if the document is at this version.", examples=['"7"']),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
 from pydantic.alias_generators import to_camel
@@ -17,6 +18,8 @@ class Shape:
     def __init__(self, *columns: str) -> None:
         self.columns = columns
         self.keys = tuple(to_camel(column) for column in columns)
+        self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(*columns)
+        self._times = tuple(key for key in self.keys if key.endswith("At"))
 
     def sql(self, alias: str) -> str:
         """Return the SQL expression that makes a row of table `alias` a JSON object."""
@@ -28,10 +31,11 @@ class Shape:
 
     def of(self, row: Any) -> dict[str, Any]:
         """Return the JSON of a row whose attributes are named like the columns."""
-        return {
-            key: plain(getattr(row, column))
-            for key, column in zip(self.keys, self.columns, strict=True)
-        }
+        found = dict(zip(self.keys, self._values(row), strict=True))
+        for key in self._times:
+            if (at := found[key]) is not None:
+                found[key] = time_text(at)
+        return found
 
     def of_each(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
         """Return the JSON of several rows."""
@@ -89,7 +93,7 @@ def plain(value: Any) -> Any:
 
 def time_text(at: datetime) -> str:
     """Return an aware time in RFC 3339, in UTC and to the microsecond."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").zfill(27)
+    return at.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 def _sql_value(column: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+_BARE = re.compile(r"""[^\s="']*""")
 ROOMS = ("api", "docledger", "eventstore", "files", "projections", "stages", "workers")
 
 
@@ -55,7 +58,27 @@ def _in_role(role: str) -> Processor:
 def _renderer(log_format: str) -> Processor:
     if log_format == "json":
         return structlog.processors.JSONRenderer()
+    if not sys.stderr.isatty():
+        return plain_line
     # Plain: a traceback with the values of variables would show what documents hold.
     return structlog.dev.ConsoleRenderer(
-        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        colors=True, exception_formatter=structlog.dev.plain_traceback
     )
+
+
+def plain_line(_: WrappedLogger, __: str, event: EventDict) -> str:
+    """Return the line as structlog's console renderer has it without colours.
+
+    That one takes as long for the line of a request as the rest of the request does.
+    """
+    at, level, said = event.pop("timestamp"), event.pop("level"), event.pop("event")
+    exception = event.pop("exception", None)
+    fields = " ".join(f"{key}={_shown(event[key])}" for key in sorted(event))
+    line = f"{at} [{level:<9}] {said!s:<30} {fields}".rstrip()
+    return line if exception is None else f"{line}\n{exception}"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str) and _BARE.fullmatch(value) and value.isprintable():
+        return value
+    return repr(value)

@@ -12,7 +12,9 @@ from starlette.responses import Response
 
 from api import examples, openapi, schemas
 from api.bodies import checked, is_json, media_type, read_json, too_large
+from api.conditional import MIN_POSITION, min_position
 from api.configurations import configuration_of
+from api.direct import DirectPath
 from api.errors import Unprocessable, UnsupportedMediaType
 from api.listing import DocumentFilter
 from api.media_types import media_type_of
@@ -188,8 +190,20 @@ async def get_document(
     if as_of is not None:
         then = await services.past.document(document_id, as_of)
         return json_response(then.content, headers=state_headers(then.version, then.position))
-    found = await services.reader.read(document_id, "document", min_position)
+    return await _document(services, document_id, min_position)
+
+
+async def _document(services: Services, document_id: str, position: int) -> Response:
+    found = await services.reader.read(document_id, "document", position)
     return raw_json_response(found.body or "null", state_headers(found.version, found.position))
+
+
+async def _document_directly(request: Request, services: Services, document_id: str) -> Response:
+    position = min_position(request.headers.get(MIN_POSITION))
+    return await _document(services, document_id, position)
+
+
+DIRECT = (DirectPath("GET", f"{router.prefix}/{{id}}", _document_directly),)
 
 
 @router.delete(

@@ -73,7 +73,7 @@ async def store_stage_file(
         file = await _from_form(request, services, stage, file_name, file_type)
     elif is_json(kind) and file_name is None:
         body = await read_json(request, StoredFile, services.limits.json_bytes)
-        file = await adopted(services.ports, document_id, stage, body)
+        file = await run_in_threadpool(adopted, services.ports, document_id, stage, body)
     else:
         file = await _from_raw(request, services, stage, file_name, file_type)
     command = RegisterOutputFile(
@@ -104,8 +104,8 @@ async def _from_form(
         blob = await run_in_threadpool(form.file.writer.commit)
     finally:
         await reader.abort()
-    return await output_file(
-        ports, stage, blob, file_type, own_name, form.file.media_type, fields.metadata
+    return await run_in_threadpool(
+        output_file, ports, stage, blob, file_type, own_name, form.file.media_type, fields.metadata
     )
 
 
@@ -118,7 +118,7 @@ async def _from_raw(
     writer = await receive_raw(request, ports.blobs, services.limits.upload_bytes)
     blob = await run_in_threadpool(writer.commit)
     said = request.headers.get("content-type", "")
-    return await output_file(ports, stage, blob, file_type, own_name, said, None)
+    return await run_in_threadpool(output_file, ports, stage, blob, file_type, own_name, said, None)
 
 
 @router.get(

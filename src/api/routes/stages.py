@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import examples, openapi, render, schemas
-from api.bodies import json_body, optional_json_body
+from api.bodies import json_body, optional_json_body, read_json
+from api.direct import DirectPath
 from api.execution import input_references, outcome
-from api.output_files import adopted
+from api.output_files import all_adopted
 from api.parameters import Cursor, DocumentPath, Limit, StagePath, numbered_page
 from api.schemas import Execution, StatusReport
 from api.services import IfMatch, MinPosition, Services, Shared
@@ -80,9 +81,25 @@ async def update_stage_status(
     body: Annotated[StatusReport, Depends(json_body(StatusReport))],
 ) -> Response:
     """Record the report; without `attempt` it is about the current one."""
+    return await _update(request, services, document_id, stage, body)
+
+
+async def _update_directly(
+    request: Request, services: Services, document_id: str, stage: str
+) -> Response:
+    body = await read_json(request, StatusReport, services.limits.json_bytes)
+    return await _update(request, services, document_id, stage, body)
+
+
+async def _update(
+    request: Request, services: Services, document_id: str, stage: str, body: StatusReport
+) -> Response:
     command = await _reported(request, services, document_id, stage, body)
     committed = await services.sender.send(request, command)
     return render.written(committed, render.stage(committed, stage))
+
+
+DIRECT = (DirectPath("PUT", f"{router.prefix}/stages/{{stage}}/status", _update_directly),)
 
 
 async def _reported(
@@ -102,11 +119,9 @@ async def _reported(
         case "in_progress":
             return c.StartStage.model_validate({**about, **said, "started_at": body.started_at})
         case "completed":
-            files = [
-                await adopted(services.ports, document_id, stage, file, f"outputFiles.{n}")
-                for n, file in enumerate(body.output_files or ())
-            ]
-            return c.CompleteStage.model_validate({**about, **said, **times, "files": tuple(files)})
+            sent = body.output_files or ()
+            files = await all_adopted(services.ports, document_id, stage, sent, "outputFiles")
+            return c.CompleteStage.model_validate({**about, **said, **times, "files": files})
         case "failed":
             reason = {"reason": FailureReason.REPORTED, "error_message": body.error_message}
             return c.FailStage.model_validate({**about, **said, **times, **reason})

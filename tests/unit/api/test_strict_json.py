@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from api import strict_json
 from api.errors import Malformed, Unprocessable
 from api.strict_json import MAX_DEPTH, parse
 
@@ -98,3 +101,25 @@ def test_any_bytes_are_taken_or_refused(body: bytes) -> None:
         parse(body)
     except (Malformed, Unprocessable) as error:
         str(error).encode()
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["status", "startedAt", "a", "b_1"]),
+            st.text(st.sampled_from('aZ0_:.+- \\"\x00{},é'), max_size=6),
+        ),
+        max_size=4,
+    )
+)
+def test_plain_words_are_read_as_strictly_as_anything(pairs: list[tuple[str, str]]) -> None:
+    members = ",".join(f'"{key}" : "{value}"' for key, value in pairs)
+    for body in (f"{{{members}}}", f" {{ {members} }} "):
+        assert _outcome(parse, body) == _outcome(strict_json._parsed_strictly, body)
+
+
+def _outcome(read: Callable[[bytes], Any], body: str) -> Any:
+    try:
+        return read(body.encode())
+    except (Malformed, Unprocessable) as error:
+        return type(error), str(error)

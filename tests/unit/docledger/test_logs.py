@@ -5,6 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
+
+import pytest
+from structlog.dev import ConsoleRenderer
+
+from docledger.logs import plain_line
 
 SCRIPT = """
 import logging, sys, threading
@@ -60,3 +66,28 @@ def test_people_read_lines_without_the_values_of_variables() -> None:
     assert text.count("ValueError: broken") == 2
     assert text.count("role=work") == 2
     assert "what the document holds" not in text.replace('secret = "what the document holds"', "")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"method": "GET", "status": 200, "seconds": 0.0123, "problem": None, "role": "serve"},
+        {"said": "two words", "sign": "a=b", "quoted": "it's", "empty": "", "chain": ["a", "b"]},
+        {"exception": "Traceback\n  ValueError", "route": "/v1/documents/{id}"},
+    ],
+)
+def test_lines_look_as_the_console_renderer_would_have_them(fields: dict[str, Any]) -> None:
+    event = {
+        "event": "request",
+        "level": "info",
+        "timestamp": "2026-11-24T01:54:33.000000Z",
+        **fields,
+    }
+    shown = ConsoleRenderer(colors=False)(None, "info", dict(event))
+    assert plain_line(None, "info", dict(event)) == shown
+
+
+def test_what_cannot_be_printed_is_escaped() -> None:
+    event = {"event": "a", "level": "info", "timestamp": "now", "said": "\x1b[31mred"}
+    assert plain_line(None, "info", event).endswith("said='\\x1b[31mred'")
