@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-_BARE = re.compile(r"""[^\s="']*""")
+_BARE = re.compile(r"[!#-&(-<>-~]*")  # what is printable in ASCII but for blanks, quotes and =
 ROOMS = ("api", "docledger", "eventstore", "files", "projections", "stages", "workers")
 
 
@@ -79,6 +79,6 @@ def plain_line(_: WrappedLogger, __: str, event: EventDict) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, str) and _BARE.fullmatch(value) and value.isprintable():
+    if isinstance(value, str) and _BARE.fullmatch(value):
         return value
     return repr(value)

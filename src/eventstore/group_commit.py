@@ -44,7 +44,7 @@ class GroupCommit:
         view: View | None = None,
         *,
         most_commands: int = 128,
-        cache_size: int = 4096,
+        cache_size: int = 16_384,
         patience_seconds: float = 10.0,
         observe: Callable[[int, int, float], None] | None = None,
     ) -> None:
