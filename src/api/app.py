@@ -34,7 +34,11 @@ _RESOURCES = (documents, workflow, stages, files, events, search, projections, r
 
 
 class Api(FastAPI):
-    """The framework's app, with direct paths answered ahead of it."""
+    """The framework's app, with direct paths answered ahead of it.
+
+    A layer that every request has to pass goes around this app: one that is added to the
+    framework's middleware sees no request for a direct path.
+    """
 
     direct: DirectPaths
     answer_directly: RequestLog
