@@ -30,7 +30,7 @@ def configure_logs(level: str, log_format: str, role: str) -> None:
     structlog.configure(
         processors=[*known, *shown],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(sys.stderr)
