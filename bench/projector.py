@@ -36,7 +36,6 @@ from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 from eventsourcing.utils import EnvType
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from verify import AT, appends
 
 from docledger.migrate import Migrator
 from docledger.settings import Settings
@@ -47,6 +46,7 @@ from eventstore.mapper import SealedEvent
 from eventstore.verify_streams import StreamsUnderCheck
 from projections.projector import Pace, Projector
 from projections.verify import check_tables
+from verify import AT, appends
 
 COHORT = 100
 """So many documents are under way at a time."""

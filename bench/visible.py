@@ -30,7 +30,6 @@ from typing import Any
 
 import psutil
 import psycopg
-from projector import differences_of, own_database
 
 from docledger.settings import Settings
 from domain import commands as c
@@ -41,6 +40,7 @@ from eventstore.group_commit import GroupCommit
 from eventstore.history import History
 from projections.projector import READ_MODELS_CHANNEL, Pace, Projector
 from projections.tracking import READ_MODELS, read_position
+from projector import differences_of, own_database
 
 STAGES = ("markdown-conversion", "markdown-optimizer", "chunker", "fact-generator", "ingestor")
 PIPELINE = tuple(

@@ -13,9 +13,9 @@ from domain.commands import Context
 from eventstore.bulk_append import bulk_append, prepare_bulk_appends
 from eventstore.importing import Registrations, rows_after
 from integration.importing.importing import Installation
-from projections.batch import apply_batch
+from projections.batch import Batch, apply_batch
 from projections.fresh_rows import SAMPLE_ID, FreshDocuments, write_fresh_rows
-from projections.tracking import READ_MODELS, ensure_tracked, move_position
+from projections.tracking import READ_MODELS, ensure_tracked
 from unit.projections.journeys import FIVE
 
 DOCUMENTS = 20
@@ -35,12 +35,11 @@ def appended(installation: Installation) -> FreshDocuments:
 
 def apply(installation: Installation, events: int) -> None:
     """Apply so many events as a projector does."""
-    history, at = installation.history, datetime.now(UTC)
+    history = installation.history
     with psycopg.connect(installation.dsn) as connection:
         ensure_tracked(connection, READ_MODELS)
-        batch = history.after(0, events)
-        apply_batch(connection, batch, history.streams, at)
-        move_position(connection, READ_MODELS, batch[-1].position if batch else 0, at)
+        batch = Batch(history.after(0, events), datetime.now(UTC))
+        apply_batch(connection, batch, history.streams)
 
 
 def written(installation: Installation, fresh: FreshDocuments) -> bool:
