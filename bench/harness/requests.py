@@ -13,6 +13,8 @@ Step = tuple[str, str, str]
 """Method, path below the document, and JSON body."""
 
 STORED_FILE = "incoming/result.md"
+FILE_TYPES = ("markdown", "tables", "images", "outline")
+"""What a stage registers: its text, and what it found on the way."""
 
 _PEER_IDS = {
     "plain_tables": "string.format('doc-%08d', math.random(1, {n}))",
@@ -102,13 +104,12 @@ def reports() -> Way:
 
 
 def one_by_one() -> Way:
-    """Return start, file and completion of each stage as a call each."""
-    file = json.dumps({"filePath": STORED_FILE})
+    """Return start, each file and completion of each stage as a call each."""
     return Way.of(
         [
             (
                 _report(stage, "in_progress"),
-                ("POST", f"/stages/{stage}/files", file),
+                *(("POST", f"/stages/{stage}/files", json.dumps(file)) for file in _files()),
                 _report(stage, "completed"),
             )
             for stage in STAGES
@@ -117,9 +118,13 @@ def one_by_one() -> Way:
 
 
 def in_one_call() -> Way:
-    """Return start, file and completion of each stage as one call."""
-    files = [{"filePath": STORED_FILE}]
-    return Way.of([(_report(s, "completed", outputFiles=files),) for s in STAGES], 3)
+    """Return start, files and completion of each stage as one call."""
+    events = 2 + len(FILE_TYPES)
+    return Way.of([(_report(s, "completed", outputFiles=_files()),) for s in STAGES], events)
+
+
+def _files() -> list[dict[str, str]]:
+    return [{"filePath": STORED_FILE, "fileType": file_type} for file_type in FILE_TYPES]
 
 
 def _report(stage: str, status: str, **more: object) -> Step:

@@ -30,7 +30,10 @@ _KINDS: dict[Fault, Kind] = {
 _STANDINGS = """
     SELECT s.document_id, s.position, s.parked_at IS NOT NULL,
         s.position <= coalesce(
-            (SELECT position FROM tracking WHERE projection = %(tree)s), 0),
+            (SELECT position FROM tracking WHERE projection = %(tree)s), 0)
+            -- A deletion takes the row of documents with it, before anybody follows the log.
+            AND (d.id IS NOT NULL OR NOT EXISTS (SELECT FROM docledger_events e
+                WHERE e.originator_id = s.document_id AND e.originator_version > s.version)),
         d.id IS NOT NULL, s.original_name, s.original_checksum, r.reason,
         (SELECT jsonb_object_agg(f.file_path, f.checksum) FROM stage_output_files f
          WHERE f.document_id = s.document_id AND f.checksum IS NOT NULL

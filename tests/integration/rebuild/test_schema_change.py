@@ -288,8 +288,8 @@ def test_it_goes_through_under_load_and_back(
             before_the_drop = execute(
                 database, "SELECT id, failures FROM documents_processing_stages"
             )
+            third.run("migrate", "up")
             with third.projecting():
-                third.run("migrate", "up")
                 third.run("rebuild", "--json")
                 # The writers go on, so the log's end of this moment is what can be waited for.
                 last = history.last_position()
