@@ -19,6 +19,7 @@ import itertools
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -114,7 +115,7 @@ class Bench:
 
     def walked(self, way: Way, clients: int, apis: int = 1) -> Round:
         """Take documents that nobody has touched yet through the steps; check what was appended."""
-        before = self._ledger.position()
+        before = self._standing_still()
         loads = [
             Load(url, walk(self._given.documents, next(self._shares), self.shares, way), clients)
             for _, url in self._apis[:apis]
@@ -130,12 +131,20 @@ class Bench:
             figures["smallest_share"] = min(told) / sum(told)
         return figures
 
+    def _standing_still(self) -> int:
+        """Return the log's end once what the last clients left under way is in it."""
+        before, position = -1, self._ledger.position()
+        while position != before:
+            time.sleep(0.5)
+            before, position = position, self._ledger.position()
+        return position
+
     def _appended(self, position: int, each: list[Answered], events_a_request: int) -> float:
         """Return the transitions a request; raises WrongAnswers if the log has not what it must."""
         topics = self._ledger.topics_after(position)
         appended = sum(topics.get(topic, 0) for topic in _TRANSITIONS)
         answered = sum(one.answered for one in each)
-        # What was under way when the clients left, now or the time before, may have come in too.
+        # What was under way when the clients left may have come in too.
         most = answered + _UNDER_WAY
         resets = topics.get("StageReset", 0)
         if any(one.refused for one in each):

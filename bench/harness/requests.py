@@ -124,7 +124,7 @@ def in_one_call() -> Way:
 
 
 def _files() -> list[dict[str, str]]:
-    return [{"filePath": STORED_FILE, "fileType": file_type} for file_type in FILE_TYPES]
+    return [{"filePath": STORED_FILE, "fileType": t, "fileName": f"{t}.md"} for t in FILE_TYPES]
 
 
 def _report(stage: str, status: str, **more: object) -> Step:
