@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -24,17 +23,13 @@ _BLOBS = re.compile(r"/?blobs/")
 async def all_adopted(
     ports: Ports, document_id: str, stage_name: str, sent: Sequence[StoredFile], field: str
 ) -> tuple[OutputFile, ...]:
-    """Return several files that lie in the storage already, taken in side by side."""
-    taken = (
-        run_in_threadpool(adopted, ports, document_id, stage_name, file, f"{field}.{number}")
-        for number, file in enumerate(sent)
-    )
-    # The first that is wrong is told, whichever was found out first.
-    found = await asyncio.gather(*taken, return_exceptions=True)
-    for result in found:
-        if isinstance(result, BaseException):
-            raise result
-    return tuple(result for result in found if isinstance(result, OutputFile))
+    """Return several files that lie in the storage already, taken in one after the other."""
+
+    def take_in() -> tuple[OutputFile, ...]:
+        named = ((f"{field}.{number}", file) for number, file in enumerate(sent))
+        return tuple(adopted(ports, document_id, stage_name, file, at) for at, file in named)
+
+    return await run_in_threadpool(take_in) if sent else ()
 
 
 def adopted(
