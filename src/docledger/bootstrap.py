@@ -401,7 +401,8 @@ class Docledger:
     def _read_pool(self, size: int) -> AsyncConnectionPool[AsyncConnection[Any]]:
         """Return the pool of the API's reads, not opened yet."""
         timeout_ms = int(self.settings.statement_timeout_seconds * 1000)
-        session = f"-c TimeZone=UTC -c statement_timeout={timeout_ms}"
+        # Compiling a list's query would take the server twenty times as long as running it.
+        session = f"-c TimeZone=UTC -c jit=off -c statement_timeout={timeout_ms}"
         return AsyncConnectionPool(
             _conninfo(self.database_url, "serve", session),
             min_size=min(2, size),
