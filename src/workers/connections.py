@@ -31,7 +31,7 @@ _LIVELY = {
 }
 # What is lost with the last half second before a crash of the server is done again: positions and
 # jobs are lost together, a lease's insert is flushed by the event that names it.
-_SESSION = "-c TimeZone=UTC -c synchronous_commit=off"
+_SESSION = "-c TimeZone=UTC -c jit=off -c synchronous_commit=off"
 
 
 def conninfo(dsn: str, application_name: str) -> str:
