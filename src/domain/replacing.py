@@ -1,4 +1,4 @@
-"""Copies of frozen records with some fields changed, as cheap as they can be made."""
+"""Copies of records with some fields changed, as cheap as they can be made."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Record = TypeVar("Record")
 
 
 def replaced(record: Record, **changes: Any) -> Record:
-    """Return the frozen, slotted dataclass instance with some fields changed.
+    """Return a slotted dataclass instance like this one with some fields changed.
 
     It does what `dataclasses.replace` does several times faster; every event takes a few.
     """

@@ -12,11 +12,12 @@ import psycopg
 from psycopg import Connection
 
 from domain import events as e
+from domain.replacing import replaced
 from projections.errors import CannotApply
 from projections.folding import Folding
 from projections.known_rows import NOT_ASKED, Kept, KnownRows
 from projections.log_reader import Recorded
-from projections.rows import DocumentRows, StreamRow, replaced
+from projections.rows import DocumentRows, StreamRow
 from projections.table import Part, write
 from projections.tables import (
     STREAMS,

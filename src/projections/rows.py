@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -168,33 +167,3 @@ _VALUES: Mapping[Any, Callable[[Any], tuple[Any, ...]]] = {
     row_type: attrgetter(*(column.name for column in fields(row_type)))
     for row_type in (WorkflowRow, StageRow, StreamRow)
 }
-
-
-def replaced(row: Row, **changes: Any) -> Row:
-    """Return the row with some fields changed.
-
-    It does what `dataclasses.replace` does several times faster.
-    """
-    row_type: Any = type(row)
-    copy: Callable[..., Row] = _copier(row_type, *changes)
-    return copy(row, *changes.values())
-
-
-@cache
-def _copier(row_type: Any, *changed: str) -> Callable[..., Any]:
-    """Return a function written out for these fields: a loop over all would take longer."""
-    names = [f.name for f in fields(row_type)]
-    if unknown := set(changed).difference(names):
-        raise TypeError(f"{row_type.__name__} has no {', '.join(sorted(unknown))}.")
-    values = {name: name if name in changed else f"row.{name}" for name in names}
-    lines = [
-        f"def copy(row, {', '.join(changed)}):",
-        "    made = new(row_type)",
-        *(f"    set_{name}(made, {value})" for name, value in values.items()),
-        "    return made",
-    ]
-    known = {f"set_{name}": getattr(row_type, name).__set__ for name in names}
-    made: dict[str, Any] = {"new": object.__new__, "row_type": row_type, **known}
-    exec("\n".join(lines), made)  # noqa: S102 - of names that a class of ours declares
-    copier: Callable[..., Any] = made["copy"]
-    return copier

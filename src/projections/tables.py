@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from domain.replacing import replaced
 from projections.known_rows import NOT_ASKED
 from projections.rows import (
     DocumentRows,
@@ -19,7 +20,6 @@ from projections.rows import (
     StageRow,
     StreamRow,
     WorkflowRow,
-    replaced,
 )
 from projections.table import Json, Part, Table, write
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from domain.replacing import replaced
 from projections.batch import ABOUT_NO_FILE
 from projections.fold import fold
 from projections.known_rows import NOT_ASKED
-from projections.rows import DocumentRows, replaced
+from projections.rows import DocumentRows
 from unit.projections.journeys import journey, steps
 
 
