@@ -129,6 +129,7 @@ class LeaseKeeper:
             self._attempts[attempt.lease_id] = attempt
             lost = attempt.lease_id not in self._held
         if lost:
+            _log.warning("a lease was lost between two stages", extra=_about(attempt))
             attempt.abandon(Abandonment.LEASE_LOST)
 
     def unwatch(self, attempt: Attempt) -> None:
