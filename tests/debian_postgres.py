@@ -1,8 +1,8 @@
 """A PostgreSQL from the distribution, on a free port with a data folder of its own.
 
 It proves that a server of the user's own serves as well as the embedded one. It does not sync to
-disk unless told to: no test is to survive a power cut, and those that need that use the embedded
-server. Measurements run on it too, with settings of their own.
+disk unless told to, for no test cuts the power. Measurements run on it too, with settings of their
+own.
 """
 
 from __future__ import annotations
