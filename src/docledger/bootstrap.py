@@ -21,6 +21,7 @@ from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
+from docledger import overview
 from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.migrate import Migrator
 from docledger.progress import Standing
@@ -29,7 +30,7 @@ from docledger.server_watch import ServerWatch
 from docledger.settings import Settings
 from domain.commands import Context
 from domain.errors import DocledgerError
-from domain.pipeline import Pipeline, StageDependency
+from domain.pipeline import StageDependency
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
@@ -52,41 +53,6 @@ if TYPE_CHECKING:
 
     from api.metrics import Metrics
     from workers.worker import Worker
-
-_PIPELINE = """
-    SELECT stage_name, depends_on_stage, is_required, execution_order
-    FROM stage_dependencies ORDER BY execution_order, id
-"""
-_STANDINGS = """
-    SELECT s.document_id, w.status, array_agg(ARRAY[s.stage_name, s.status] ORDER BY d.ord)
-    FROM documents_processing_stages s
-    JOIN LATERAL (
-        SELECT status FROM processing_workflows w WHERE w.document_id = s.document_id
-        ORDER BY w.created_at DESC, w.id DESC LIMIT 1
-    ) w ON true
-    LEFT JOIN (SELECT stage_name, min(execution_order) AS ord FROM stage_dependencies GROUP BY 1) d
-        ON d.stage_name = s.stage_name
-    WHERE s.document_id = ANY(%s)
-    GROUP BY s.document_id, w.status
-"""
-_GONE = """
-    SELECT id FROM unnest(%s::text[]) AS asked (id)
-    WHERE NOT EXISTS (SELECT FROM documents WHERE documents.id = asked.id)
-"""
-_ROLES: Mapping[str, str] = {"serve": "serve", "project": "project", "work": "worker"}
-_RUNNING = """
-    SELECT split_part(application_name, ' ', 2), count(DISTINCT application_name)
-    FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name LIKE 'docledger %'
-    GROUP BY 1
-"""
-_SIZES = """
-    SELECT relname, pg_total_relation_size(oid) FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname = ANY (ARRAY[
-        'docledger_events', 'documents', 'documents_processing_stages', 'stage_output_files',
-        'processing_workflows', 'document_streams', 'document_keys', 'search_chunks'])
-    ORDER BY relname
-"""
 
 
 _LIVELY = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
@@ -429,23 +395,8 @@ class Docledger:
 
     def status(self) -> dict[str, Any]:
         """Return what runs, positions, lag, parked documents and sizes in bytes."""
-        projection = self.projector().status()
         with self.connect("status") as connection:
-            roles = dict(connection.execute(_RUNNING).fetchall())
-            sizes = dict(connection.execute(_SIZES).fetchall())
-        return {
-            "running": {
-                "database": True,
-                **{role: roles.get(word, 0) for role, word in _ROLES.items()},
-            },
-            "position": projection.last_position,
-            "lag": {"events": projection.lag_events, "seconds": projection.lag_seconds},
-            "parked": [
-                {"documentId": p.document_id, "position": p.position, "error": p.reason}
-                for p in projection.parked
-            ],
-            "sizes": sizes,
-        }
+            return overview.status(connection, self.projector().status())
 
     def context(self, actor: str) -> Context:
         """Return the context of a command that `actor` gives now."""
@@ -454,16 +405,9 @@ class Docledger:
     def pipeline(self) -> tuple[StageDependency, ...]:
         """Return the rows of `stage_dependencies`, checked."""
         with self.connect("pipeline") as connection:
-            rows = connection.execute(_PIPELINE).fetchall()
-        return Pipeline.of(tuple(row) for row in rows).dependencies
+            return overview.pipeline(connection)
 
     def standings(self, document_ids: Sequence[str]) -> list[Standing]:
         """Return how these registered documents stand, as far as the read models know them."""
-        ids = list(document_ids)
         with self.connect("progress") as connection:
-            rows = connection.execute(_STANDINGS, (ids,)).fetchall()
-            gone = connection.execute(_GONE, (ids,)).fetchall()
-        return [
-            *(Standing(i, status, tuple(map(tuple, stages))) for i, status, stages in rows),
-            *(Standing(document_id, "deleted", ()) for (document_id,) in gone),
-        ]
+            return overview.standings(connection, document_ids)
