@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from hypothesis import settings
 from psycopg import sql
 
 from debian_postgres import DebianPostgres, find_binaries
@@ -25,6 +26,9 @@ from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.migrate import Migrator
 
 SERVERS = ("embedded", "debian")
+
+# Long random runs are a command of their own, with a count here and a seed on the command line.
+settings.register_profile("campaign", max_examples=20_000, derandomize=False)
 
 
 @dataclass

@@ -1,4 +1,8 @@
-"""Random commands: the domain and the reference model agree after every one of them."""
+"""Random commands: the domain and the reference model agree after every one of them.
+
+More of them, and others: `pytest tests/unit/domain/test_random_commands.py
+--hypothesis-profile=campaign --hypothesis-seed=7`; the profile is in `tests/conftest.py`.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +32,7 @@ from unit.domain import vocabulary as v
 from unit.domain.given import BEGINNING, DOCUMENT_ID, context_at
 from unit.domain.reference_model import PLANS, DocumentModel, No
 
-RUNS = 2_000
+RUNS = 500
 STEPS = 30
 
 # Most commands are about a stage and an attempt that can take them; the others about any.
@@ -310,17 +314,19 @@ class Agreement(RuleBasedStateMachine):
         assert state == self.state
 
 
-@pytest.mark.timeout(900)  # a failure is made small before it is shown, which takes minutes
+@pytest.mark.timeout(7200)  # a failure is made small before it is shown, which takes minutes
 def test_random_commands_agree_with_the_reference_model() -> None:
     """Run the same random commands each time: a failure here fails everywhere."""
+    campaign = settings.get_current_profile_name() == "campaign"
+    runs = settings().max_examples if campaign else RUNS
     run_state_machine_as_test(
         Agreement,
         settings=settings(
-            max_examples=RUNS,
+            max_examples=runs,
             stateful_step_count=STEPS,
             deadline=None,
-            derandomize=True,
+            derandomize=not campaign,
             phases=(Phase.generate, Phase.shrink),
         ),
     )
-    assert Agreement.runs >= RUNS
+    assert Agreement.runs >= runs
