@@ -37,10 +37,12 @@ _WALK = """
 local steps = {{
 {steps}
 }}
-local sent, own = 0, {own}
+-- wrk takes a look at one request before it sends any
+local sent, own = -1, {own}
 local headers = {{['content-type']='application/json'}}
 request = function()
-  local pass, turn = math.floor(sent / own), (sent % own) * {stride} % own
+  local number = math.max(sent, 0)
+  local pass, turn = math.floor(number / own), (number % own) * {stride} % own
   sent = sent + 1
   if pass >= #steps then pass = {again} + (pass - {again}) % (#steps - {again}) end
   local step = steps[pass + 1]
@@ -63,13 +65,14 @@ def reads(peer: str, documents: int) -> str:
     return _seeded() + _GET.format(prefix="/v1" if own else "", id=known)
 
 
-def walk(documents: int, share: int, shares: int, way: Way) -> str:
+def walk(documents: int, share: int, shares: int, way: Way, most: int | None = None) -> str:
     """Return what takes one share of the documents through the steps, in an order all mixed up.
 
     Every document of the share gets a step before any gets the next, so that each request is legal
-    when it comes: the one before it on its document was answered long ago.
+    when it comes: the one before it on its document was answered long ago. `most` documents are
+    taken, so that a measurement gets as far as it should with each.
     """
-    own = documents // shares
+    own = min(documents // shares, most or documents)
     listed = ",\n".join(f"  {{'{m}', '{path}', '{body}'}}" for m, path, body in way.steps)
     stride = next(s for s in _STRIDES if own % s)
     return _WALK.format(
