@@ -36,7 +36,7 @@ from eventstore.group_commit import GroupCommit
 from eventstore.history import History
 from eventstore.named_blobs import named_checksums
 from eventstore.seals import Sealer
-from files.canonical import canonical_checksum
+from files.canonical import stored_canonical_checksum
 from files.storage import Storage, open_storage
 from files.sweeper import Sweeper
 from files.tree_projector import TRACKING_NAME as TREE
@@ -243,7 +243,7 @@ class Docledger:
             past=TimeTravel(self.history),
             blobs=self.storage.blobs,
             stored_files=self.storage.stored_files,
-            canonical_checksum=self._canonical_checksum,
+            canonical_checksum=partial(stored_canonical_checksum, self.storage.blobs),
             stage_types=self.executors,
             search=self.search_store,
             database=self._read_pool(self.settings.pool_connections),
@@ -260,10 +260,6 @@ class Docledger:
         rebuilds = RebuildProcesses(self.connecting("rebuild"))
         self._stack.callback(rebuilds.close)
         return rebuilds
-
-    def _canonical_checksum(self, checksum: str, mime_type: str) -> str:
-        with self.storage.blobs.local_path(checksum) as path:
-            return canonical_checksum(mime_type, path)
 
     def projector(self) -> Projector:
         """Return a projector of the read models."""

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from files.blobs import PIECE_BYTES, system_errors
+from files.blobs import PIECE_BYTES, BlobStore, system_errors
 
 MAX_PARSED_BYTES = 16 * 1024 * 1024  # parsed JSON takes some ten times its size in memory
 
@@ -23,6 +23,14 @@ def canonical_checksum(mime_type: str, content: bytes | Path) -> str:
     if _is_json(mime_type) and size_bytes <= MAX_PARSED_BYTES:
         return _json_checksum(content if isinstance(content, bytes) else _read(content))
     return _plain_checksum(content)
+
+
+def stored_canonical_checksum(blobs: BlobStore, checksum: str, mime_type: str) -> str:
+    """Give the same of a blob, which is read only if its canonical form may be another."""
+    if not _is_json(mime_type):
+        return checksum
+    with blobs.local_path(checksum) as path:
+        return canonical_checksum(mime_type, path)
 
 
 def _is_json(mime_type: str) -> bool:

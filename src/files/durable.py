@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 FOLDER_MODE = 0o755
 CONTENT_MODE = 0o444
+_TELLING_NS = 2 * 10**9
+_MOST_REMEMBERED = 65_536
 
 
 def sync_folder(folder: Path) -> None:
@@ -31,6 +34,7 @@ class DurableFolders:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._known: set[Path] = set()
+        self._synced: dict[Path, int] = {}
 
     def make(self, folder: Path) -> None:
         """Make a folder of the root, or the root, with all that lead to it."""
@@ -43,6 +47,22 @@ class DurableFolders:
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
             sync_folder(folder.parent)
         self._known.add(folder)
+
+    def sync(self, folder: Path) -> None:
+        """Make the entries of a folder durable, unless none has changed since that was done.
+
+        A folder's time tells of every change but one in the same tick of the clock, so only a time
+        that is well past is relied on.
+        """
+        now = time.time_ns()
+        changed_at = folder.stat().st_mtime_ns
+        if self._synced.get(folder) == changed_at:
+            return
+        sync_folder(folder)
+        if changed_at < now - _TELLING_NS:
+            if len(self._synced) >= _MOST_REMEMBERED:
+                self._synced.clear()
+            self._synced[folder] = changed_at
 
 
 def _make_with_parents(folder: Path) -> None:

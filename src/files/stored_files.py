@@ -38,8 +38,8 @@ class LocalStoredFiles:
 
     def adopt(self, path: str) -> Blob:
         """Make a blob of the regular file at `path`."""
-        with system_errors(), _opened(self._root, _parts(path)) as fd:
-            return self._blobs.put_stream(_pieces(fd))
+        with system_errors(), _opened(self._root, _parts(path)) as (fd, size_bytes):
+            return self._blobs.put_stream(_pieces(fd, size_bytes))
 
 
 class ObjectStoredFiles:
@@ -70,16 +70,17 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def _opened(root: Path, parts: tuple[str, ...]) -> Iterator[int]:
-    """Open a file step by step, so that nothing can be swapped for a link meanwhile."""
+def _opened(root: Path, parts: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Open a file step by step, so that nothing can be swapped for a link; give its size, too."""
     fds = [os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
     try:
         for name in parts[:-1]:
             fds.append(_open(name, _FOLDER, fds[-1]))
         fds.append(_open(parts[-1], _FILE, fds[-1]))
-        if not stat.S_ISREG(os.fstat(fds[-1]).st_mode):
+        found = os.fstat(fds[-1])
+        if not stat.S_ISREG(found.st_mode):
             raise PathRefused("The path does not name a regular file.")
-        yield fds[-1]
+        yield fds[-1], found.st_size
     finally:
         for fd in fds:
             os.close(fd)
@@ -96,6 +97,11 @@ def _open(name: str, flags: int, folder: int) -> int:
         raise
 
 
-def _pieces(fd: int) -> Iterator[bytes]:
-    while piece := os.read(fd, PIECE_BYTES):
+def _pieces(fd: int, size_bytes: int) -> Iterator[bytes]:
+    """Read to the end; a buffer larger than the file takes longer to make than to fill."""
+    wanted = min(size_bytes + 1, PIECE_BYTES)
+    while piece := os.read(fd, wanted):
         yield piece
+        if len(piece) < wanted:
+            return
+        wanted = PIECE_BYTES

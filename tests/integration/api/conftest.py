@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from conftest import Server as DatabaseServer
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
-from files.canonical import canonical_checksum
+from files.canonical import stored_canonical_checksum
 from files.local_blobs import LocalBlobStore
 from files.stored_files import LocalStoredFiles
 from projections import fold
@@ -162,10 +163,6 @@ def _ports(url: str, storage: Path, stack: contextlib.ExitStack, metrics: Metric
     stack.callback(commands.close)
     blobs = LocalBlobStore(storage)
 
-    def canonical(checksum: str, mime_type: str) -> str:
-        with blobs.local_path(checksum) as path:
-            return canonical_checksum(mime_type, path)
-
     pool = AsyncConnectionPool(
         url, min_size=2, max_size=8, open=False, kwargs={"autocommit": True}, timeout=5
     )
@@ -176,7 +173,7 @@ def _ports(url: str, storage: Path, stack: contextlib.ExitStack, metrics: Metric
         past=TimeTravel(history),
         blobs=blobs,
         stored_files=LocalStoredFiles(storage, blobs),
-        canonical_checksum=canonical,
+        canonical_checksum=partial(stored_canonical_checksum, blobs),
         stage_types=STAGE_TYPES,
         search=PostgresSearchStore(lambda: psycopg.connect(url)),
         database=pool,

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from files import canonical
-from files.canonical import canonical_checksum
+from files.canonical import canonical_checksum, stored_canonical_checksum
+from files.local_blobs import LocalBlobStore
 
 JSON = "application/json"
 _VALUES = st.recursive(
@@ -94,3 +95,11 @@ def test_large_json_is_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     path.write_bytes(b'{ "a" : 123 }')
     assert canonical_checksum(JSON, path) == _plain(b'{ "a" : 123 }')
     assert canonical_checksum(JSON, b'{ "a" : 123 }') == _plain(b'{ "a" : 123 }')
+
+
+def test_of_what_is_stored_only_json_is_read(tmp_path: Path) -> None:
+    store = LocalBlobStore(tmp_path)
+    blob = store.put_stream([b'{ "a" : 1 }'])
+    assert stored_canonical_checksum(store, blob.checksum, JSON) == _plain(b'{"a":1}')
+    assert stored_canonical_checksum(store, blob.checksum, "text/plain") == blob.checksum
+    assert stored_canonical_checksum(store, "a" * 64, "text/markdown") == "a" * 64
