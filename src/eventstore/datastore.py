@@ -37,7 +37,11 @@ _RECONNECT_SECONDS = 3.0
 
 
 class DsnDatastore(PostgresDatastore):
-    """A pool of connections to `dsn`, at most `pool_size` of them."""
+    """A pool of connections to `dsn`, at most `pool_size` of them, in autocommit mode.
+
+    What is done here is one statement at a time; to begin and end a transaction around each would
+    take two more round trips, and appends would hold the log's lock for one of them.
+    """
 
     def __init__(self, dsn: str, *, pool_size: int = 4, timeout_seconds: float = 5.0) -> None:
         self.idle_in_transaction_session_timeout = 5.0
@@ -56,7 +60,13 @@ class DsnDatastore(PostgresDatastore):
         self.pool = ConnectionPool(
             get_password_func=None,
             connection_class=Connection[DictRow],
-            kwargs={**_DEFAULTS, **given, "options": options, "row_factory": dict_row},
+            kwargs={
+                **_DEFAULTS,
+                **given,
+                "options": options,
+                "row_factory": dict_row,
+                "autocommit": True,
+            },
             min_size=1,
             max_size=pool_size,
             open=False,

@@ -13,7 +13,6 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 from psycopg import Connection
-from psycopg.pq import TransactionStatus
 from psycopg.rows import DictRow
 
 from domain.errors import LogUnavailable
@@ -110,14 +109,7 @@ class History:
     def _connected(self) -> Iterator[Connection[DictRow]]:
         datastore = self._application.append_recorder.datastore
         with _translated(), datastore.get_connection() as connection:
-            # One query needs no transaction, which would take two more round trips.
-            connection.autocommit = True
-            try:
-                yield connection
-            finally:
-                # of any other status, the pool lets go of the connection
-                if connection.info.transaction_status == TransactionStatus.IDLE:
-                    connection.autocommit = False
+            yield connection
 
     def _decode(self, stored: StoredEvent) -> Event | UnreadableEvent:
         try:
