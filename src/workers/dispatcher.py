@@ -1,7 +1,9 @@
 """The process manager between log and queue: each event that asks for work becomes a job once.
 
-Its only state is a tracking row: locked first, events read after it, jobs put in and the row moved
-on in the same transaction. One dispatcher leads, others stand by until its connection ends.
+Its state is a tracking row, moved on in the transaction that puts jobs in, and only from where it
+was when the events were read. Most events ask for nothing: that they were read is remembered, and
+the row follows with the next job, or soon. One dispatcher leads, others stand by until its
+connection ends.
 """
 
 from __future__ import annotations
@@ -10,16 +12,19 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from pydantic_core import from_json
 
 from domain.events import EVENT_TYPES
+from eventstore.array_literals import text_array
 from eventstore.mapper import upcast
 from workers import queue
 from workers.connections import Connection, connect, keep_going
-from workers.hints import RELEVANT_TOPICS, UNREADABLE, Fact, hints
+from workers.hints import RELEVANT_TOPICS, UNREADABLE, Fact, Hint, hints
 
 _log = logging.getLogger(__name__)
 
@@ -30,27 +35,40 @@ _LEAD = 0x646F636C64697370  # "docldisp"
 _STAND_BY_SECONDS = 1.0
 
 _ENSURE = "INSERT INTO tracking (projection, position) VALUES (%s, 0) ON CONFLICT DO NOTHING"
-_MOVE = "UPDATE tracking SET position = %s, updated_at = %s WHERE projection = %s"
-_NEWS = """
-    SELECT FROM docledger_events WHERE notification_id > (
-        SELECT position FROM tracking WHERE projection = %s) LIMIT 1
+_TRACKED = "SELECT position FROM tracking WHERE projection = %s"
+_MOVE = """
+    UPDATE tracking SET position = %s, updated_at = %s WHERE projection = %s AND position = %s
+    RETURNING position
 """
-# The row may have moved on while the lock was waited for: what is read then is a part of the log
-# that ends where it ended before, so that less may be found, and nothing is skipped.
-_LOCK_AND_READ = """
-    WITH tracked AS (SELECT position FROM tracking WHERE projection = %s FOR UPDATE)
-    SELECT e.notification_id, e.originator_id, e.originator_version, e.topic,
-        substring(e.state FROM 8 FOR 27), CASE WHEN e.topic = ANY(%s) THEN e.state END
-    FROM tracked CROSS JOIN LATERAL (
-        SELECT * FROM docledger_events WHERE notification_id > tracked.position
-        ORDER BY notification_id LIMIT %s
-    ) AS e ORDER BY e.notification_id
+# In the order of positions, or the server may read the whole log to find that there is no more.
+_READ = """
+    SELECT notification_id, originator_id, originator_version, topic,
+        substring(state FROM 8 FOR 27), CASE WHEN topic = ANY(%s::text[]) THEN state END
+    FROM docledger_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s
 """
+_TOPICS = text_array(RELEVANT_TOPICS)
 # How long after a batch the next one is put off, so that what came meanwhile is one batch: little
-# for a lone document, whose successor should not wait, more where events come by the thousand.
+# for a lone document, whose successor should not wait; more while workers go on by themselves and
+# ask for nothing, and where events come by the thousand.
 _GATHER_SECONDS = 0.003
+_GATHER_SECONDS_WHEN_UNASKED = 0.008
 _GATHER_SECONDS_WHEN_BUSY = 0.02
 _BUSY_EVENTS_A_SECOND = 1500
+# How long the tracking row may stay behind: what is read again after a crash.
+_TRACK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How far the log has been read, up to an event of `at`, and what the tracking row says."""
+
+    tracked: int
+    read: int
+    at: datetime | None = None
+
+
+class _MovedByOther(Exception):
+    """The tracking row is not where it was when the events were read."""
 
 
 class Dispatcher:
@@ -72,6 +90,8 @@ class Dispatcher:
         self._on_jobs = on_jobs
         self._batch_size = batch_size
         self._poll_seconds = poll_seconds
+        self._place: _Place | None = None
+        self._moved_at = time.monotonic()
         self._stop = threading.Event()
         self.leads = threading.Event()
 
@@ -107,39 +127,78 @@ class Dispatcher:
 
     def _lead(self, connection: Connection, listening: Connection) -> None:
         connection.execute(_ENSURE, (TRACKING,))
-        told, began = True, 0.0
+        self._place = None
+        began = 0.0
         while not self._stop.is_set():
             before, began = began, time.monotonic()
-            # Where nobody told of anything: looked for without a lock, and so without a write.
-            if told or connection.execute(_NEWS, (TRACKING,)).fetchone() is not None:
-                events = self.dispatch(connection)
-                told = events >= self._batch_size
+            events = self.dispatch(connection)
+            if events:
                 self._gather(began, events / max(0.001, began - before))
-            else:
-                told = bool(list(listening.notifies(timeout=self._poll_seconds, stop_after=1)))
+            if events >= self._batch_size:
+                continue
+            if not list(listening.notifies(timeout=self._poll_seconds, stop_after=1)):
+                self.track(connection)
+        self.track(connection)
 
     def _gather(self, began: float, events_a_second: float) -> None:
-        busy = events_a_second > _BUSY_EVENTS_A_SECOND
-        seconds = _GATHER_SECONDS_WHEN_BUSY if busy else _GATHER_SECONDS
+        asked = self._moved_at >= began
+        seconds = _GATHER_SECONDS if asked else _GATHER_SECONDS_WHEN_UNASKED
+        if events_a_second > _BUSY_EVENTS_A_SECOND:
+            seconds = _GATHER_SECONDS_WHEN_BUSY
         self._stop.wait(max(0.0, began + seconds - time.monotonic()))
 
     def dispatch(self, connection: Connection) -> int:
         """Turn the next batch of events into jobs; return how many events that were.
 
-        The tracking row has to be there.
+        The tracking row has to be there. It is moved on with the jobs; where there are none it may
+        stay behind, until `track`.
         """
-        with connection.pipeline(), connection.transaction():
-            read = (TRACKING, list(RELEVANT_TOPICS), self._batch_size)
-            rows = connection.execute(_LOCK_AND_READ, read, prepare=True).fetchall()
+        while True:
+            place = self._place = self._place or self._tracked(connection)
+            read = (_TOPICS, place.read, self._batch_size)
+            rows = connection.execute(_READ, read, prepare=True).fetchall()
             if not rows:
                 return 0
-            wanted = hints(_facts(rows))
-            queue.defer(connection, wanted)
             at = datetime.fromisoformat(bytes(rows[-1][4]).decode())
-            connection.execute(_MOVE, (rows[-1][0], at, TRACKING))
+            self._place = replace(place, read=rows[-1][0], at=at)
+            wanted = hints(_facts(rows))
+            late = time.monotonic() - self._moved_at > _TRACK_SECONDS
+            if not (wanted or late or len(rows) >= self._batch_size):
+                return len(rows)
+            if self._move(connection, self._place, wanted):
+                return len(rows)
+
+    def track(self, connection: Connection) -> None:
+        """Bring the tracking row up to what has been read, and go on from what it says then."""
+        if self._place is not None and self._place.read > self._place.tracked:
+            self._move(connection, self._place, [])
+        self._place = None
+
+    def _tracked(self, connection: Connection) -> _Place:
+        position: int = connection.execute(_TRACKED, (TRACKING,), prepare=True).fetchall()[0][0]
+        return _Place(tracked=position, read=position)
+
+    def _move(self, connection: Connection, place: _Place, wanted: Sequence[Hint]) -> bool:
+        """Put jobs in and move the tracking row on; neither if somebody else has moved it."""
+        self._place = None
+        row = (place.read, place.at, TRACKING, place.tracked)
+        try:
+            with connection.pipeline(), connection.transaction():
+                moving = connection.execute(_MOVE, row, prepare=True)
+                queue.defer(connection, wanted)
+                _require_moved(moving)
+        except _MovedByOther:
+            return False
+        self._place = _Place(tracked=place.read, read=place.read)
+        self._moved_at = time.monotonic()
         if wanted:
             self._on_jobs()
-        return len(rows)
+        return True
+
+
+def _require_moved(moving: psycopg.Cursor[Any]) -> None:
+    if moving.fetchone() is None:
+        raise _MovedByOther
 
 
 def _facts(rows: Sequence[tuple[Any, ...]]) -> list[Fact]:

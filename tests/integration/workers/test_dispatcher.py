@@ -18,6 +18,9 @@ from workers.dispatcher import Dispatcher
 
 JOBS = "SELECT convert_from(payload, 'UTF8')::jsonb ->> 0 FROM docledger_queue.pgqueuer ORDER BY id"
 
+TRACKED = "SELECT position FROM tracking WHERE projection = 'dispatcher'"
+SCANS = "SELECT seq_scan FROM pg_stat_xact_user_tables WHERE relname = 'docledger_events'"
+
 
 @pytest.fixture
 def connection(world: World) -> Iterator[psycopg.Connection[TupleRow]]:
@@ -35,6 +38,7 @@ def dispatch_all(world: World, connection: psycopg.Connection[TupleRow], batch: 
     dispatcher = Dispatcher(world.dsn, batch_size=batch)
     while dispatcher.dispatch(connection):
         pass
+    dispatcher.track(connection)
 
 
 def test_a_job_for_each_automatic_document(
@@ -46,8 +50,7 @@ def test_a_job_for_each_automatic_document(
     dispatch_all(world, connection, batch=7)
     dispatch_all(world, connection)
     assert sorted(jobs(world)) == sorted(f"auto-{number}" for number in range(20))
-    position = world.query("SELECT position FROM tracking WHERE projection = 'dispatcher'")
-    assert position == [(world.history.last_position(),)]
+    assert world.query(TRACKED) == [(world.history.last_position(),)]
 
 
 def test_a_job_for_a_stage_that_is_asked_for(
@@ -95,6 +98,59 @@ def test_jobs_and_position_move_together(
     connection.execute("DROP TRIGGER refuse ON tracking")
     dispatch_all(world, connection)
     assert jobs(world) == ["a"]
+
+
+def test_what_asks_for_nothing_is_read_once_and_tracked_later(
+    world: World, connection: psycopg.Connection[TupleRow]
+) -> None:
+    dispatcher = Dispatcher(world.dsn)
+    world.register("a")
+    assert dispatcher.dispatch(connection)
+    tracked = world.query(TRACKED)
+    world.register("b", WorkflowType.MANUAL)
+    assert dispatcher.dispatch(connection)
+    assert world.query(TRACKED) == tracked
+    assert not dispatcher.dispatch(connection)
+    world.register("c")
+    dispatcher.dispatch(connection)
+    assert world.query(TRACKED) == [(world.history.last_position(),)]
+    assert jobs(world) == ["a", "c"]
+
+
+def test_a_position_that_was_put_back_is_gone_on_from(
+    world: World, connection: psycopg.Connection[TupleRow]
+) -> None:
+    """As is done after the log was restored from a backup and is shorter than it was."""
+    world.register("a")
+    dispatcher = Dispatcher(world.dsn)
+    dispatcher.dispatch(connection)
+    connection.execute("DELETE FROM docledger_queue.pgqueuer")
+    connection.execute("UPDATE tracking SET position = 0 WHERE projection = 'dispatcher'")
+    world.register("b")
+    dispatcher.dispatch(connection)
+    assert jobs(world) == ["a", "b"]
+    connection.execute("DELETE FROM docledger_queue.pgqueuer")
+    connection.execute("UPDATE tracking SET position = 0 WHERE projection = 'dispatcher'")
+    dispatcher.track(connection)
+    dispatcher.dispatch(connection)
+    assert jobs(world) == ["a", "b"]
+
+
+def test_that_there_is_nothing_new_shows_without_reading_the_log(
+    world: World, connection: psycopg.Connection[TupleRow]
+) -> None:
+    connection.execute(
+        "INSERT INTO docledger_events (originator_id, originator_version, topic, state)"
+        " SELECT 'a', n, 'OutputFileRegistered', %s FROM generate_series(1, 5000) AS n",
+        (b'{"at":"2026-11-24T01:54:33.000000Z"}',),
+    )
+    connection.execute("ANALYZE docledger_events")
+    dispatch_all(world, connection)
+    dispatcher = Dispatcher(world.dsn)
+    for _ in range(8):  # more often than the server makes a plan for the values at hand
+        with connection.transaction():
+            assert not dispatcher.dispatch(connection)
+            assert connection.execute(SCANS).fetchall() == [(0,)]
 
 
 def test_two_at_once_make_each_job_once(world: World) -> None:
