@@ -32,19 +32,26 @@ _LIVELY = {
 # What is lost with the last half second before a crash of the server is done again: positions and
 # jobs are lost together, a lease's insert is flushed by the event that names it.
 _SESSION = "-c TimeZone=UTC -c jit=off -c synchronous_commit=off"
+# For the few statements that are run again and again: planning one anew takes longer than running
+# it, and a plan from when its tables were empty would scan them.
+_ONE_PLAN = " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
 
 
-def conninfo(dsn: str, application_name: str) -> str:
-    """Return `dsn` with what every connection of ours is given; what it says itself stays."""
+def conninfo(dsn: str, application_name: str, *, one_plan: bool = False) -> str:
+    """Return `dsn` with what every connection of ours is given; what it says itself stays.
+
+    With `one_plan`, each prepared statement is planned once.
+    """
     given = conninfo_to_dict(dsn)
-    options = f"{given.pop('options', None) or ''} {_SESSION}".strip()
+    session = _SESSION + _ONE_PLAN if one_plan else _SESSION
+    options = f"{given.pop('options', None) or ''} {session}".strip()
     settings: dict[str, Any] = {**_LIVELY, "application_name": application_name, **given}
     return make_conninfo(options=options, **settings)
 
 
-def connect(dsn: str, application_name: str) -> Connection:
+def connect(dsn: str, application_name: str, *, one_plan: bool = False) -> Connection:
     """Open a connection in autocommit mode."""
-    return psycopg.connect(conninfo(dsn, application_name), autocommit=True)
+    return psycopg.connect(conninfo(dsn, application_name, one_plan=one_plan), autocommit=True)
 
 
 def pause_seconds(failures: int) -> float:

@@ -75,7 +75,8 @@ class Dispatcher:
     """Follows the log, woken by its notifications, and puts jobs into the queue.
 
     `poll_seconds` is how often it looks by itself, and how long `stop` may take. `on_jobs` is
-    called when jobs were put in, which a worker in this process learns sooner that way.
+    called whenever jobs were put in, which a worker in this process learns sooner that way, with
+    the id of the server process that did it; with None when that one will do no more.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class Dispatcher:
         *,
         batch_size: int = 500,
         poll_seconds: float = 0.5,
-        on_jobs: Callable[[], None] = lambda: None,
+        on_jobs: Callable[[int | None], None] = lambda _: None,
     ) -> None:
         self._dsn = dsn
         self._on_jobs = on_jobs
@@ -105,7 +106,7 @@ class Dispatcher:
 
     def _session(self) -> None:
         with (
-            connect(self._dsn, "docledger dispatcher") as connection,
+            connect(self._dsn, "docledger dispatcher", one_plan=True) as connection,
             connect(self._dsn, "docledger dispatcher listening") as listening,
         ):
             if not self._wait_for_lead(connection):
@@ -116,6 +117,8 @@ class Dispatcher:
                 self._lead(connection, listening)
             finally:
                 self.leads.clear()
+                # Jobs may be in of which the server could not tell this dispatcher any more.
+                self._on_jobs(None)
 
     def _wait_for_lead(self, connection: Connection) -> bool:
         """Return True once this dispatcher is the one that leads, False if it is to stop."""
@@ -192,7 +195,7 @@ class Dispatcher:
         self._place = _Place(tracked=place.read, read=place.read)
         self._moved_at = time.monotonic()
         if wanted:
-            self._on_jobs()
+            self._on_jobs(connection.info.backend_pid)
         return True
 
 

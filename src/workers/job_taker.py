@@ -98,15 +98,20 @@ class JobTaker:
         self._stopping.set()
         self._wake()
 
-    def look(self) -> None:
-        """Look for jobs now, as if the queue had told of one. Callable from any thread."""
+    def look(self, instead_of: int | None = None) -> None:
+        """Look for jobs now, as if the queue had told of one. Callable from any thread.
+
+        `instead_of` is the id of the server process that put them in, if this is called whenever
+        it does: what the queue tells of its jobs is then no news.
+        """
+        self._wake.deaf_to = instead_of
         self._look_at = 0.0
         self._wake()
 
     def _session(self) -> None:
         try:
             with (
-                connect(self._dsn, self._name) as connection,
+                connect(self._dsn, self._name, one_plan=True) as connection,
                 connect(self._dsn, self._name) as listening,
             ):
                 listening.execute(sql.SQL("LISTEN {}").format(sql.Identifier(CHANNEL)))
@@ -264,13 +269,14 @@ def _delay_seconds(claim: Claim, error: BaseException) -> float:
 
 
 class _Wake:
-    """Wakes a thread that waits for notifications."""
+    """Wakes a thread that waits for notifications, but for those of the process `deaf_to`."""
 
     def __init__(self) -> None:
         self._there, self._here = socket.socketpair()
         self._there.setblocking(False)
         self._here.setblocking(False)
         self._called = False
+        self.deaf_to: int | None = None
 
     def __call__(self) -> None:
         if self._called:
@@ -283,7 +289,7 @@ class _Wake:
 
     def wait(self, listening: Connection, seconds: float) -> bool:
         """Wait for a call or a notification; tell whether the queue told of something new."""
-        news = _drained(listening)
+        news = self._drained(listening)
         if not news:
             here, there = self._here.fileno(), listening.fileno()
             readable, _, _ = select.select([here, there], [], [], seconds)
@@ -291,16 +297,15 @@ class _Wake:
                 self._here.recv(4096)
                 self._called = False  # who calls before this changed something that is seen after
             if there in readable:
-                news = _drained(listening)
+                news = self._drained(listening)
         return news
+
+    def _drained(self, listening: Connection) -> bool:
+        """Tell whether the queue told of anything but jobs that were taken out."""
+        notes = list(listening.notifies(timeout=0))
+        return any(n.pid != self.deaf_to and '"delete"' not in n.payload for n in notes)
 
     def close(self) -> None:
         """Give the sockets back."""
         self._there.close()
         self._here.close()
-
-
-def _drained(listening: Connection) -> bool:
-    """Tell whether the queue told of anything but jobs that were taken out."""
-    notes = list(listening.notifies(timeout=0))
-    return any('"delete"' not in note.payload for note in notes)

@@ -68,7 +68,7 @@ class Leases:
         self._worker = worker
         self._duration = timedelta(seconds=lease_seconds)
         self._pool: ConnectionPool[psycopg.Connection[TupleRow]] = ConnectionPool(
-            conninfo(dsn, f"docledger leases {worker}"),
+            conninfo(dsn, f"docledger leases {worker}", one_plan=True),
             kwargs={"autocommit": True},
             min_size=1,
             max_size=2,

@@ -112,9 +112,12 @@ class Worker:
         self._parts.giving_up.set()
         self._keeper.abandon_all(Abandonment.STOPPING)
 
-    def look(self) -> None:
-        """Look for jobs now, for some were put into the queue. Callable from any thread."""
-        self._taker.look()
+    def look(self, instead_of: int | None = None) -> None:
+        """Look for jobs now, for some were put into the queue. Callable from any thread.
+
+        `instead_of` is the server process that put them in, if this is called whenever it does.
+        """
+        self._taker.look(instead_of)
 
     def _lease(self, connection: Connection, jobs: Sequence[Job]) -> list[Job]:
         """Take a lease for each job in the transaction that takes the jobs."""

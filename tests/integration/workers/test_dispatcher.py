@@ -199,6 +199,19 @@ def test_an_event_wakes_the_dispatcher(world: World) -> None:
     assert max(waits) < 3
 
 
+def test_whoever_works_beside_it_is_called_for_its_jobs(world: World) -> None:
+    called: list[int | None] = []
+    with running(Dispatcher(world.dsn, on_jobs=called.append)):
+        world.register("a")
+        wait_until(lambda: called != [])
+        pids = world.query(
+            "SELECT pid FROM pg_stat_activity"
+            " WHERE application_name = 'docledger dispatcher' AND datname = current_database()"
+        )
+        assert called == [pids[0][0]]
+    assert called[1:] == [None]
+
+
 def test_one_leads_and_another_takes_over(world: World) -> None:
     first, second = Dispatcher(world.dsn), Dispatcher(world.dsn)
     with running(second):

@@ -35,6 +35,26 @@ def test_a_job_says_what_asked_for_it(world: World) -> None:
     assert taken == [Job("a", "cause", "correlation")]
 
 
+def test_of_jobs_that_it_is_called_for_it_needs_not_be_told(world: World) -> None:
+    taken: list[str] = []
+    with world.connect() as connection:
+        own = JobTaker(world.dsn, lambda job: taken.append(job.document_id), slots=2)
+        own.look(instead_of=connection.info.backend_pid)
+        with running(own):
+            put(world, Hint("from elsewhere", 1))
+            wait_until(lambda: taken == ["from elsewhere"])
+            defer(connection, [Hint("of our own", 1)])
+            time.sleep(0.5)
+            assert taken == ["from elsewhere"]
+            own.look(instead_of=connection.info.backend_pid)
+            wait_until(lambda: taken == ["from elsewhere", "of our own"])
+            defer(connection, [Hint("its last", 1)])
+            own.look()
+            wait_until(lambda: taken[2:] == ["its last"])
+            defer(connection, [Hint("by another of that id", 1)])
+            wait_until(lambda: taken[3:] == ["by another of that id"], seconds=2)
+
+
 def test_no_more_jobs_than_slots_are_taken(world: World) -> None:
     go, taken = threading.Event(), []
 
