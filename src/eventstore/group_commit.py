@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from itertools import groupby
 
-from domain.commands import Command
+from domain.commands import Command, RegisterDocument
 from domain.errors import (
     Contention,
     DocledgerError,
@@ -154,7 +154,10 @@ class GroupCommit:
         loaded = settle(batch, self._application, self._snapshots)
         wanted = {w.document_id for w in batch if not w.future.done()} - loaded.keys()
         snapshots = {i: kept for i in wanted if (kept := self._snapshots.recall(i)) is not None}
-        if missing := wanted - snapshots.keys():
+        missing = wanted - snapshots.keys()
+        new = missing & _new(batch)
+        snapshots |= {i: Snapshot.unborn(i, self._view) for i in new}
+        if missing := missing - new:
             loaded |= self._snapshots.refresh(missing)
         for document_id, found in loaded.items():
             if isinstance(found, Snapshot):
@@ -254,3 +257,12 @@ class GroupCommit:
         for waiting in batch:
             if not waiting.future.done():
                 waiting.future.set_exception(error)
+
+
+def _new(batch: Iterable[Waiting]) -> set[str]:
+    """Return documents that are being registered and so, as a rule, have no events to be read.
+
+    Where they have, the append refuses them, and the next time they are read.
+    """
+    new = {w.document_id for w in batch if isinstance(w.command, RegisterDocument)}
+    return new - {w.document_id for w in batch if w.beaten}

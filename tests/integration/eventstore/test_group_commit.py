@@ -16,6 +16,7 @@ from domain.decision import Decision
 from domain.errors import (
     Contention,
     DocledgerError,
+    DocumentExists,
     DocumentNotFound,
     IllegalTransition,
     LogUnreadable,
@@ -251,6 +252,18 @@ def test_a_command_cannot_be_withdrawn_once_it_is_under_way(log: Log) -> None:
     future.result(20)
 
     assert not future.cancel()
+
+
+def test_what_is_registered_is_taken_to_be_new_until_the_log_tells(log: Log, other: Log) -> None:
+    log.registered("d")
+    with pytest.raises(DocumentExists):
+        other.send(register("d"))
+    log.send(c.DeleteDocument(document_id="d", context=context()))
+
+    won, errors = outcomes(log.together([register("d"), register("new"), start("d")]))
+
+    assert errors == []
+    assert [answer.version for answer in won] == [5, 2, 6]
 
 
 def test_a_refusal_is_decided_on_the_newest_state(log: Log, other: Log) -> None:
