@@ -21,10 +21,13 @@ _RESERVED = re.compile(
     r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³]) *(\.|$)", re.IGNORECASE
 )
 _PLAIN = re.compile("[A-Za-z0-9._-]+", re.ASCII)
+# Most names: nothing in them goes or is replaced, which takes a tenth of the time to find.
+_CLEAN = re.compile(r"[A-Za-z0-9_-]+(?:[ .][A-Za-z0-9_-]+)*", re.ASCII)
 _PLAIN_BYTES = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _JOINERS = "\u200c\u200d"  # scripts and emoji need them; every other format character goes
 _ZWJ = "\u200d"
 _MAX_EXTENSION_CHARS = 16
+_NO_COMPONENTS = frozenset(("", ".", ".."))
 
 
 @lru_cache(maxsize=1024)
@@ -34,7 +37,10 @@ def safe_name(raw: str) -> str:
     Path parts, control and bidirectional characters go; leading dots and trailing dots and spaces
     go; what Windows forbids is replaced or prefixed by `_`. The extension survives a cut.
     """
-    name = _guarded(_tidied(_last_part(raw)))
+    is_clean = len(raw) <= MAX_NAME_BYTES and _CLEAN.fullmatch(raw)
+    name = _guarded(raw if is_clean else _tidied(_last_part(raw)))
+    if is_clean and len(name) <= MAX_NAME_BYTES:
+        return name
     stem, extension = split_extension(name)
     return _fitted(stem, extension)
 
@@ -89,7 +95,7 @@ def _stage_folder(stage: str) -> str:
 
 def is_component(name: str) -> bool:
     """Tell whether a text can stand as one path component as it is."""
-    if name in ("", ".", "..") or "/" in name or "\0" in name:
+    if "/" in name or "\0" in name or name in _NO_COMPONENTS:
         return False
     if name.isascii():
         return len(name) <= MAX_NAME_BYTES
@@ -129,7 +135,8 @@ def _guarded(name: str) -> str:
 
 
 def _fitted(stem: str, suffix: str) -> str:
-    cut = _cut(stem, MAX_NAME_BYTES - len(suffix.encode()))
+    fits = stem.isascii() and suffix.isascii() and len(stem) + len(suffix) <= MAX_NAME_BYTES
+    cut = stem if fits else _cut(stem, MAX_NAME_BYTES - len(suffix.encode()))
     return _guarded(cut.rstrip(" .") + suffix)
 
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain import file_names
 from domain.file_names import (
     document_folder,
     is_component,
@@ -57,6 +59,19 @@ def test_a_safe_name_is_one_visible_component(raw: str) -> None:
     assert name == unicodedata.normalize("NFC", name)
     assert not {unicodedata.category(char) for char in name} & {"Cc", "Cs"}
     assert not set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f") & set(name)
+
+
+@given(
+    st.lists(
+        st.sampled_from(("a", "B7", "-", "_", ".", " ", "con", "COM1", ".pdf", "a" * 126, "é")),
+        max_size=6,
+    ).map("".join)
+)
+def test_a_name_taken_to_be_clean_is_what_cleaning_gives(raw: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(file_names, "_CLEAN", re.compile("(?!)"))
+        cleaned = safe_name.__wrapped__(raw)
+    assert safe_name.__wrapped__(raw) == cleaned
 
 
 @given(_TEXT)
