@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import threading
 import time
-from base64 import b64decode, b64encode
+from base64 import b64encode
+from binascii import a2b_base64
 from collections import OrderedDict
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Generic, TypeVar
 
 from cryptography.exceptions import InvalidTag
@@ -27,6 +29,9 @@ _MOST_REMEMBERED = 20_000
 _Name = TypeVar("_Name", bound=Hashable)
 _Kept = TypeVar("_Kept")
 
+# To make a cipher takes longer than to use it, and the events of a document come together.
+_cipher = lru_cache(maxsize=128)(AESGCM)
+
 
 @dataclass(frozen=True)
 class DocumentKey:
@@ -44,7 +49,7 @@ class DocumentKey:
     def seal(self, plaintext: bytes, about: bytes) -> str:
         """Return the text that hides `plaintext` and is bound to `about`."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = nonce + AESGCM(self.key).encrypt(nonce, plaintext, about)
+        sealed = nonce + _cipher(self.key).encrypt(nonce, plaintext, about)
         return f"{self.key_id}.{b64encode(sealed).decode('ascii')}"
 
     def unseal(self, text: str, about: bytes) -> bytes:
@@ -52,9 +57,13 @@ class DocumentKey:
 
         Raises LogUnreadable when the text was altered or belongs to another event.
         """
+        return self.unseal_base64(text.partition(".")[2].encode(), about)
+
+    def unseal_base64(self, text: bytes, about: bytes) -> bytes:
+        """Do the same of what comes after the key's id and its dot."""
         try:
-            sealed = b64decode(text.partition(".")[2], validate=True)
-            return AESGCM(self.key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about)
+            sealed = a2b_base64(text, strict_mode=True)
+            return _cipher(self.key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], about)
         except (InvalidTag, ValueError) as error:
             raise LogUnreadable("An event's sealed part was altered.") from error
 

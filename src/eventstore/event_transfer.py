@@ -341,11 +341,7 @@ class _Reading:
             raise NotImportable(f"Line {number}: its time is before that of the line ahead.")
 
     def _keys(self, rows: list[StoredRow]) -> FindKey:
-        named = {
-            row.document_id
-            for row in rows
-            if key_named_by(StoredEvent(row.document_id, row.version, row.topic, row.state))
-        }
+        named = {row.document_id for row in rows if key_named_by(row.state)}
         with self._connection.cursor(binary=True, row_factory=tuple_row) as cursor:
             found = {
                 (document_id, key_id): DocumentKey(key_id, key)

@@ -137,10 +137,3 @@ class AppendRecorder(PostgresApplicationRecorder):
                 stream.append((position, StoredEvent(document_id, version, topic, state)))
         self._keys.learn(keys)
         return found
-
-
-def stored_event(row: Mapping[str, Any]) -> StoredEvent:
-    """Return the library's stored event of a row."""
-    return StoredEvent(
-        row["originator_id"], row["originator_version"], row["topic"], bytes(row["state"])
-    )
