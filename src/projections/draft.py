@@ -59,7 +59,6 @@ class Draft:
         self.is_registered = rows.stream.registered
         self.runs: dict[str, WorkflowRow] = {}
         self.was_deleted = False
-        self._own_stages: dict[str, StageRow] = {}
         self._follows = False
         self._give_up()
 
@@ -78,7 +77,7 @@ class Draft:
     def _give_up(self) -> None:
         """Own nothing any more: somebody else has it now."""
         self._has_workflow = self._has_stages = self._has_files = self._has_stream = False
-        self._own_stages = {}
+        self._own_stages: dict[str, StageRow] = {}
 
     def own_stream(self) -> StreamRow:
         """Return the stream's row, to be changed."""
@@ -168,13 +167,19 @@ class Draft:
         workflow = self.workflow
         if self._follows or workflow is None:
             return
-        pipeline = self.stream.pipeline
-        left = [name for name in pipeline if self.stages[name].status not in _SETTLED]
-        status = self._status(workflow.status, all_settled=not left)
+        pipeline, stages = self.stream.pipeline, self.stages
+        left = [name for name in pipeline if stages[name].status not in _SETTLED]
+        before = workflow.status
+        if before in _STOPPED or (before == _COMPLETED and not left):
+            status = before
+        elif _STAGE_FAILED in [stage.status for stage in stages.values()]:
+            status = _WORKFLOW_FAILED
+        else:
+            status = _RUNNING
         completed_stages = len(pipeline) - len(left)
         current_stage = left[0] if left else ALL_SETTLED
         if (
-            status != workflow.status
+            status != before
             or completed_stages != workflow.completed_stages
             or current_stage != workflow.current_stage
         ):
@@ -183,14 +188,6 @@ class Draft:
             workflow.completed_stages = completed_stages
             workflow.current_stage = current_stage
         self._follows = True
-
-    def _status(self, before: str, *, all_settled: bool) -> str:
-        if before in _STOPPED or (before == _COMPLETED and all_settled):
-            return before
-        for stage in self.stages.values():
-            if stage.status == _STAGE_FAILED:
-                return _WORKFLOW_FAILED
-        return _RUNNING
 
     def set_workflow_status(self, status: str, at: datetime) -> None:
         """Change the workflow's status; raises CannotApply if there is none."""
@@ -214,8 +211,7 @@ class Draft:
 
     def make_staged_current(self, stage_name: str) -> None:
         """Make rows of the files of the stage's attempt."""
-        staged = self.stream.staged
-        for key, it in staged.items():
+        for key, it in self.stream.staged.items():
             if key[0] == stage_name:
                 self.put_file(key, it.file, it.file_version)
         self.drop_staged(stage_name)

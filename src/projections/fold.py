@@ -113,8 +113,10 @@ def _changed(_draft: Draft, _: e.DocumentChanged) -> None:
 def _workflow_started(draft: Draft, event: e.WorkflowStarted) -> None:
     names = _stage_names(event.pipeline)
     before = draft.stages
+    document_id, at, attempts = event.document_id, event.at, event.attempts
     stages = {
-        name: _anew(before.get(name), event, name, event.attempts.get(name, 1)) for name in names
+        name: _anew(before.get(name), document_id, name, at, attempts.get(name, 1))
+        for name in names
     }
     draft.begin_run(_first_workflow_row(event, names))
     draft.put_stages(stages)
@@ -129,6 +131,7 @@ def _stage_names(pipeline: tuple[e.PipelineRow, ...]) -> tuple[str, ...]:
 
 
 def _first_workflow_row(event: e.WorkflowStarted, names: tuple[str, ...]) -> WorkflowRow:
+    at = event.at
     return WorkflowRow(
         id=workflow_id(event.document_id, event.run),
         document_id=event.document_id,
@@ -136,26 +139,28 @@ def _first_workflow_row(event: e.WorkflowStarted, names: tuple[str, ...]) -> Wor
         total_stages=len(names),
         completed_stages=0,
         current_stage=names[0],
-        started_at=event.at,
+        started_at=at,
         completed_at=None,
         configuration=event.configuration,
-        created_at=event.at,
-        updated_at=event.at,
+        created_at=at,
+        updated_at=at,
         status=_RUNNING,
     )
 
 
-def _anew(before: StageRow | None, event: e.WorkflowStarted, name: str, attempt: int) -> StageRow:
+def _anew(
+    before: StageRow | None, document_id: str, name: str, at: datetime, attempt: int
+) -> StageRow:
     """Return the stage's row for a new run, which begins with this attempt."""
     if before is not None:
         stage = copied(before)
         _make_pending(stage, attempt, 0)
-        stage.status, stage.updated_at = _PENDING, event.at
+        stage.status, stage.updated_at = _PENDING, at
         return stage
     # by position, which is faster, and a run begins with many
     return StageRow(
-        stage_id(event.document_id, name), event.document_id, name, _PENDING, None, None, None, 0,
-        event.at, event.at, attempt, None,
+        stage_id(document_id, name), document_id, name, _PENDING, None, None, None, 0,
+        at, at, attempt, None,
     )  # fmt: skip
 
 
@@ -195,18 +200,19 @@ def _stage_requested(draft: Draft, event: e.StageRequested) -> None:
 
 
 def _stage_started(draft: Draft, event: e.StageStarted) -> None:
-    stage = draft.own_stage(event.stage_name)
-    stage.started_at = event.started_at or event.at
+    stage, at = draft.own_stage(event.stage_name), event.at
+    stage.started_at = event.started_at or at
     stage.metadata = _outside(event.personal)
-    draft.set_status(stage, _IN_PROGRESS, event.at)
+    draft.set_status(stage, _IN_PROGRESS, at)
 
 
 def _stage_completed(draft: Draft, event: e.StageCompleted) -> None:
-    stage = draft.own_stage(event.stage_name)
+    stage_name, at = event.stage_name, event.at
+    stage = draft.own_stage(stage_name)
     stage.metadata = _merged(stage.metadata, event.metadata, _outside(event.personal))
-    stage.completed_at = event.completed_at or event.at
-    draft.make_staged_current(event.stage_name)
-    draft.set_status(stage, _STAGE_COMPLETED, event.at)
+    stage.completed_at = event.completed_at or at
+    draft.make_staged_current(stage_name)
+    draft.set_status(stage, _STAGE_COMPLETED, at)
 
 
 def _stage_failed(draft: Draft, event: e.StageFailed) -> None:
@@ -235,8 +241,8 @@ def _stage_reset(draft: Draft, event: e.StageReset) -> None:
 
 
 def _file_registered(draft: Draft, event: e.OutputFileRegistered) -> None:
-    key = (draft.stages[event.stage_name].stage_name, event.file_type)
-    file = _file_row(draft.stream, event)
+    file = _file_row(draft, event)
+    key = (file.stage_name, file.file_type)
     if event.current:
         draft.put_file(key, file, event.file_version)
     else:
@@ -244,22 +250,17 @@ def _file_registered(draft: Draft, event: e.OutputFileRegistered) -> None:
     draft.follow(event.at)
 
 
-def _file_row(stream: StreamRow, event: e.OutputFileRegistered) -> FileRow:
-    document_id, stage_name, personal = event.document_id, event.stage_name, event.personal
+def _file_row(draft: Draft, event: e.OutputFileRegistered) -> FileRow:
+    document_id, personal, file_type = event.document_id, event.personal, event.file_type
+    stage_name = draft.stages[event.stage_name].stage_name
     given = personal.file_name if personal else None
-    name = given or output_name(stream.original_name, document_id, event.suffix)
+    name = given or output_name(draft.stream.original_name, document_id, event.suffix)
+    # by position, as a stage's row
     return FileRow(
-        id=file_id(document_id, stage_name, event.file_type),
-        document_id=document_id,
-        stage_name=stage_name,
-        file_type=event.file_type,
-        file_path=output_path(document_id, stage_name, name),
-        file_size=event.size_bytes,
-        mime_type=event.mime_type,
-        checksum=event.checksum,
-        metadata=_merged(event.metadata, _outside(personal)),
-        created_at=event.at,
-    )
+        file_id(document_id, stage_name, file_type), document_id, stage_name, file_type,
+        output_path(document_id, stage_name, name), event.size_bytes, event.mime_type,
+        event.checksum, _merged(event.metadata, _outside(personal)), event.at,
+    )  # fmt: skip
 
 
 def _file_removed(draft: Draft, event: e.OutputFileRemoved) -> None:
@@ -273,12 +274,10 @@ def _outside(personal: e.ReportedPersonal | e.FilePersonal | None) -> Mapping[st
 
 def _merged(*parts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Join what was said of one attempt or file, the later word standing; None if nothing was."""
-    said = [part for part in parts if part]
-    if len(said) < 2:
-        return said[0] if said else None
-    merged: dict[str, Any] = {}
-    for part in said:
-        merged.update(part)
+    merged: Mapping[str, Any] | None = None
+    for part in parts:
+        if part:
+            merged = {**merged, **part} if merged else part
     return merged
 
 

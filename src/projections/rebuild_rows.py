@@ -95,7 +95,7 @@ class Folds:
         return parked_stream(stream, refusal, before.at if before and same else self.at)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DocumentFold:
     """What the events of one document make; `stream` has the mark if it is parked."""
 

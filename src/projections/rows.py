@@ -70,7 +70,7 @@ class FileRow:
     created_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class StagedFile:
     """A file of an attempt that is not over: `file` becomes a row when the stage completes."""
 
@@ -113,7 +113,7 @@ class StreamRow:
         return workflow_id(self.document_id, self.run) if self.run else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class DocumentRows:
     """Every row of one document that may still change.
 
