@@ -1,7 +1,7 @@
 """Rows as PostgreSQL's binary COPY takes them, and a writer that sends many of them at once.
 
-Rows are encoded many at a time, column by column: then nearly all of it is done by loops in C over
-functions that remember what they encoded before, and most values of a column come again.
+Rows are encoded many at a time, column by column: then nearly all of it is done by loops in C. What
+comes again in many rows, as stage, status and attempt together, is encoded once and looked up.
 
 Format: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format". Integers are in
 network order; a field is its length and its bytes, -1 for null.
@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import chain, repeat
-from operator import attrgetter
+from itertools import chain
+from operator import add, attrgetter
 from typing import Any
 
 from psycopg import Connection
@@ -41,18 +41,56 @@ Rows = Mapping[str, Iterable[Any]]
 """A document's rows by the name of their table."""
 
 Encode = Callable[[Any], bytes]
-"""Makes a field of a value that is not None."""
+"""Makes a field of a value."""
+
+Times = dict[int, bytes]
+"""Fields of the times that rows at hand have, by the identity of the time."""
+
+EncodeColumn = Callable[[Sequence[Any], Times], Iterable[bytes]]
+"""Makes fields of the values of a column."""
 
 
-def _or_null(encode: Encode) -> Callable[[Any], bytes]:
-    return lambda value: _NULL if value is None else encode(value)
-
-
-def _text(value: str | None) -> bytes:
-    if value is None:
-        return _NULL
+def _text(value: str) -> bytes:
     encoded = value.encode()
     return _LENGTH(len(encoded)) + encoded
+
+
+class _Known(dict[Any, bytes]):
+    """Fields of values that come again; a value that is new is encoded and kept."""
+
+    def __init__(self, encode: Encode) -> None:
+        super().__init__()
+        self._encode = encode
+
+    def __missing__(self, value: Any) -> bytes:
+        encoded = self._encode(value)
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        self[value] = encoded
+        return encoded
+
+
+def _each(encode: Encode) -> EncodeColumn:
+    return lambda values, _: [_NULL if value is None else encode(value) for value in values]
+
+
+_length_of = _Known(_LENGTH).__getitem__
+
+
+def _new_texts(values: Sequence[str | None], _: Times) -> Iterable[bytes]:
+    try:
+        texts = list(map(str.encode, values))  # type: ignore[arg-type]
+    except TypeError:  # of None
+        return [_NULL if value is None else _text(value) for value in values]
+    return map(add, map(_length_of, map(len, texts)), texts)
+
+
+def _times(values: Sequence[datetime | None], known: Times) -> Iterable[bytes]:
+    # An event's time is in many fields. To compare times takes longer than to encode them.
+    for key, value in {id(value): value for value in values}.items():
+        if key not in known:
+            known[key] = _NULL if value is None else _timestamp(value)
+    return map(known.__getitem__, map(id, values))
 
 
 def _timestamp(value: datetime) -> bytes:
@@ -97,26 +135,33 @@ def _plain(value: Any) -> Any:
 
 _dump = json.JSONEncoder(allow_nan=False, ensure_ascii=False, default=_plain).encode
 _MOSTLY_NEW = frozenset(
-    ("id", "file_path", "checksum", "error_message", "original_name", "original_checksum")
+    (
+        *("id", "document_id", "position", "error_message", "parked_error"),
+        *("file_path", "file_size", "checksum"),
+        *("original_name", "original_checksum", "original_size_bytes"),
+    )
 )
-"""Columns whose values hardly ever come again."""
+"""Columns whose values are hardly ever the same in another document's rows."""
 
-_ENCODERS: Mapping[int, Callable[[Any], bytes]] = {
-    16: _or_null(_bool),
-    20: _or_null(lambda value: _INT8(8, value)),
-    21: _or_null(lambda value: _INT2(2, value)),
-    23: _or_null(lambda value: _INT4(4, value)),
+_ENCODERS: Mapping[int, Encode] = {
+    16: _bool,
+    20: lambda value: _INT8(8, value),
+    21: lambda value: _INT2(2, value),
+    23: lambda value: _INT4(4, value),
     25: _text,
     1042: _text,
     1043: _text,
-    1184: _or_null(_timestamp),
 }
 """By the type's OID, which is the same on every server; other types psycopg knows."""
 
-_REMEMBERING = {oid: lru_cache(_REMEMBERED)(encode) for oid, encode in _ENCODERS.items()}
-"""The same, each shared by all columns: an event's time is in many."""
+_COLUMNS: Mapping[int, EncodeColumn] = {
+    **{oid: _each(encode) for oid, encode in _ENCODERS.items()},
+    25: _new_texts,
+    1043: _new_texts,
+    1184: _times,
+}
 
-_JSON_TYPES: Mapping[int, Callable[[bytes], bytes]] = {114: _json, 3802: _jsonb}
+_JSON_TYPES: Mapping[int, Encode] = {114: _json, 3802: _jsonb}
 
 
 def _by_psycopg(connection: Connection[Any], oid: int) -> Encode:
@@ -129,37 +174,52 @@ def _by_psycopg(connection: Connection[Any], oid: int) -> Encode:
 
 
 class RowEncoder:
-    """Encodes rows of one table."""
+    """Encodes rows of one table; `columns` are in the order of the fields that it makes."""
 
     def __init__(self, connection: Connection[Any], layout: Layout) -> None:
         table = TABLES[layout.relation.name]
         oids = {column.name: column.type_oid for column in layout.columns}
-        self.columns = table.columns
-        self._values = attrgetter(*self.columns)
-        self._count = struct.pack("!h", len(self.columns))
-        self._encoders = [
-            self._encoder(connection, table, column, oids[column]) for column in self.columns
-        ]
+        again = [c for c in table.columns if _comes_again(table, c, oids[c])]
+        others = [c for c in table.columns if c not in again]
+        self.columns = (*again, *others)
+        self._again = attrgetter(*again)
+        self._fields_of = _Known(_together(len(self.columns), [_ENCODERS[oids[c]] for c in again]))
+        self._others = attrgetter(*others)
+        self._encoders = [_column_encoder(connection, table, c, oids[c]) for c in others]
 
-    def encode(self, rows: Iterable[Any]) -> bytes:
-        """Return these rows, one after the other."""
-        columns = zip(*map(self._values, rows), strict=True)
+    def encode(self, rows: Iterable[Any], times: Times) -> bytes:
+        """Return these rows, one after the other; all of `times` must be of rows that live on."""
+        listed = list(rows)
+        heads = map(self._fields_of.__getitem__, map(self._again, listed))
+        columns = zip(*map(self._others, listed), strict=True)
         encoded = [
-            map(encode, column) for encode, column in zip(self._encoders, columns, strict=False)
+            encode(column, times) for encode, column in zip(self._encoders, columns, strict=False)
         ]
-        if not encoded:
-            return b""
-        return b"".join(chain.from_iterable(zip(repeat(self._count), *encoded)))
+        return b"".join(chain.from_iterable(zip(heads, *encoded, strict=True))) if encoded else b""
 
-    def _encoder(
-        self, connection: Connection[Any], table: Table[Any], column: str, oid: int
-    ) -> Callable[[Any], bytes]:
-        json_column = table.json.get(column)
-        if json_column and oid in _JSON_TYPES:
-            return _or_null(_encode_json(_JSON_TYPES[oid], json_column.store))
-        if known := (_ENCODERS if column in _MOSTLY_NEW else _REMEMBERING).get(oid):
-            return known
-        return _or_null(_by_psycopg(connection, oid))
+
+def _comes_again(table: Table[Any], column: str, oid: int) -> bool:
+    return column not in _MOSTLY_NEW and column not in table.json and oid in _ENCODERS
+
+
+def _together(fields: int, encoders: Sequence[Encode]) -> Encode:
+    """Return what makes the beginning of a row of so many fields from the first ones' values."""
+    count = struct.pack("!h", fields)
+
+    def encode(values: tuple[Any, ...]) -> bytes:
+        pairs = zip(encoders, values, strict=True)
+        return count + b"".join(_NULL if value is None else one(value) for one, value in pairs)
+
+    return encode
+
+
+def _column_encoder(
+    connection: Connection[Any], table: Table[Any], column: str, oid: int
+) -> EncodeColumn:
+    json_column = table.json.get(column)
+    if json_column and oid in _JSON_TYPES:
+        return _each(_encode_json(_JSON_TYPES[oid], json_column.store))
+    return _COLUMNS.get(oid) or _each(_by_psycopg(connection, oid))
 
 
 def _encode_json(frame: Callable[[bytes], bytes], store: Callable[[Any], Any]) -> Encode:
@@ -186,9 +246,9 @@ def _encode_json(frame: Callable[[bytes], bytes], store: Callable[[Any], Any]) -
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """Some documents, and the rows of all of them by table in the writer's order."""
+    """The rows of some documents by table, in the writer's order."""
 
-    documents: Mapping[str, Rows]
+    document_ids: Sequence[str]
     rows: tuple[bytes, ...]
 
     @property
@@ -213,14 +273,17 @@ class RowWriter:
 
     def encode(self, documents: Mapping[str, Rows]) -> Encoded:
         """Encode the rows of documents, of those tables that are written; raises ValueError."""
+        times: Times = {}
         try:
             parts = tuple(
-                encoder.encode(chain.from_iterable(rows[name] for rows in documents.values()))
+                encoder.encode(
+                    chain.from_iterable(rows[name] for rows in documents.values()), times
+                )
                 for name, encoder in self._encoders.items()
             )
         except struct.error as error:
             raise ValueError("a number is too large") from error
-        return Encoded(documents, parts)
+        return Encoded(list(documents), parts)
 
     def write(self, parts: Sequence[Encoded]) -> None:
         """Write all of these or, if the database raises psycopg.Error, nothing."""

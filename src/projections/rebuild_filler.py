@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import psycopg
@@ -13,11 +13,11 @@ from projections.log_reader import Recorded
 from projections.rebuild_catalog import Layout
 from projections.rebuild_copy import Encoded, Rows, RowWriter
 from projections.rebuild_log import ShardedLog
-from projections.rebuild_rows import Folds
+from projections.rebuild_rows import DocumentFold, Folds
 from projections.tables import READ_MODELS
 
 _ENCODED_DOCUMENTS = 100
-_FLUSHED_BYTES = 4 * 1024**2
+_FLUSHED_BYTES = 1024**2
 _REFERRING = frozenset(table.name for table in READ_MODELS)
 
 
@@ -40,6 +40,7 @@ class Filler:
         self._folded: dict[str, Rows] = {}
         self._waiting: list[Encoded] = []
         self._waiting_bytes = 0
+        self._absent: set[str] = set()
 
     def add(self, document_id: str, events: Iterable[Recorded], *, is_present: bool = True) -> int:
         """Fold these events, all that the document has; return how many they are.
@@ -47,10 +48,9 @@ class Filler:
         Of a document that is not present, only what does not refer to it is written.
         """
         fold = self.folds.fold(document_id, events)
-        rows = fold.rows()
         if not is_present:
-            rows = {name: () if name in _REFERRING else own for name, own in rows.items()}
-        self._folded[document_id] = rows
+            self._absent.add(document_id)
+        self._folded[document_id] = self._rows(fold)
         if len(self._folded) >= _ENCODED_DOCUMENTS:
             self._encode()
         return fold.events
@@ -59,6 +59,12 @@ class Filler:
         """Write what has been added."""
         self._encode()
         self._write_waiting()
+
+    def _rows(self, fold: DocumentFold) -> Rows:
+        rows = fold.rows()
+        if fold.stream.document_id in self._absent:
+            return {name: () if name in _REFERRING else own for name, own in rows.items()}
+        return rows
 
     def _encode(self) -> None:
         """Encode what was folded, document by document where that fails for all of them."""
@@ -83,6 +89,7 @@ class Filler:
             self._write(self._waiting)
         self._waiting = []
         self._waiting_bytes = 0
+        self._absent = set()
 
     def _write(self, parts: list[Encoded]) -> None:
         """Write all, or if the database refuses, ever smaller parts; park whom it refuses."""
@@ -95,12 +102,16 @@ class Filler:
                 half = len(parts) // 2
                 self._write(parts[:half])
                 self._write(parts[half:])
-                return
-            documents = parts[0].documents
-            if len(documents) == 1:
-                self._write_parked(next(iter(documents)), error)
+            elif len(parts[0].document_ids) > 1:
+                self._write(self._apart(parts[0]))
             else:
-                self._write([self._encode_alone(i, rows) for i, rows in documents.items()])
+                self._write_parked(parts[0].document_ids[0], error)
+
+    def _apart(self, part: Encoded) -> list[Encoded]:
+        """Return each document by itself, folded again: to keep all rows would cost all others."""
+        streams = self._streams(part.document_ids)
+        folds = {i: self.folds.fold(i, events) for i, events in streams.items()}
+        return [self._encode_alone(i, self._rows(fold)) for i, fold in folds.items()]
 
     def _write_parked(self, document_id: str, error: Exception) -> None:
         try:
@@ -112,11 +123,14 @@ class Filler:
 
     def _parked(self, document_id: str, error: Exception, *, anew: bool = False) -> Encoded:
         """Return a document whose rows the database refuses: as parked live, or without rows."""
-        # not over the connection that is in the middle of a shard
-        with self._log.open() as reader:
-            stream = reader.streams([document_id])[document_id]
-        events = [recorded for recorded in stream if recorded.position <= self.until]
+        events = self._streams([document_id])[document_id]
         refusal = Refusal(events[0].position, write_reason(error))
         folds = Folds(self.folds.at) if anew else self.folds
         fold = folds.fold_until_parked(document_id, events, refusal)
-        return self._writer.encode({document_id: fold.rows()})
+        return self._writer.encode({document_id: self._rows(fold)})
+
+    def _streams(self, document_ids: Collection[str]) -> dict[str, list[Recorded]]:
+        # not over the connection that is in the middle of a shard
+        with self._log.open() as reader:
+            streams = reader.streams(document_ids)
+        return {i: [r for r in events if r.position <= self.until] for i, events in streams.items()}
