@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 class Recorded(Protocol):
@@ -37,16 +37,23 @@ class LogReader(Protocol):
         """Return the position of the newest event, 0 in an empty log."""
 
 
-def read_appends(log: LogReader, position: int, limit: int) -> Sequence[Recorded]:
+class Stretch(NamedTuple):
+    """Events of the log in order; `is_last` tells that it had no more when it was read."""
+
+    events: Sequence[Recorded]
+    is_last: bool
+
+
+def read_appends(log: LogReader, position: int, limit: int) -> Stretch:
     """Return about `limit` events after `position`, never only a part of one append.
 
     Rows made of half an append would show what no command ever made.
     """
     events = log.after(position, limit)
     if len(events) < limit:
-        return events
+        return Stretch(events, is_last=True)
     whole = events[: _last_append_at(events)]
-    return whole or read_appends(log, position, limit * 2)
+    return Stretch(whole, is_last=False) if whole else read_appends(log, position, limit * 2)
 
 
 def _last_append_at(events: Sequence[Recorded]) -> int:

@@ -18,8 +18,9 @@ from psycopg import Connection
 from projections.batch import Applied, Batch, NotAsKnown, apply_batch
 from projections.errors import NotCaughtUp, StillParked
 from projections.known_rows import KnownRows
-from projections.log_reader import LogReader, read_appends
+from projections.log_reader import LogReader
 from projections.parking import put_off_documents, retry_document
+from projections.read_ahead import ReadAhead
 from projections.rebuild_errors import OtherVersion
 from projections.rebuild_version import READ_MODELS_VERSION, require_version
 from projections.status import ProjectionStatus, projection_status
@@ -106,6 +107,7 @@ class Projector:
         self._position = -1
         self._at_work = False
         self._known = KnownRows(self._pace.known_documents)
+        self._ahead = ReadAhead(log, self._pace.batch_events)
         self._locked_since: dict[str, float] = {}
         self.trouble: str | None = None
 
@@ -200,7 +202,7 @@ class Projector:
         started = time.monotonic()
         # Read ahead of the lock, which only has to find that nobody moved the position meanwhile.
         position = self._position if self._at_work else read_position(connection, READ_MODELS)
-        events = read_appends(self._log, position, self._pace.batch_events)
+        events, is_last = self._ahead.after(position)
         if not events:
             return self._nothing_new(connection, position)
         put_off = {
@@ -226,7 +228,7 @@ class Projector:
             logger.warning("document parked: %s: %s", document_id, refusal.reason)
         if applied.locked:
             return Turn.WAITING
-        return Turn.CAUGHT_UP if len(events) < self._pace.batch_events else Turn.APPLIED
+        return Turn.CAUGHT_UP if is_last else Turn.APPLIED
 
     def _nothing_new(self, connection: Connection[Any], position: int) -> Turn:
         """Tell whether that is so because another projector is at work."""
@@ -242,6 +244,7 @@ class Projector:
         """Take nothing to be as this projector left it."""
         self._at_work = False
         self._known.forget()
+        self._ahead.forget()
 
     def _apply(
         self,

@@ -164,6 +164,17 @@ def test_a_projector_told_to_stop_before_it_runs_does_not_run(
     assert position_of(database) == 0
 
 
+def test_it_rests_only_once_the_log_has_no_more(
+    database: str, history: History, log: LogWriter
+) -> None:
+    for number in range(30):
+        log.register(f"doc-{number}")
+    last = history.last_position()
+    with running(make_projector(database, history, batch_events=4, poll_seconds=5.0)):
+        assert eventually(lambda: position_of(database) == last) < 4.0
+    assert_tables_are_the_fold(database, history)
+
+
 def test_a_position_that_is_not_reached_is_told(database: str, history: History) -> None:
     with pytest.raises(NotCaughtUp, match="are at 0 and not at 1"):
         make_projector(database, history).run_until(1, timeout_seconds=0.1)

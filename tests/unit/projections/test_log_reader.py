@@ -73,13 +73,15 @@ BROKEN = Broken("a")
     ],
 )
 def test_a_batch_ends_with_an_append(events: list[Any], limit: int, taken: int) -> None:
-    assert len(read_appends(Log(*events), 0, limit)) == taken
+    stretch = read_appends(Log(*events), 0, limit)
+    assert len(stretch.events) == taken
+    assert stretch.is_last == (taken == len(events))
 
 
 def test_batches_add_up_to_the_log() -> None:
     log = Log(*[Happened("a", str(number // 4)) for number in range(50)])
     position, seen = 0, 0
-    while batch := read_appends(log, position, 6):
+    while batch := read_appends(log, position, 6).events:
         commands = [recorded.event.command_id for recorded in batch]
         assert commands.count(commands[-1]) == 4 or batch[-1].position == 50
         position, seen = batch[-1].position, seen + len(batch)
