@@ -13,6 +13,7 @@ from psycopg import Connection
 
 from domain import events as e
 from domain.replacing import replaced
+from domain.values import WorkflowStatus
 from projections.errors import CannotApply
 from projections.folding import Folding
 from projections.known_rows import NOT_ASKED, Kept, KnownRows
@@ -55,6 +56,7 @@ ABOUT_NO_FILE = frozenset(
 )
 """Events that leave the rows of files alone, unless an attempt has files that are not rows yet."""
 
+_COMPLETED = WorkflowStatus.COMPLETED.value
 _FAULTS_OF_ROWS = ("22", "23", "54")  # SQLSTATE classes: data, integrity, program limits
 
 
@@ -185,14 +187,22 @@ def _write_all(
 
 
 def _kept(outcomes: Iterable[Outcome], standing: Standing) -> dict[str, Kept]:
-    """Return what is to be remembered: nothing of documents that are parked or gone."""
+    """Return what is to be remembered: nothing of documents that are parked or gone.
+
+    Nor of those that are through, which hardly anybody touches again: to catch up with a long log
+    would fill the memory with them.
+    """
     every = [o.folding.rows for o in outcomes if o.refusal is None]
     marks = standing.marks
     return {
         rows.document_id: Kept(marks[rows.document_id], rows)
         for rows in every
-        if rows.document_id in marks
+        if rows.document_id in marks and not _is_through(rows)
     }
+
+
+def _is_through(rows: DocumentRows) -> bool:
+    return rows.workflow is not None and rows.workflow.status == _COMPLETED
 
 
 def replace_rows(

@@ -15,6 +15,9 @@ from integration.projections.projecting import (
     make_projector,
     running,
 )
+from projections.batch import Batch, apply_batch
+from projections.tracking import READ_MODELS, ensure_tracked
+from unit.projections.journeys import FIVE, START
 
 FIRST = "markdown-conversion"
 FILE = OutputFile(
@@ -93,3 +96,21 @@ def test_a_document_that_was_parked_meanwhile_stays_as_it_is(
             connection.execute("SELECT document_id, version FROM document_streams")
         )
     assert versions == {"doc-1": parked.version, "doc-2": parked.version + 1}
+
+
+def test_nothing_is_remembered_of_a_document_that_is_through(
+    database: str, history: History, log: LogWriter
+) -> None:
+    log.register("doc-1", "doc-2")
+    for stage_name in dict.fromkeys(it.stage_name for it in FIVE):
+        log.complete("doc-1", stage_name)
+    events = history.after(0, 1000)
+    with psycopg.connect(database) as connection:
+        ensure_tracked(connection, READ_MODELS)
+        applied = apply_batch(connection, Batch(events, START), history.streams)
+        assert applied.rows.keys() == {"doc-2"}
+    projector = make_projector(database, history)
+    projector.run_until(history.last_position())
+    log.send(c.StartWorkflow, "doc-1", pipeline=FIVE)
+    projector.run_until(history.last_position())
+    assert_tables_are_the_fold(database, history)
