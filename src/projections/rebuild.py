@@ -20,6 +20,7 @@ import psycopg
 from psycopg import Connection, IsolationLevel
 from psycopg.rows import tuple_row
 
+from domain.errors import InvalidValue
 from projections.log_reader import LogReader
 from projections.projector import READ_MODELS_CHANNEL
 from projections.rebuild_catch_up import CatchUp
@@ -81,8 +82,8 @@ class Rebuilder:
     def rebuild(self, table: str | None = None, rebuild_id: str | None = None) -> Rebuilt:
         """Make all tables anew, or this one, and swap them in.
 
-        Raises RebuildRunning, RebuildRefused, OtherVersion or RebuildFailed; then the live tables
-        are as they were.
+        Raises InvalidValue for a table that is none, RebuildRunning, RebuildRefused, OtherVersion
+        or RebuildFailed; then the live tables are as they were.
         """
         names = _names(table)
         with self._session(names, rebuild_id) as session:
@@ -112,7 +113,7 @@ class Rebuilder:
         """Make the three tables as of a position in a new schema, for analysis.
 
         Documents that are gone by now are there if they were then. Raises RebuildRefused for a
-        schema that exists and for a position that the log has not reached.
+        schema that exists and InvalidValue for a position that the log has not reached.
         """
         names = tuple(it.name for it in REFERRING_TABLES)
         with self._session(names, None) as session:
@@ -205,7 +206,9 @@ class Rebuilder:
     def _check_schema(self, connection: Connection[Any], until: int, schema: str) -> None:
         last = self._log.last_position()
         if not 0 < until <= last:
-            raise RebuildRefused(f"The log has positions from 1 to {last}; {until} is none.")
+            raise InvalidValue(
+                f"The log has positions from 1 to {last}; {until} is none.", field="until"
+            )
         if schema.startswith(_KEPT_SCHEMAS):
             raise RebuildRefused(f"The schema {schema} has another use; name one of your own.")
         row = connection.execute("SELECT to_regnamespace(%s)", (quoted(schema),)).fetchone()
@@ -220,8 +223,9 @@ def _names(table: str | None) -> tuple[str, ...]:
     if table is None:
         return tuple(TABLES)
     if table not in TABLES:
-        raise RebuildRefused(
-            f"'{table}' is no table of the read models; they are {', '.join(TABLES)}."
+        raise InvalidValue(
+            f"'{table}' is no table of the read models; they are {', '.join(TABLES)}.",
+            field="table",
         )
     return (table,)
 

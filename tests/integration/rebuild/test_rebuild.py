@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from conftest import SERVERS
+from domain.errors import InvalidValue
 from eventstore.history import History
 from integration.projections.comparison import assert_tables_are_the_fold
 from integration.projections.log_writer import LogWriter, delete_elsewhere
@@ -175,7 +176,7 @@ def test_nothing_begins_that_would_lose_what_an_operator_made(
 
 
 def test_a_table_that_is_none_of_ours_is_refused(database: str, history: History) -> None:
-    with pytest.raises(RebuildRefused, match="'documents' is no table of the read models"):
+    with pytest.raises(InvalidValue, match="'documents' is no table of the read models"):
         rebuilder(database, history).rebuild("documents")
 
 

@@ -247,3 +247,15 @@ def test_import_from_standard_input_and_wrong_use(shell: Shell, other: Shell) ->
     assert b"There is no document" in shell.run("events", "export", "nobody", code=1).stderr
     shell.run("events", "import", "/nowhere/at-all", code=2)
     shell.run("events", "export", "--output", "/nowhere/at-all", code=2)
+
+
+def test_a_rebuild_of_what_there_is_not_is_wrong_use(shell: Shell) -> None:
+    last = events(shell)[-1][0]
+    for arguments, said in (
+        (["--table", "nonsense"], "'nonsense' is no table of the read models"),
+        (["--table", "nonsense", "--dry-run"], "'nonsense' is no table of the read models"),
+        (["--until", str(last + 1), "--into", "then"], f"{last + 1} is none"),
+    ):
+        ran = shell.run("rebuild", *arguments, code=2)
+        assert ran.stdout == b""
+        assert said in ran.stderr.decode()
