@@ -6,8 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Protocol
 
 import obstore
@@ -38,8 +37,15 @@ class LocalStoredFiles:
 
     def adopt(self, path: str) -> Blob:
         """Make a blob of the regular file at `path`."""
-        with system_errors(), _opened(self._root, _parts(path)) as (fd, size_bytes):
-            return self._blobs.put_stream(_pieces(fd, size_bytes))
+        with system_errors():
+            fd = _opened(self._root, _parts(path))
+            try:
+                found = os.fstat(fd)
+                if not stat.S_ISREG(found.st_mode):
+                    raise PathRefused("The path does not name a regular file.")
+                return self._blobs.put_stream(_pieces(fd, found.st_size))
+            finally:
+                os.close(fd)
 
 
 class ObjectStoredFiles:
@@ -62,28 +68,23 @@ class ObjectStoredFiles:
             )
 
 
-def _parts(path: str) -> tuple[str, ...]:
-    parts = PurePosixPath(path).parts
+def _parts(path: str) -> list[str]:
+    parts = [part for part in path.split("/") if part not in ("", ".")]
     if not parts or path.startswith("/") or ".." in parts or "\0" in path:
         raise PathRefused("A path is relative to the storage root and does not lead out of it.")
     return parts
 
 
-@contextmanager
-def _opened(root: Path, parts: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-    """Open a file step by step, so that nothing can be swapped for a link; give its size, too."""
-    fds = [os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
+def _opened(root: Path, parts: list[str]) -> int:
+    """Open a file step by step, so that nothing can be swapped for a link meanwhile."""
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         for name in parts[:-1]:
-            fds.append(_open(name, _FOLDER, fds[-1]))
-        fds.append(_open(parts[-1], _FILE, fds[-1]))
-        found = os.fstat(fds[-1])
-        if not stat.S_ISREG(found.st_mode):
-            raise PathRefused("The path does not name a regular file.")
-        yield fds[-1], found.st_size
+            outer, folder = folder, _open(name, _FOLDER, folder)
+            os.close(outer)
+        return _open(parts[-1], _FILE, folder)
     finally:
-        for fd in fds:
-            os.close(fd)
+        os.close(folder)
 
 
 def _open(name: str, flags: int, folder: int) -> int:
