@@ -34,7 +34,6 @@ from domain.events import EVENT_TYPES, Event, Personal
 from eventstore.document_keys import DocumentKey, DocumentKeys, SealingKey
 
 _NOT_IN_BODY = {"document_id", "version", "at", "personal"}
-_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 _WHOLE = b'%b,"document_id":%b,"version":%d}'
 # What these are looked for by: from the end and without the closing quotation mark, of which
 # there are many, the search takes half as long; it is a good part of what an event takes.
@@ -50,11 +49,14 @@ class SealedEvent(StoredEvent):
     sealing: SealingKey
 
 
+# The events of a command have one time, and so have those that an append moved on.
+@lru_cache(maxsize=256)
 def format_time(at: datetime) -> str:
     """Return `at` as the 27 characters that the log stores."""
-    return at.astimezone(UTC).strftime(_TIME)
+    return f"{at.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
 
 
+@lru_cache(maxsize=256)
 def parse_time(text: str) -> datetime:
     """Return the aware UTC time of 27 stored characters."""
     return datetime.fromisoformat(text)
