@@ -46,7 +46,7 @@ def main() -> None:
         )
         others: list[Any] = []
         if arguments.dispatch:
-            others.append(Dispatcher(arguments.dsn))
+            others.append(Dispatcher(arguments.dsn, beside=worker.taker))
         if arguments.reap:
             others.append(Reaper(arguments.dsn, world.commands, look_seconds=0.2))
         threads = [threading.Thread(target=role.run) for role in others]

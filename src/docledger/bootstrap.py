@@ -306,7 +306,7 @@ class Docledger:
         from workers.reaper import Reaper
 
         worker = self.worker()
-        dispatcher = Dispatcher(self.database_url, on_jobs=worker.look)
+        dispatcher = Dispatcher(self.database_url, beside=worker.taker)
         reaper = Reaper(self.database_url, self.worker_commands)
         return {
             "dispatcher": partial(_run_stoppable, dispatcher),

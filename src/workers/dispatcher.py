@@ -12,9 +12,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 from pydantic_core import from_json
@@ -71,12 +72,31 @@ class _MovedByOther(Exception):
     """The tracking row is not where it was when the events were read."""
 
 
+class Taker(Protocol):
+    """Takes jobs for a worker."""
+
+    def taking(self) -> AbstractContextManager[Callable[[Connection], None]]:
+        """Give what takes jobs in a transaction, to be called in one that the block ends."""
+
+    def hear_of_all(self) -> None:
+        """Look for jobs by itself, for no more are taken in transactions of that connection."""
+
+
+class _Nobody:
+    """Takes no jobs: workers are told of them by the queue."""
+
+    def taking(self) -> AbstractContextManager[Callable[[Connection], None]]:
+        return nullcontext(lambda _: None)
+
+    def hear_of_all(self) -> None:
+        pass
+
+
 class Dispatcher:
     """Follows the log, woken by its notifications, and puts jobs into the queue.
 
-    `poll_seconds` is how often it looks by itself, and how long `stop` may take. `on_jobs` is
-    called whenever jobs were put in, which a worker in this process learns sooner that way, with
-    the id of the server process that did it; with None when that one will do no more.
+    `poll_seconds` is how often it looks by itself, and how long `stop` may take. `beside` is a
+    worker's in this process, which takes jobs in the transaction that puts them in.
     """
 
     def __init__(
@@ -85,10 +105,10 @@ class Dispatcher:
         *,
         batch_size: int = 500,
         poll_seconds: float = 0.5,
-        on_jobs: Callable[[int | None], None] = lambda _: None,
+        beside: Taker | None = None,
     ) -> None:
         self._dsn = dsn
-        self._on_jobs = on_jobs
+        self._beside = beside or _Nobody()
         self._batch_size = batch_size
         self._poll_seconds = poll_seconds
         self._place: _Place | None = None
@@ -118,7 +138,7 @@ class Dispatcher:
             finally:
                 self.leads.clear()
                 # Jobs may be in of which the server could not tell this dispatcher any more.
-                self._on_jobs(None)
+                self._beside.hear_of_all()
 
     def _wait_for_lead(self, connection: Connection) -> bool:
         """Return True once this dispatcher is the one that leads, False if it is to stop."""
@@ -186,16 +206,16 @@ class Dispatcher:
         self._place = None
         row = (place.read, place.at, TRACKING, place.tracked)
         try:
-            with connection.pipeline(), connection.transaction():
+            with self._beside.taking() as take, connection.pipeline(), connection.transaction():
                 moving = connection.execute(_MOVE, row, prepare=True)
                 queue.defer(connection, wanted)
                 _require_moved(moving)
+                if wanted:
+                    take(connection)
         except _MovedByOther:
             return False
         self._place = _Place(tracked=place.read, read=place.read)
         self._moved_at = time.monotonic()
-        if wanted:
-            self._on_jobs(connection.info.backend_pid)
         return True
 
 

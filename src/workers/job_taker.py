@@ -7,8 +7,10 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeAlias
@@ -35,6 +37,21 @@ _LAST_TRIES = 5
 # queue is told, for which nobody waits.
 _GATHER_SECONDS = 0.01
 _TELL_SECONDS = 0.02
+
+
+Take: TypeAlias = Callable[[Connection], None]
+"""Takes jobs in the connection's transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Jobs that were taken, and in how long the next one is due; full if there may be more now."""
+
+    began: float
+    claims: Sequence[Claim]
+    jobs: Sequence[Job]
+    next_due: timedelta | None
+    is_full: bool
 
 
 def _as_they_are(_: Connection, jobs: Sequence[Job]) -> Sequence[Job]:
@@ -76,6 +93,7 @@ class JobTaker:
         self._at_hand: dict[int, Claim] = {}
         self._ended: list[tuple[Claim, float | None]] = []
         self._lock = threading.Lock()
+        self._taking = threading.Lock()
         self._wake = _Wake()
         self._stopping = threading.Event()
         self._over = threading.Event()
@@ -98,13 +116,30 @@ class JobTaker:
         self._stopping.set()
         self._wake()
 
-    def look(self, instead_of: int | None = None) -> None:
-        """Look for jobs now, as if the queue had told of one. Callable from any thread.
+    @contextmanager
+    def taking(self) -> Iterator[Take]:
+        """Give what takes jobs in somebody else's transaction, which the block ends.
 
-        `instead_of` is the id of the server process that put them in, if this is called whenever
-        it does: what the queue tells of its jobs is then no news.
+        If that goes well, they are done from then on. What the queue tells of jobs that the same
+        server process put in is no news afterwards: it is taken to take them as well, until
+        `hear_of_all`. Callable from any thread.
         """
-        self._wake.deaf_to = instead_of
+        batches: list[_Batch] = []
+
+        def take(connection: Connection) -> None:
+            self._wake.deaf_to = connection.info.backend_pid
+            batches.extend(self._taken(connection))
+
+        with self._taking:
+            yield take
+            for batch in batches:
+                self._have_done(batch)
+                if batch.next_due is not None:
+                    self._wake()
+
+    def hear_of_all(self) -> None:
+        """Look for jobs now, and whenever the queue tells of any. Callable from any thread."""
+        self._wake.deaf_to = None
         self._look_at = 0.0
         self._wake()
 
@@ -148,11 +183,12 @@ class JobTaker:
             if at_hand:
                 self._claims.keep(connection, at_hand)
         self._tell(connection)
-        if self._stopping.is_set():
-            if not self._at_hand:
-                self._over.set()
-        elif now >= self._look_at:
-            self._look(connection, now)
+        with self._taking:
+            if self._stopping.is_set():
+                if not self._at_hand:
+                    self._over.set()
+            elif now >= self._look_at:
+                self._look(connection)
 
     def _tell(self, connection: Connection) -> None:
         with self._lock:
@@ -173,25 +209,36 @@ class JobTaker:
             for claim, _ in ended:
                 del self._at_hand[claim.job_id]
 
-    def _look(self, connection: Connection, now: float) -> None:
-        """Take jobs for the room that there is; set when to look again."""
-        room = self._room() - self._running()
-        if room < 1:
-            return  # looked for when one has ended
-        self._look_at = now + self._poll_seconds
-        self._looked_at = now
+    def _look(self, connection: Connection) -> None:
         with connection.pipeline(), connection.transaction():
-            taken, next_due = self._claims.take(connection, room)
-            # One of ours whose heartbeat came late is at hand still.
-            claims = [claim for claim in taken if claim.job_id not in self._at_hand]
-            jobs = self._prepare(connection, [claim.job for claim in claims]) if claims else []
-        if len(taken) >= room:
+            batches = self._taken(connection)
+        for batch in batches:
+            self._have_done(batch)
+
+    def _taken(self, connection: Connection) -> list[_Batch]:
+        """Take jobs for the room that there is, in the connection's transaction."""
+        room = self._room() - self._running()
+        if room < 1 or self._stopping.is_set():
+            self._look_at = 0.0  # as soon as one has ended
+            return []
+        began = time.monotonic()
+        taken, next_due = self._claims.take(connection, room)
+        # One of ours whose heartbeat came late is at hand still.
+        claims = [claim for claim in taken if claim.job_id not in self._at_hand]
+        jobs = self._prepare(connection, [claim.job for claim in claims]) if claims else []
+        return [_Batch(began, claims, jobs, next_due, is_full=len(taken) >= room)]
+
+    def _have_done(self, batch: _Batch) -> None:
+        """Have jobs done that were taken for good; set when to look again."""
+        self._looked_at = batch.began
+        self._look_at = batch.began + self._poll_seconds
+        if batch.is_full:
             self._look_at = 0.0
-        elif next_due is not None:
-            self._look_at = min(self._look_at, now + next_due.total_seconds())
+        elif batch.next_due is not None:
+            self._look_at = min(self._look_at, batch.began + batch.next_due.total_seconds())
         with self._lock:
-            self._at_hand |= {claim.job_id: claim for claim in claims}
-        for claim, job in zip(claims, jobs, strict=True):
+            self._at_hand |= {claim.job_id: claim for claim in batch.claims}
+        for claim, job in zip(batch.claims, batch.jobs, strict=True):
             self._hands.put(partial(self._begin, claim, job))
 
     def _wait(self, listening: Connection) -> None:

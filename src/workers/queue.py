@@ -16,6 +16,8 @@ from workers.queue_schema import ENTRYPOINT, QUEUE
 
 _PRUNE = "DELETE FROM docledger_queue.pgqueuer_log WHERE created < now() - %s::interval"
 _NOW = "SELECT now()"
+# Due already in the transaction that puts the job in: what is due at its time is left for later.
+_AT_ONCE = timedelta(microseconds=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ def defer(connection: Connection, hints: Sequence[Hint]) -> None:
     """
     if not hints:
         return
-    delays: list[timedelta | None] = [timedelta(0)] * len(hints)
+    delays: list[timedelta | None] = [_AT_ONCE] * len(hints)
     if any(hint.not_before is not None for hint in hints):
         # The queue bases every delay on the transaction's time.
         now: datetime = connection.execute(_NOW).fetchall()[0][0]
@@ -69,5 +71,5 @@ def prune(connection: Connection, older_than: timedelta) -> None:
 
 def _delay(hint: Hint, now: datetime) -> timedelta:
     if hint.not_before is None:
-        return timedelta(0)
-    return max(hint.not_before - now, timedelta(0))
+        return _AT_ONCE
+    return max(hint.not_before - now, _AT_ONCE)

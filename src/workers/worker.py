@@ -112,12 +112,10 @@ class Worker:
         self._parts.giving_up.set()
         self._keeper.abandon_all(Abandonment.STOPPING)
 
-    def look(self, instead_of: int | None = None) -> None:
-        """Look for jobs now, for some were put into the queue. Callable from any thread.
-
-        `instead_of` is the server process that put them in, if this is called whenever it does.
-        """
-        self._taker.look(instead_of)
+    @property
+    def taker(self) -> JobTaker:
+        """Takes this worker's jobs, also in the transaction of whoever puts them in."""
+        return self._taker
 
     def _lease(self, connection: Connection, jobs: Sequence[Job]) -> list[Job]:
         """Take a lease for each job in the transaction that takes the jobs."""

@@ -15,6 +15,7 @@ from domain import commands as c
 from domain.values import FailureReason, WorkflowType
 from worker_parts import World, running, wait_until
 from workers.dispatcher import Dispatcher
+from workers.job_taker import JobTaker
 
 JOBS = "SELECT convert_from(payload, 'UTF8')::jsonb ->> 0 FROM docledger_queue.pgqueuer ORDER BY id"
 
@@ -199,17 +200,18 @@ def test_an_event_wakes_the_dispatcher(world: World) -> None:
     assert max(waits) < 3
 
 
-def test_whoever_works_beside_it_is_called_for_its_jobs(world: World) -> None:
-    called: list[int | None] = []
-    with running(Dispatcher(world.dsn, on_jobs=called.append)):
-        world.register("a")
-        wait_until(lambda: called != [])
-        pids = world.query(
-            "SELECT pid FROM pg_stat_activity"
-            " WHERE application_name = 'docledger dispatcher' AND datname = current_database()"
-        )
-        assert called == [pids[0][0]]
-    assert called[1:] == [None]
+def test_a_worker_beside_it_takes_the_jobs_as_they_are_put_in(world: World) -> None:
+    taken: list[str] = []
+    beside = JobTaker(world.dsn, lambda job: taken.append(job.document_id), slots=2)
+    dispatcher = Dispatcher(world.dsn, beside=beside)
+    with running(dispatcher):
+        assert dispatcher.leads.wait(10)
+        world.register("before the worker")
+        wait_until(lambda: taken == ["before the worker"])
+        with running(beside):
+            world.register("a")
+            wait_until(lambda: taken[1:] == ["a"])
+            wait_until(lambda: jobs(world) == [])
 
 
 def test_one_leads_and_another_takes_over(world: World) -> None:

@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from worker_parts import World, running, wait_until
+from workers.connections import Connection
 from workers.errors import JobPutOff
 from workers.hints import Hint
 from workers.job_taker import JobTaker
@@ -35,24 +38,73 @@ def test_a_job_says_what_asked_for_it(world: World) -> None:
     assert taken == [Job("a", "cause", "correlation")]
 
 
-def test_of_jobs_that_it_is_called_for_it_needs_not_be_told(world: World) -> None:
+def test_jobs_are_taken_in_the_transaction_that_puts_them_in(world: World) -> None:
     taken: list[str] = []
-    with world.connect() as connection:
-        own = JobTaker(world.dsn, lambda job: taken.append(job.document_id), slots=2)
-        own.look(instead_of=connection.info.backend_pid)
-        with running(own):
-            put(world, Hint("from elsewhere", 1))
-            wait_until(lambda: taken == ["from elsewhere"])
+    own = JobTaker(world.dsn, lambda job: taken.append(job.document_id), slots=2)
+    with world.connect() as connection, running(own):
+        put(world, Hint("from elsewhere", 1))
+        wait_until(lambda: taken == ["from elsewhere"])
+        with own.taking() as take, connection.transaction():
             defer(connection, [Hint("of our own", 1)])
-            time.sleep(0.5)
+            take(connection)
+            time.sleep(0.2)
             assert taken == ["from elsewhere"]
-            own.look(instead_of=connection.info.backend_pid)
-            wait_until(lambda: taken == ["from elsewhere", "of our own"])
-            defer(connection, [Hint("its last", 1)])
-            own.look()
-            wait_until(lambda: taken[2:] == ["its last"])
-            defer(connection, [Hint("by another of that id", 1)])
-            wait_until(lambda: taken[3:] == ["by another of that id"], seconds=2)
+        wait_until(lambda: taken == ["from elsewhere", "of our own"])
+        wait_until(lambda: left(world) == 0)
+        defer(connection, [Hint("not worth telling", 1)])
+        time.sleep(0.5)
+        assert left(world) == 1
+        own.hear_of_all()
+        wait_until(lambda: left(world) == 0)
+        defer(connection, [Hint("by another of that id", 1)])
+        wait_until(lambda: left(world) == 0, seconds=2)
+
+
+def test_what_is_undone_was_never_taken(world: World) -> None:
+    taken: list[str] = []
+    own = JobTaker(world.dsn, lambda job: taken.append(job.document_id), slots=1)
+
+    def fail(connection: Connection) -> None:
+        with own.taking() as take, connection.transaction():
+            defer(connection, [Hint("a", 1)])
+            take(connection)
+            raise ZeroDivisionError
+
+    with world.connect() as connection, running(own):
+        with pytest.raises(ZeroDivisionError):
+            fail(connection)
+        put(world, Hint("b", 1))
+        wait_until(lambda: taken == ["b"])
+
+
+def test_no_more_are_taken_in_a_transaction_than_there_is_room_for(world: World) -> None:
+    go, taken = threading.Event(), []
+
+    def work(job: Job) -> None:
+        taken.append(job.document_id)
+        go.wait(10)
+
+    own = JobTaker(world.dsn, work, slots=2)
+    with world.connect() as connection, running(own):
+        for number in range(3):
+            with own.taking() as take, connection.transaction():
+                defer(connection, [Hint(f"{number}-{n}", 1) for n in range(2)])
+                take(connection)
+        time.sleep(0.3)
+        assert sorted(taken) == ["0-0", "0-1"]
+        go.set()
+        wait_until(lambda: left(world) == 0, seconds=4)
+    assert len(taken) == 6
+
+
+def test_who_stops_takes_no_more(world: World) -> None:
+    own = taker(world, lambda _: None)
+    own.stop()
+    with world.connect() as connection, own.taking() as take, connection.transaction():
+        defer(connection, [Hint("a", 1)])
+        take(connection)
+    assert world.query("SELECT status::text FROM docledger_queue.pgqueuer") == [("queued",)]
+    own.run()
 
 
 def test_no_more_jobs_than_slots_are_taken(world: World) -> None:

@@ -63,7 +63,7 @@ def new_worker(world: World, sandbox: Sandbox, name: str = "w1", **options: Any)
 def at_work(world: World, sandbox: Sandbox, **options: Any) -> Iterator[Worker]:
     """A dispatcher and a worker at work."""
     worker = new_worker(world, sandbox, **options)
-    with running(Dispatcher(world.dsn), worker):
+    with running(Dispatcher(world.dsn, beside=worker.taker), worker):
         yield worker
 
 
