@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from psycopg import Connection
@@ -167,4 +168,4 @@ def _by_document(
     # All that was fetched is decoded before any of it is folded: a processor that goes to and fro
     # between the two takes a tenth longer for both.
     events = itertools.chain.from_iterable(read_rows(rows, find_key) for rows in fetched)
-    return itertools.groupby(events, lambda recorded: recorded.event.document_id)
+    return itertools.groupby(events, attrgetter("event.document_id"))
