@@ -128,7 +128,8 @@ class AppendRecorder(PostgresApplicationRecorder):
         keys: dict[str, DocumentKey] = {}
         parameters = (text_array(after_versions), bigint_array(after_versions.values()))
         with self.datastore.get_connection() as connection:
-            cursor = connection.cursor(row_factory=tuple_row)
+            # Bytes as they are: in hexadecimal they are twice as long and are put into words first.
+            cursor = connection.cursor(row_factory=tuple_row, binary=True)
             cursor.execute(_SELECT_STREAMS, parameters, prepare=True)
             for document_id, version, topic, state, position, key_id, key in cursor:
                 stream = found[document_id]
