@@ -15,7 +15,9 @@ from integration.projections.projecting import (
     make_projector,
     running,
 )
+from projections import tables
 from projections.batch import Batch, apply_batch
+from projections.projector import _SETTINGS
 from projections.tracking import READ_MODELS, ensure_tracked
 from unit.projections.journeys import FIVE, START
 
@@ -114,3 +116,18 @@ def test_nothing_is_remembered_of_a_document_that_is_through(
     log.send(c.StartWorkflow, "doc-1", pipeline=FIVE)
     projector.run_until(history.last_position())
     assert_tables_are_the_fold(database, history)
+
+
+def test_rows_are_found_by_their_keys_even_if_that_was_planned_on_empty_tables(
+    database: str,
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(_SETTINGS)
+        for table in (tables.STREAMS, *tables.READ_MODELS):
+            for columns in table.changing:
+                statement = table.update([], columns).text.replace(b"%s", b"$1")
+                connection.execute(b"PREPARE change (text) AS " + statement)
+                plan = "".join(row[0] for row in connection.execute("EXPLAIN EXECUTE change ('')"))
+                connection.execute("DEALLOCATE change")
+                assert f"{table.name}_pkey" in plan
+                assert f"Index Cond: (({table.key})::text = (new.{table.key})::text)" in plan
