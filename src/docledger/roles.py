@@ -91,7 +91,9 @@ def work(settings: Settings, *, supervised: bool) -> None:
     stop = stop_on_signal()
     with Docledger(settings) as docledger:
         docledger.require_schema()
-        _run_threads(docledger.working(), stop, supervised=supervised)
+        runs = docledger.working()
+        _collect_seldom()
+        _run_threads(runs, stop, supervised=supervised)
 
 
 def _collect_seldom() -> None:
