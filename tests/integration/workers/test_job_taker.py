@@ -208,3 +208,21 @@ def test_stopping_is_quick_and_waits_for_the_jobs_at_hand(world: World) -> None:
     with running(idle):
         time.sleep(0.5)
     assert time.monotonic() - began < 4
+
+
+def test_jobs_put_in_one_by_one_fill_every_slot(world: World) -> None:
+    go, taken = threading.Event(), []
+
+    def work(job: Job) -> None:
+        taken.append(job.document_id)
+        go.wait(10)
+
+    own = JobTaker(world.dsn, work, slots=3)
+    with world.connect() as connection, running(own):
+        for number in range(4):
+            with own.taking() as take, connection.transaction():
+                defer(connection, [Hint(f"a-{number}", 1)])
+                take(connection)
+        wait_until(lambda: len(taken) == 3, seconds=3)
+        go.set()
+        wait_until(lambda: left(world) == 0, seconds=4)
