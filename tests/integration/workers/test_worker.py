@@ -164,7 +164,7 @@ def test_a_request_may_name_its_inputs(world: World, sandbox: Sandbox) -> None:
 def test_slots_run_documents_side_by_side(world: World, sandbox: Sandbox) -> None:
     with at_work(world, sandbox, slots=3):
         for number in range(6):
-            world.register(f"a-{number}", options={"alpha": {"sleepSeconds": 0.5}})
+            world.register(f"a-{number}", options={"alpha": {"sleepSeconds": 1.5}})
         wait_until(lambda: all(world.is_done(f"a-{number}") for number in range(6)))
     most = now = 0
     for what, *_ in world.journalled():
