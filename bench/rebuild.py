@@ -3,11 +3,12 @@
     python bench/rebuild.py DSN [--events 1000000] [--rounds 5] [--runner-events 2000]
 
 Fills a log of documents with ten events each in a database of its own on the server of DSN, and
-in each round rebuilds the read models, measures the floor (the log by COPY, the events decoded,
-the rows by COPY, indexes and keys, each part on all cores) and has the library's ProjectionRunner
-project the first events of the same log. In the end a rebuild goes on while somebody reads and
-somebody appends, and the tables are held against a fresh fold. Prints one line of JSON, medians of
-the rounds; `to_floor` is the floor's time divided by ours. The databases are dropped.
+in each round rebuilds the read models, measures the floor (the log by COPY, sealed parts opened,
+the events decoded, the rows by COPY, indexes and keys, each part on all cores) and has the
+library's ProjectionRunner project the first events of the same log. In the end a rebuild goes on
+while somebody reads and somebody appends, and the tables are held against a fresh fold. Prints one
+line of JSON, medians of the rounds; `to_floor` is the floor's time divided by ours, `open_floor` is
+a floor that is handed its events with nothing sealed. The databases are dropped.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from eventstore.verify_streams import StreamsUnderCheck
 from projections.rebuild import Rebuilder
 from projections.verify import check_document
 from rebuild_parts import runner
-from rebuild_parts.floor import Floor
+from rebuild_parts.floor import UNSEAL, Floor
 from rebuild_parts.log import EVENTS_EACH, document_id, fill
 from rebuild_parts.onlookers import longest_ms, onlookers
 
@@ -86,6 +87,7 @@ def measured(dsn: str, runner_dsn: str, arguments: argparse.Namespace) -> dict[s
         swap = swap_among_others(dsn, history, documents)
         differences = check_documents(dsn, history, documents)
     seconds, least = median(ours), median(sum(parts.values()) for parts in floors)
+    opened = median(sum(parts.values()) - parts[UNSEAL] for parts in floors)
     rate = median(rates)
     return {
         "events": events,
@@ -98,8 +100,10 @@ def measured(dsn: str, runner_dsn: str, arguments: argparse.Namespace) -> dict[s
             "events_per_second": round(events / least),
             **{part: round(median(it[part] for it in floors), 2) for part in floors[0]},
         },
+        "open_floor": {"seconds": round(opened, 2), "events_per_second": round(events / opened)},
         "projection_runner": {"events_per_second": spread(rates)},
         "to_floor": round(least / seconds, 2),
+        "to_open_floor": round(opened / seconds, 2),
         "to_runner": round(events / seconds / rate, 1),
         "memory_mb": round(max(memory) / 1024**2),
         "swap": swap,

@@ -1,8 +1,9 @@
 """The least that a rebuild can take: the log out, its events decoded, the rows in, the indexes.
 
 Each part has all cores for itself and does nothing but its own work: the bytes of the log are
-thrown away, the states are decoded from memory and dropped, the rows come from memory as the
-binary COPY of the finished tables, and the indexes and keys are those of the live tables.
+thrown away, the sealed parts are opened and the states decoded from memory and dropped, the rows
+come from memory as the binary COPY of the finished tables, and the indexes and keys are those of
+the live tables.
 """
 
 from __future__ import annotations
@@ -53,6 +54,9 @@ _TABLES = (
 )
 _PIECE_BYTES = 1 << 18
 
+UNSEAL = "unseal"
+"""The part of a floor without which decoding has to be handed personal parts in the open."""
+
 
 @dataclass
 class Floor:
@@ -73,6 +77,7 @@ class Floor:
             with made:
                 parts = {
                     "copy_out": _in_processes(_read_log, self.dsn, self._shares()),
+                    UNSEAL: _in_processes(_unseal, self.dsn, self._shares()),
                     "decode": _in_processes(_decode, self.dsn, self._shares()),
                     "copy_in": self._copy_in(),
                     "index": made.finish(self.dsn, self.cores),
@@ -159,6 +164,24 @@ def _read_log(dsn: str, share: tuple[int, int]) -> Callable[[], None]:
     return act
 
 
+def _unseal(dsn: str, share: tuple[int, int]) -> Callable[[], None]:
+    """Prepare the sealed parts, and return the opening of them."""
+    with psycopg.connect(dsn) as connection:
+        rows = connection.cursor(binary=True).execute(_STATES, share).fetchall()
+    sealed = [
+        (DocumentKey(key_id, key), text.partition(".")[2].encode(), _about(document_id, *event))
+        for document_id, *event, state, key_id, key in rows
+        if (text := json.loads(state).get("sealed")) is not None
+    ]
+    del rows
+
+    def act() -> None:
+        for key, text, about in sealed:
+            key.unseal_base64(text, about)
+
+    return act
+
+
 def _decode(dsn: str, share: tuple[int, int]) -> Callable[[], None]:
     """Prepare what the decoder is given, personal parts in the open, and return the decoding."""
     with psycopg.connect(dsn) as connection:
@@ -183,10 +206,14 @@ def _open(
     fields = json.loads(state)
     sealed = fields.pop("sealed", None)
     if sealed is not None:
-        about = f"{document_id}\0{version}\0{topic}".encode()
+        about = _about(document_id, version, topic)
         fields["personal"] = json.loads(DocumentKey(key_id, key).unseal(sealed, about))
     fields |= {"document_id": document_id, "version": version}
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _about(document_id: str, version: int, topic: str) -> bytes:
+    return f"{document_id}\0{version}\0{topic}".encode()
 
 
 class _Shadow:
