@@ -66,7 +66,8 @@ class JobTaker:
     by step, so that a job that waits for a future needs no thread. It raises JobPutOff to be
     called again later; whatever else it raises puts the job off as well, for a job that is
     dropped would be a document forgotten. `prepare` is called with the jobs in the transaction
-    that takes them and returns them as `take` is to have them.
+    that takes them and returns them as `take` is to have them; `taken` is called with these once
+    that is committed, and with the monotonic time of its beginning.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class JobTaker:
         slots: int,
         room: Callable[[], int] | None = None,
         prepare: Callable[[Connection, Sequence[Job]], Sequence[Job]] = _as_they_are,
+        taken: Callable[[Sequence[Job], float], None] = lambda _jobs, _since: None,
         poll_seconds: float = 5.0,
         stale_seconds: float = 30.0,
         name: str = "docledger worker",
@@ -85,6 +87,7 @@ class JobTaker:
         self._take = take
         self._room = room or (lambda: slots)
         self._prepare = prepare
+        self._tell_taken = taken
         self._poll_seconds = poll_seconds
         self._keep_seconds = stale_seconds / 3
         self._name = name
@@ -238,6 +241,7 @@ class JobTaker:
             self._look_at = min(self._look_at, batch.began + batch.next_due.total_seconds())
         with self._lock:
             self._at_hand |= {claim.job_id: claim for claim in batch.claims}
+        self._tell_taken(batch.jobs, batch.began)
         for claim, job in zip(batch.claims, batch.jobs, strict=True):
             self._hands.put(partial(self._begin, claim, job))
 

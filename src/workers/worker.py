@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -75,6 +74,7 @@ class Worker:
             slots=room.most,
             room=lambda: room.documents,
             prepare=self._lease,
+            taken=self._hold,
             stale_seconds=lease_seconds,
             name=f"docledger worker {name}",
         )
@@ -119,11 +119,14 @@ class Worker:
 
     def _lease(self, connection: Connection, jobs: Sequence[Job]) -> list[Job]:
         """Take a lease for each job in the transaction that takes the jobs."""
-        since = time.monotonic()
         lease_ids = self._leases.take_within(connection, [job.document_id for job in jobs])
-        for lease_id in lease_ids:
-            self._keeper.hold(lease_id, since)
         return [replace(job, lease_id=i) for job, i in zip(jobs, lease_ids, strict=True)]
+
+    def _hold(self, jobs: Sequence[Job], since: float) -> None:
+        """Have the leases renewed; before they were committed, they would be taken for lost."""
+        for job in jobs:
+            if job.lease_id is not None:
+                self._keeper.hold(job.lease_id, since)
 
     def _take(self, job: Job) -> Steps:
         return DocumentRun(self._parts, job).steps()

@@ -6,7 +6,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -32,11 +32,15 @@ from worker_parts import (
     wait_until,
 )
 from workers.dispatcher import Dispatcher
+from workers.hints import Hint
+from workers.leases import Leases
+from workers.queue import defer
 from workers.reaper import Reaper
 from workers.worker import Worker
 
 COMPLETED, PENDING, FAILED = StageStatus.COMPLETED, StageStatus.PENDING, StageStatus.FAILED
 RUNS = StageStatus.IN_PROGRESS
+LEASES = "SELECT lease_id FROM stage_leases"
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +163,29 @@ def test_a_request_may_name_its_inputs(world: World, sandbox: Sandbox) -> None:
         wait_until(lambda: world.status("a", "beta") is COMPLETED)
     completed = [event for event in world.events("a") if isinstance(event, e.StageCompleted)]
     assert completed[-1].inputs == (only,)
+
+
+def test_a_lease_is_renewed_from_when_it_is_there_for_all_to_see(
+    world: World, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was asked for any sooner would be taken for lost."""
+    unseen: set[str] = set()
+    renew = Leases.renew
+
+    def renewed(leases: Leases, lease_ids: Collection[str]) -> set[str]:
+        unseen.update(set(lease_ids) - {row[0] for row in world.query(LEASES)})
+        return renew(leases, lease_ids)
+
+    monkeypatch.setattr(Leases, "renew", renewed)
+    version = world.register("a").state.version
+    worker = new_worker(world, sandbox, lease_seconds=3.0)
+    with running(worker), world.connect() as connection:
+        with worker.taker.taking() as take, connection.transaction():
+            defer(connection, [Hint("a", version)])
+            take(connection)
+            time.sleep(2)
+        wait_until(lambda: world.is_done("a"))
+    assert unseen == set()
 
 
 def test_slots_run_documents_side_by_side(world: World, sandbox: Sandbox) -> None:
