@@ -115,12 +115,14 @@ def apply_batch(
     *,
     standing: Standing | None = None,
     known: KnownRows | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> Applied:
     """Write the rows that these events make, and move the tracking position.
 
     `standing` is how the documents stand, their locks taken already. Without `known`, nothing is
     taken to be as it was, and rows that the database refuses park their documents alone; with it,
     all is written at once: NotAsKnown is raised where the slower way has to be taken instead.
+    `meanwhile` begins what may be done while the database writes.
     """
     standing = standing or lock_documents(connection, batch.document_ids)
     waiting = standing.locked - set(batch.put_off)
@@ -132,6 +134,7 @@ def apply_batch(
     due = {i: events for i, events in streams.items() if before[i].stream.parked_at is None}
     outcomes = _fold(before, due, standing.locked, read_streams)
     moved = moving(READ_MODELS, todo[-1].position, batch.at)
+    meanwhile()
     if known is None:
         parked = _write(connection, outcomes, standing.present, batch.at)
         write(connection, [moved])

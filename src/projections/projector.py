@@ -262,7 +262,12 @@ class Projector:
             if locked_position() != position or not self._may_write(connection, version.fetchone()):
                 return None
             return apply_batch(
-                connection, batch, self._log.streams, standing=standing(), known=known
+                connection,
+                batch,
+                self._log.streams,
+                standing=standing(),
+                known=known,
+                meanwhile=self._ahead.read_on,
             )
 
     def _may_write(self, connection: Connection[Any], version: Any) -> bool:
