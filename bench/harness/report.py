@@ -24,7 +24,7 @@ if a request is answered wrongly, if the log has not what was answered, or if `d
 finds a difference. Figures of different machines or runs do not compare: the ratios do.
 
 ```sh
-make bench                         # everything, about 40 minutes on two cores
+make bench                         # everything, about an hour on two cores
 make bench ONLY=over_http          # one measurement; the other rows stay as they are
 make bench ROUNDS=7                # more rounds
 ```
