@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import chain
 from operator import add, attrgetter
-from typing import Any
+from typing import Any, cast
 
 from psycopg import Connection
 from psycopg.pq import Format
@@ -79,7 +79,7 @@ _length_of = _Known(_LENGTH).__getitem__
 
 def _new_texts(values: Sequence[str | None], _: Times) -> Iterable[bytes]:
     try:
-        texts = list(map(str.encode, values))  # type: ignore[arg-type]
+        texts = list(map(str.encode, cast("Sequence[str]", values)))
     except TypeError:  # of None
         return [_NULL if value is None else _text(value) for value in values]
     return map(add, map(_length_of, map(len, texts)), texts)
