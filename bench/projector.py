@@ -35,6 +35,7 @@ from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
 from eventsourcing.projection import Projection, ProjectionRunner
 from eventsourcing.utils import EnvType
+from msgspec.structs import replace
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from docledger.migrate import Migrator
@@ -101,7 +102,7 @@ def fill(dsn: str, documents: int) -> int:
                 for event, document_id in (
                     (event, i) for append in lives for i in ids for event in append
                 ):
-                    own = event.model_copy(update={"document_id": document_id})
+                    own = replace(event, document_id=document_id)
                     stored = application.event_mapper.to_stored_event(own)
                     if isinstance(stored, SealedEvent):
                         keys[document_id] = stored.sealing.key

@@ -22,6 +22,7 @@ from itertools import chain
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 from psycopg.conninfo import make_conninfo
 
 from docledger.migrate import Migrator
@@ -118,7 +119,7 @@ def fill(
             for number in range(documents):
                 document_id = f"document-{number}"
                 for event in template:
-                    own = event.model_copy(update={"document_id": document_id})
+                    own = replace(event, document_id=document_id)
                     stored = application.event_mapper.to_stored_event(own)
                     if isinstance(stored, SealedEvent):
                         keys[document_id] = stored.sealing.key

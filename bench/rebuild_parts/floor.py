@@ -23,6 +23,7 @@ from psycopg import Connection, sql
 
 from domain.events import EVENT_TYPES
 from eventstore.document_keys import DocumentKey
+from eventstore.mapper import decoder_of
 
 _SPAWN = multiprocessing.get_context("spawn")
 _SCHEMA = "bench_floor"
@@ -186,11 +187,7 @@ def _decode(dsn: str, share: tuple[int, int]) -> Callable[[], None]:
     """Prepare what the decoder is given, personal parts in the open, and return the decoding."""
     with psycopg.connect(dsn) as connection:
         rows = connection.cursor(binary=True).execute(_STATES, share).fetchall()
-    calls = [
-        (EVENT_TYPES[topic].__pydantic_validator__.validate_json, _open(*row))
-        for row in rows
-        for topic in (row[2],)
-    ]
+    calls = [(decoder_of(EVENT_TYPES[topic]), _open(*row)) for row in rows for topic in (row[2],)]
     del rows
 
     def act() -> None:

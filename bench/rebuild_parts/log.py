@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import psycopg
+from msgspec.structs import replace
 
 from domain import commands as c
 from domain import events as e
@@ -152,7 +153,7 @@ def _stored(life: Sequence[e.Event]) -> list[_Stored]:
     stored = []
     for event in life:
         personal = getattr(event, "personal", None)
-        open_event = event.model_copy(update={"personal": None}) if personal else event
+        open_event = replace(event, personal=None) if personal else event
         state = mapper.to_stored_event(open_event).state
         parts, markers = [state], []
         while found := _next_marker(parts[-1]):

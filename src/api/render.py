@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from pydantic import BaseModel
+from msgspec import Struct
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
@@ -20,7 +20,7 @@ from domain.events import Event
 
 POSITION_HEADER = "Docledger-Position"
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_CARRIED = frozenset(Event.model_fields)
+_CARRIED = frozenset(Event.__struct_fields__)
 
 
 def json_response(
@@ -132,16 +132,16 @@ def event_json(recorded: RecordedEvent) -> dict[str, Any]:
     }
 
 
-def _fields(model: BaseModel, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+def _fields(struct: Struct, without: frozenset[str] = frozenset()) -> dict[str, Any]:
     return {
-        to_camel(name): _plain(getattr(model, name))
-        for name in type(model).model_fields
+        to_camel(name): _plain(getattr(struct, name))
+        for name in struct.__struct_fields__
         if name not in without
     }
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, BaseModel):
+    if isinstance(value, Struct):
         return _fields(value)
     if isinstance(value, datetime):
         return time_text(value)

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from msgspec import Struct
+from msgspec.structs import replace
 
 from domain.values import FailureReason, FileReference, StageStatus, WorkflowStatus, WorkflowType
 
@@ -24,47 +25,45 @@ if TYPE_CHECKING:
 PipelineRow = tuple[str, str | None, bool, int]
 
 
-class Personal(BaseModel):
+class Personal(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Base of the parts of events that can be erased."""
 
-    model_config = ConfigDict(frozen=True)
 
-
-class RegisteredPersonal(Personal):
+class RegisteredPersonal(Personal, frozen=True, kw_only=True):
     """What names a document."""
 
     title: str
     file_name: str | None = None
 
 
-class ReportedPersonal(Personal):
+class ReportedPersonal(Personal, frozen=True, kw_only=True):
     """What somebody said about an attempt."""
 
     error_message: str | None = None
     metadata: Mapping[str, Any] | None = None
 
 
-class FilePersonal(Personal):
+class FilePersonal(Personal, frozen=True, kw_only=True):
     """What somebody said about a file."""
 
     file_name: str | None = None
     metadata: Mapping[str, Any] | None = None
 
 
-class WorkflowPersonal(Personal):
+class WorkflowPersonal(Personal, frozen=True, kw_only=True):
     """How a workflow of another system was configured, in that system's words."""
 
     configuration: Any = None
 
 
-class ImportedFilePersonal(Personal):
+class ImportedFilePersonal(Personal, frozen=True, kw_only=True):
     """Where another system kept a file and what it said about it."""
 
     file_path: str
     metadata: Any = None
 
 
-class Event(BaseModel):
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What every event carries.
 
     `version` counts from 1 within the document's stream. `at` is aware UTC and never before the
@@ -72,8 +71,6 @@ class Event(BaseModel):
     this one, None when somebody outside asked. `correlation_id` joins all that one request set
     off; None means `command_id`.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     class_version: ClassVar[int] = 1
     personal_type: ClassVar[type[Personal] | None] = None
@@ -104,10 +101,10 @@ class Event(BaseModel):
 
     def happened_at(self, at: datetime) -> Self:
         """Return the event as the log stored it, its time moved on to `at`."""
-        return self if at == self.at else self.model_copy(update={"at": at})
+        return self if at == self.at else replace(self, at=at)
 
 
-class DocumentRegistered(Event):
+class DocumentRegistered(Event, frozen=True, kw_only=True):
     """A document was handed in; it has no workflow yet."""
 
     personal_type = RegisteredPersonal
@@ -119,11 +116,11 @@ class DocumentRegistered(Event):
     personal: RegisteredPersonal | None = None
 
 
-class DocumentDeleted(Event):
+class DocumentDeleted(Event, frozen=True, kw_only=True):
     """The document and its rows are gone; its history stays."""
 
 
-class DocumentChanged(Event):
+class DocumentChanged(Event, frozen=True, kw_only=True):
     """Another application changed the document's row: this is its title and realm now."""
 
     personal_type = RegisteredPersonal
@@ -132,7 +129,7 @@ class DocumentChanged(Event):
     personal: RegisteredPersonal | None = None
 
 
-class OriginalStored(Event):
+class OriginalStored(Event, frozen=True, kw_only=True):
     """The content of a document that came without a file is in the storage from now on."""
 
     checksum: str
@@ -140,11 +137,11 @@ class OriginalStored(Event):
     mime_type: str
 
 
-class ImportUndone(Event):
+class ImportUndone(Event, frozen=True, kw_only=True):
     """An import was taken back: the document stays, its workflow and its rows go."""
 
 
-class WorkflowStarted(Event):
+class WorkflowStarted(Event, frozen=True, kw_only=True):
     """A run began: every stage of `pipeline` is pending.
 
     `attempts` is where the attempts of stages go on that an earlier run had; others begin at 1.
@@ -157,36 +154,36 @@ class WorkflowStarted(Event):
     attempts: Mapping[str, int] = {}
 
 
-class WorkflowPaused(Event):
+class WorkflowPaused(Event, frozen=True, kw_only=True):
     """No further stage starts until the workflow is resumed."""
 
 
-class WorkflowResumed(Event):
+class WorkflowResumed(Event, frozen=True, kw_only=True):
     """Stages may start again."""
 
 
-class WorkflowCancelled(Event):
+class WorkflowCancelled(Event, frozen=True, kw_only=True):
     """The run is over without being complete."""
 
 
-class WorkflowCompleted(Event):
+class WorkflowCompleted(Event, frozen=True, kw_only=True):
     """Every stage is completed or skipped."""
 
 
-class StageEvent(Event):
+class StageEvent(Event, frozen=True, kw_only=True):
     """Base of what happens to one stage; `attempt` counts from 1."""
 
     stage_name: str
     attempt: int
 
 
-class StageRequested(StageEvent):
+class StageRequested(StageEvent, frozen=True, kw_only=True):
     """Somebody asked for the stage to be run by a worker; `inputs` None means the usual ones."""
 
     inputs: tuple[FileReference, ...] | None = None
 
 
-class StageStarted(StageEvent):
+class StageStarted(StageEvent, frozen=True, kw_only=True):
     """An attempt began; `lease_id` names the worker's lease, None when reported from outside."""
 
     personal_type = ReportedPersonal
@@ -196,7 +193,7 @@ class StageStarted(StageEvent):
     personal: ReportedPersonal | None = None
 
 
-class StageCompleted(StageEvent):
+class StageCompleted(StageEvent, frozen=True, kw_only=True):
     """The attempt succeeded and its registered files are current now.
 
     `executor` names what made them, e.g. `chunker/1.2.0`, and `inputs` what they were made of.
@@ -211,7 +208,7 @@ class StageCompleted(StageEvent):
     personal: ReportedPersonal | None = None
 
 
-class StageFailed(StageEvent):
+class StageFailed(StageEvent, frozen=True, kw_only=True):
     """The attempt failed; `will_retry` tells that a StageRetried follows in the same append."""
 
     personal_type = ReportedPersonal
@@ -223,7 +220,7 @@ class StageFailed(StageEvent):
     personal: ReportedPersonal | None = None
 
 
-class StageSkipped(StageEvent):
+class StageSkipped(StageEvent, frozen=True, kw_only=True):
     """The optional stage will not run in this workflow."""
 
     personal_type = ReportedPersonal
@@ -231,7 +228,7 @@ class StageSkipped(StageEvent):
     personal: ReportedPersonal | None = None
 
 
-class StageRetried(StageEvent):
+class StageRetried(StageEvent, frozen=True, kw_only=True):
     """A failed stage is pending again as attempt `attempt`, not before `retry_at`.
 
     `spends_retry` tells whether it counts against the workflow's configured retries.
@@ -243,7 +240,7 @@ class StageRetried(StageEvent):
     retry_at: datetime | None = None
 
 
-class StageReset(StageEvent):
+class StageReset(StageEvent, frozen=True, kw_only=True):
     """A completed, skipped or failed stage is pending again as attempt `attempt`.
 
     `because_of` names the upstream stage whose output changed; None for a re-run asked for.
@@ -252,7 +249,7 @@ class StageReset(StageEvent):
     because_of: str | None = None
 
 
-class OutputFileRegistered(StageEvent):
+class OutputFileRegistered(StageEvent, frozen=True, kw_only=True):
     """A file of the stage is in the storage.
 
     It becomes current with the StageCompleted of the same attempt, or at once when `current`
@@ -273,14 +270,14 @@ class OutputFileRegistered(StageEvent):
     personal: FilePersonal | None = None
 
 
-class OutputFileRemoved(Event):
+class OutputFileRemoved(Event, frozen=True, kw_only=True):
     """The stage has no current file of this type any more; older versions stay in the storage."""
 
     stage_name: str
     file_type: str
 
 
-class WorkflowStateImported(Event):
+class WorkflowStateImported(Event, frozen=True, kw_only=True):
     """The run stood like this in the tables that it was imported from; its stages came before."""
 
     personal_type = WorkflowPersonal
@@ -296,7 +293,7 @@ class WorkflowStateImported(Event):
     personal: WorkflowPersonal | None = None
 
 
-class StageStateImported(StageEvent):
+class StageStateImported(StageEvent, frozen=True, kw_only=True):
     """The stage stood like this in the table that it was imported from."""
 
     personal_type = ReportedPersonal
@@ -310,7 +307,7 @@ class StageStateImported(StageEvent):
     personal: ReportedPersonal | None = None
 
 
-class OutputFileImported(StageEvent):
+class OutputFileImported(StageEvent, frozen=True, kw_only=True):
     """The stage had this file in the table that it was imported from.
 
     Its content is wherever the other system keeps it; the first that is stored here is version 1.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
+from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
@@ -24,7 +25,7 @@ StageName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,100}$")]
 class Value(BaseModel):
     """Base of small immutable values; unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
 
 class StageStatus(StrEnum):
@@ -100,7 +101,7 @@ class OutputFile(Value):
     outside_metadata: Mapping[str, Any] | None = None
 
 
-class FileReference(Value):
+class FileReference(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One version of a file that a stage read; `stage_name` None is the original."""
 
     stage_name: str | None = None

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from msgspec.json import encode as to_json
+from msgspec.structs import replace
 from psycopg import Connection
 from psycopg.rows import tuple_row
-from pydantic_core import to_json
 
 from domain.commands import Context, ImportDocument, RegisterDocument
 from domain.decisions import decide
@@ -35,6 +36,7 @@ IMPORT_PREFIX = "import-"
 """How the causation of every event begins that an import brought."""
 LONGEST_ID = 255
 
+_SOME_REALM = "where the realm's id goes"
 _REGISTERED = DocumentRegistered.__name__
 _STARTED = WorkflowStarted.__name__
 
@@ -142,11 +144,11 @@ class Registrations:
     def _made_once(self, row: DocumentRow, context: Context) -> _MadeOnce:
         unborn = DocumentWorkflow.unborn(row.document_id)
         registered, started = decide(unborn, self.command(row, context))
-        bare = registered.model_copy(update={"personal": None, "realm_id": None})
+        bare = replace(registered, personal=None, realm_id=_SOME_REALM)
         stream = bulk_stream(self.application.event_mapper, (bare, started))
         (_, _, registered_body), (_, _, started_body) = stream.events
-        before, named, after = registered_body.partition('"size_bytes"')
-        sealed_at = named + after.removesuffix("}") + ',"sealed":"'
+        before, _, after = registered_body.partition(_realm(_SOME_REALM))
+        sealed_at = after.removesuffix("}") + ',"sealed":"'
         return _MadeOnce(before, sealed_at, started_body)
 
 

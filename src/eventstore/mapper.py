@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 from eventsourcing.domain import DomainEventProtocol
@@ -26,19 +26,29 @@ from eventsourcing.persistence import (
     PersistenceError,
     StoredEvent,
 )
-from pydantic import ValidationError
-from pydantic_core import from_json, to_json
+from msgspec import ValidationError, convert
+from msgspec.json import Decoder, Encoder
+from msgspec.json import decode as from_json
+from msgspec.structs import replace
 
 from domain.errors import LogUnreadable
 from domain.events import EVENT_TYPES, Event, Personal
 from eventstore.document_keys import DocumentKey, DocumentKeys, SealingKey
 
-_NOT_IN_BODY = {"document_id", "version", "at", "personal"}
+_to_json = Encoder().encode
+# Fields are encoded in their order: this is the first one that is no column and not the time. What
+# stands before it can hold no such bytes, since a quotation mark in a text follows a backslash.
+_BODY = b',"actor":"'
+_BEGUN = b'{"at":"%b"'
+_CLASS_VERSION = b',"class_version":%d'
+_SEALED_STATE = b'%b,"sealed":"%b"}'
 _WHOLE = b'%b,"document_id":%b,"version":%d}'
 # What these are looked for by: from the end and without the closing quotation mark, of which
 # there are many, the search takes half as long; it is a good part of what an event takes.
 _NAMES_VERSION = b'"class_version'
 _NAMES_SEALED = b'"sealed'
+# How the decoder begins what it says of types and names alone; it quotes values otherwise.
+_TOLD = ("Expected `", "Object missing required field `")
 _SEALED = re.compile(rb',"sealed":"([0-9a-f]+)\.([A-Za-z0-9+/=]+)"}\Z')
 
 
@@ -63,26 +73,29 @@ def parse_time(text: str) -> datetime:
 
 
 class EventMapper(Mapper[str]):
-    """The library's mapper for frozen pydantic events, upcasting and sealing included."""
+    """The library's mapper for frozen events, upcasting and sealing included."""
 
     def __init__(self, keys: DocumentKeys) -> None:
         super().__init__(transcoder=JSONTranscoder())
         self._keys = keys
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
-        """Return what is stored of the event."""
+        """Return what is stored of the event.
+
+        Raises the decoder's ValidationError for one that could not be read again: what is once in
+        the log stays there, so it must not even get in.
+        """
         event = cast("Event", domain_event)
-        topic = type(event).__name__
-        parts = [f'{{"at":"{format_time(event.at)}"']
-        if event.class_version > 1:
-            parts.append(f'"class_version":{event.class_version}')
-        parts.append(event.model_dump_json(exclude=_NOT_IN_BODY, exclude_none=True)[1:-1])
+        document_id, version, topic = event.document_id, event.version, type(event).__name__
+        encoded = _to_json(event)
+        decoder_of(type(event))(encoded)
         if (personal := personal_part(event)) is None:
-            return StoredEvent(event.document_id, event.version, topic, _state(parts))
-        sealing = self._keys.for_sealing(event.document_id, event.version)
-        sealed = sealed_part(sealing.key, personal, event.document_id, event.version, topic)
-        parts.append(f'"sealed":"{sealed}"')
-        return SealedEvent(event.document_id, event.version, topic, _state(parts), sealing)
+            return StoredEvent(document_id, version, topic, _state(event, encoded))
+        encoded = _to_json(replace(event, personal=None))
+        sealing = self._keys.for_sealing(document_id, version)
+        sealed = sealed_part(sealing.key, personal, document_id, version, topic)
+        state = _SEALED_STATE % (_state(event, encoded)[:-1], sealed.encode())
+        return SealedEvent(document_id, version, topic, state, sealing)
 
     def to_domain_event(self, stored_event: StoredEvent) -> Event:
         """Return the event that was stored, upcast to its newest version.
@@ -120,8 +133,7 @@ def decoded(document_id: str, version: int, topic: str, state: bytes, find_key: 
             if body is not None:
                 # One pass over the bytes: the columns are spliced in ahead of the closing brace.
                 whole = _WHOLE % (body, _quoted(document_id), version)
-                read: Event = event_type.__pydantic_validator__.validate_json(whole)
-                return read
+                return decoder_of(event_type)(whole)
         return _upcast(event_type, document_id, version, topic, state, find_key)
     except (MapperDeserialisationError, PersistenceError):
         raise
@@ -150,12 +162,18 @@ def _upcast(
             about = _about(document_id, version, topic)
             fields["personal"] = from_json(key.unseal(sealed, about))
     upcast(event_type, fields)
-    return event_type.model_validate(fields)
+    return convert(fields, event_type)
+
+
+@cache
+def decoder_of(event_type: type[Event]) -> Callable[[bytes], Event]:
+    """Return what makes an event of its fields in JSON, those of its columns among them."""
+    return Decoder(event_type).decode
 
 
 @lru_cache(maxsize=1024)
 def _quoted(document_id: str) -> bytes:
-    return to_json(document_id)
+    return _to_json(document_id)
 
 
 def _open_body(
@@ -207,16 +225,18 @@ def upcast(event_type: type[Event], fields: dict[str, Any]) -> None:
         version += 1
 
 
-def _state(parts: list[str]) -> bytes:
-    return (",".join(parts) + "}").encode()
+def _state(event: Event, encoded: bytes) -> bytes:
+    begun = _BEGUN % format_time(event.at).encode()
+    if event.class_version > 1:
+        begun += _CLASS_VERSION % event.class_version
+    return begun + encoded[encoded.index(_BODY) :]
 
 
 def sealed_part(
     key: DocumentKey, personal: Personal, document_id: str, version: int, topic: str
 ) -> str:
     """Return what is stored of an event's personal part."""
-    plaintext = personal.model_dump_json(exclude_none=True).encode()
-    return sealed_json(key, plaintext, document_id, version, topic)
+    return sealed_json(key, _to_json(personal), document_id, version, topic)
 
 
 def sealed_json(
@@ -233,8 +253,7 @@ def _about(document_id: str, version: int, topic: str) -> bytes:
 def _without_content(error: Exception) -> str:
     """Return what is wrong without the values, which may be personal."""
     if isinstance(error, ValidationError):
-        return "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['type']}"
-            for e in error.errors(include_input=False)
-        )
+        wrong, _, where = str(error).partition(" - at ")
+        told = wrong if wrong.startswith(_TOLD) else "a value that is not one of those known"
+        return f"{told} at {where}" if where else told
     return str(error) if isinstance(error, LogUnreadable) else type(error).__name__

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from eventsourcing.application import AggregateNotFoundError
 from eventsourcing.persistence import IntegrityError
+from msgspec.structs import replace
 
 from conftest import SERVERS
 from domain.document_workflow import DocumentWorkflow
@@ -60,10 +61,7 @@ def times(log: Log) -> list[datetime]:
 
 
 def test_every_event_comes_back_as_it_was(log: Log) -> None:
-    given = [
-        example.model_copy(update={"document_id": name, "version": 1})
-        for name, example in EXAMPLES.items()
-    ]
+    given = [replace(example, document_id=name, version=1) for name, example in EXAMPLES.items()]
 
     log.application.save(*given)
 

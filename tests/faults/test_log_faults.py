@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from msgspec.structs import asdict
 
 from conftest import SERVERS
 from docledger.embedded_postgres import EmbeddedPostgres
@@ -187,7 +188,7 @@ def test_a_registration_whose_acknowledgement_is_lost_is_no_conflict_with_itself
 
     assert [recorded.event.version for recorded in answer.events] == [1, 2]
     assert log.query("SELECT count(*) FROM document_keys WHERE document_id = 'new'") == [(1,)]
-    assert readable(log.history.of_document("new")[0]).model_dump()["personal"] is not None
+    assert asdict(readable(log.history.of_document("new")[0]))["personal"] is not None
 
 
 @both_servers

@@ -7,7 +7,6 @@ from threading import Barrier
 
 import psycopg
 import pytest
-from pydantic_core import PydanticSerializationError
 
 from domain import commands as c
 from domain.errors import DocumentExists, IllegalTransition
@@ -263,7 +262,7 @@ def test_a_key_is_stored_only_with_its_event(log: Log) -> None:
     for command in (register("legacy"), register("d")):
         with pytest.raises((DocumentExists, IllegalTransition)):
             log.send(command)
-    with pytest.raises(PydanticSerializationError):
+    with pytest.raises(UnicodeEncodeError):
         log.send(register("e", title="half \ud800"))
 
     assert log.query("SELECT document_id FROM document_keys") == [("d",)]

@@ -111,7 +111,8 @@ def test_a_second_one_is_a_conflict(client: httpx.Client, database: str) -> None
         reader.execute("SELECT * FROM stage_output_files").fetchall()
         assert client.post(PATH).status_code == 202
         assert client.post(PATH).status_code == 409
-    assert _ended(client)["phase"] == "done"
+    ended = _ended(client)
+    assert ended["phase"] == "done", ended
 
 
 def test_what_is_no_table_is_refused(client: httpx.Client) -> None:

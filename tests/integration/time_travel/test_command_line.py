@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import asdict
 
 from conftest import Server
 from domain import commands as c
@@ -149,7 +150,7 @@ def test_show_as_of_says_what_is_wrong(shell: Shell) -> None:
 def test_the_timeline_tells_who_did_what_and_how_long_it_took(shell: Shell) -> None:
     said = shell.run("history", "doc-1").stdout.decode()
     lines = [re.sub(r" +", " ", line).strip() for line in said.splitlines()]
-    checksum = events(shell)[-2][1].model_dump().get("checksum", "")[:12]
+    checksum = asdict(events(shell)[-2][1]).get("checksum", "")[:12]
     assert lines == [
         "2026-03-01 (UTC)",
         "1 00:00:00.000 DocumentRegistered by test",
@@ -223,7 +224,7 @@ def test_export_to_a_file_import_and_what_is_missing(
     assert shell.run("events", "export", "doc-1").stdout == file.read_bytes()
 
     imported = other.json("events", "import", str(file))
-    checksums = {e.model_dump().get("checksum") for _, e in events(shell)} - {None}
+    checksums = {asdict(e).get("checksum") for _, e in events(shell)} - {None}
     assert imported["events"] == len(events(shell))
     assert imported["keptPositions"] is True
     assert set(imported["missingContents"]) == checksums

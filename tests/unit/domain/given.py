@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 import pytest
+from msgspec import convert
 
 from domain.commands import Command, Context
 from domain.decisions import decide
@@ -34,16 +35,17 @@ class Fact:
 
     def as_event(self, version: int, context: Context) -> Event:
         """Return the event at this place of the stream."""
-        return self.event_type(
-            document_id=DOCUMENT_ID,
-            version=version,
-            at=context.at,
-            actor=context.actor,
-            command_id=context.command_id,
-            correlation_id=context.correlation_id,
-            causation_id=context.causation_id,
+        fields = {
+            "document_id": DOCUMENT_ID,
+            "version": version,
+            "at": context.at,
+            "actor": context.actor,
+            "command_id": context.command_id,
+            "correlation_id": context.correlation_id,
+            "causation_id": context.causation_id,
             **self.fields,
-        )
+        }
+        return convert(fields, self.event_type)
 
 
 def fact(event_type: type[Event], **fields: Any) -> Fact:

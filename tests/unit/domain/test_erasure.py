@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
+from msgspec.structs import replace
 
 from domain import events
 from domain.document_workflow import DocumentWorkflow, evolve
@@ -54,7 +55,7 @@ LIFE: Sequence[Fact] = [
 
 def erased(event: Event) -> Event:
     """Return the event as the log gives it once the document's key is gone."""
-    return event.model_copy(update={"personal": None}) if event.personal_type else event
+    return replace(event, personal=None) if event.personal_type else event
 
 
 def lived() -> list[Event]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from pydantic import ValidationError
+from msgspec.structs import replace
 
 from domain import events
 from domain.document_workflow import DocumentWorkflow
@@ -60,11 +60,13 @@ def test_every_event_that_is_defined_can_be_stored() -> None:
 
 def test_events_that_have_a_personal_part_say_of_which_type() -> None:
     for event_type in EVENT_TYPES.values():
-        assert ("personal" in event_type.model_fields) == (event_type.personal_type is not None)
+        assert ("personal" in event_type.__struct_fields__) == (
+            event_type.personal_type is not None
+        )
 
 
 def test_an_event_cannot_be_changed() -> None:
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(AttributeError, match="immutable"):
         setattr(happened()[0], "version", 7)  # noqa: B010  # the type checker sees it too
 
 
@@ -80,5 +82,5 @@ def test_an_event_is_moved_on_to_the_time_at_which_the_log_took_it() -> None:
     event = happened()[0]
     later = BEGINNING + timedelta(seconds=3)
     assert event.happened_at(later).at == later
-    assert event.happened_at(later).model_copy(update={"at": event.at}) == event
+    assert replace(event.happened_at(later), at=event.at) == event
     assert event.happened_at(BEGINNING) is event

@@ -21,6 +21,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from msgspec.json import decode, encode
 
 from domain.commands import Command
 from domain.decisions import decide
@@ -239,7 +240,7 @@ class Agreement(RuleBasedStateMachine):
         for event in events:
             assert event.version == self.state.version + 1
             self.events.append(event)
-            stored = type(event).model_validate_json(event.model_dump_json())
+            stored = decode(encode(event), type=type(event))
             assert stored == event
             self.state = evolve(self.state, stored)
         self.check_agreement()

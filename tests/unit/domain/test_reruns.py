@@ -8,7 +8,7 @@ import pytest
 
 from domain.commands import Command
 from domain.errors import IllegalTransition
-from domain.values import OutputFile, StageStatus, WorkflowStatus
+from domain.values import FileReference, OutputFile, StageStatus, WorkflowStatus
 from unit.domain import vocabulary as v
 from unit.domain.given import Fact, Given, given
 from unit.domain.vocabulary import CHUNKER, CONVERSION, FACTS, INGESTOR, OPTIMIZER
@@ -192,7 +192,7 @@ def test_nothing_downstream_starts_on_what_is_about_to_be_replaced() -> None:
 
 
 def test_a_run_with_given_inputs_keeps_them_for_the_worker() -> None:
-    inputs = ({"stage_name": CONVERSION, "file_type": "markdown", "checksum": "a" * 64},)
+    inputs = (FileReference(stage_name=CONVERSION, file_type="markdown", checksum="a" * 64),)
     document = (
         given(chunked())
         .when(v.request(CHUNKER, inputs=inputs))
@@ -204,7 +204,7 @@ def test_a_run_with_given_inputs_keeps_them_for_the_worker() -> None:
 
 
 def test_other_inputs_are_another_request() -> None:
-    inputs = ({"file_type": "original", "checksum": "a" * 64},)
+    inputs = (FileReference(file_type="original", checksum="a" * 64),)
     document = given([v.registered(), v.begun(), v.requested(CONVERSION)])
     document.when(v.request(CONVERSION, inputs=inputs)).then(
         [v.requested(CONVERSION, inputs=inputs)]

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from domain import events as e
 from domain.values import FailureReason, WorkflowType
@@ -256,7 +257,7 @@ def test_events_that_do_not_fit_are_refused(
 ) -> None:
     given = Given().registered()
     version = fields.pop("version", 3)
-    event = given.event(event_type, **fields).model_copy(update={"version": version})
+    event = replace(given.event(event_type, **fields), version=version)
     with pytest.raises(CannotApply):
         fold(given.rows, 99, event)
 

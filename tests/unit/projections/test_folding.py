@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from domain.events import Event, StageRequested
 from projections.errors import CannotApply
@@ -83,5 +84,5 @@ def test_an_event_that_does_not_fit_changes_nothing(seed: int) -> None:
         changes = {"version": one.event.version + 1, "stage_name": "nowhere"}
         for event in about_stages:
             with pytest.raises(CannotApply):
-                folding.apply(Recorded(one.position + 1, event.model_copy(update=changes)))
+                folding.apply(Recorded(one.position + 1, replace(event, **changes)))
         assert folding.rows == before
