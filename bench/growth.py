@@ -4,10 +4,14 @@
 
 Databases of 10,000, 100,000, … documents side by side on one server, each taken in by
 `import-documents`, then VACUUM ANALYZE and CHECKPOINT in each, then a round that is not counted, so
-that all are warm. In interleaved rounds each has 5,000 events appended through group commit and
-then projected, and is sent status reports, reads of documents at random and first pages of lists
-over HTTP. Last, each is rebuilt and verified. Costs are told as ratios to the smallest: of the time
-that a request, an event and a rebuilt document take. Prints one JSON line.
+that all are warm. In interleaved rounds each has 4,500 events appended through group commit and
+then projected, and is sent status reports, reads of documents and first pages of lists over HTTP.
+
+Documents are taken in two ways. Of as many in each database, evenly from among all of it: what is
+kept in memory is as large in each, and what is measured is what the others beside it cost. Or of
+all at random, so that the larger a database is, the less of what is asked for is in any memory.
+Last, each is rebuilt and verified. Costs are told as ratios to the smallest: of the time that a
+request, an event and a rebuilt document take. Prints one JSON line.
 """
 
 from __future__ import annotations
@@ -31,7 +35,7 @@ from harness.processes import Running, end_in_good_order, postmaster
 from harness.requests import document_ids, page, reads, reports, walk
 
 SMALLEST = 10_000
-APPLIED = 5000
+APPLIED = 4500
 CLIENTS = 16
 LISTS = {
     "newest": "?limit=50",
@@ -61,17 +65,27 @@ class Size:
             raise WrongAnswers(f"requests were refused: {answered}")
         return figures["per_second"]
 
-    def reported(self, seconds: float) -> float:
+    @property
+    def every(self) -> int:
+        """One in so many documents makes as many as the smallest database has."""
+        return self.documents // SMALLEST
+
+    def reported(self, seconds: float, every: int) -> float:
         """Return the status reports a second, each on a document that had none for long."""
-        script = walk(self.documents, next(self.share), self.shares, reports())
+        script = walk(self.documents, next(self.share), self.shares * every, reports())
         return self.sent(script, seconds)
+
+    def read(self, seconds: float, every: int) -> float:
+        """Return the documents that were read a second."""
+        return self.sent(reads("docledger", self.documents, every), seconds)
 
     def applied(self) -> tuple[float, float]:
         """Return the events a second that were appended in this process, and then projected."""
         with opened(self.ledger) as docledger:
             catch_up(docledger, self.ledger.position())
-            ids = document_ids(self.documents, next(self.share), self.shares)
-            events = min(APPLIED, SMALLEST // self.shares * CHANGES)
+            ids = document_ids(self.documents, next(self.share), self.shares * self.every)
+            # not the last completion of each, which completes the workflow as well
+            events = min(APPLIED, SMALLEST // self.shares * (CHANGES - 1))
             appending = send(docledger, itertools.islice(changes(docledger, ids), events))
             if self.ledger.lag() != events:
                 raise WrongAnswers(f"{events} events were appended, {self.ledger.lag()} are there")
@@ -133,14 +147,16 @@ def filled(
     ledger.load(documents)
     server, url = ledger.serve()
     stack.enter_context(server)
-    return Size(documents, ledger, server, url, postmaster(given.dsn), 2 * given.rounds + 2)
+    return Size(documents, ledger, server, url, postmaster(given.dsn), 3 * given.rounds + 3)
 
 
 def measure(sizes: list[Size], rounds: int, seconds: float) -> dict[str, Mapping[str, list[float]]]:
     """Return what was done a second, by case and size."""
     cases: dict[str, Callable[[Size], float]] = {
-        "reports": lambda size: size.reported(seconds),
-        "reads": lambda size: size.sent(reads("docledger", size.documents), seconds),
+        "reports": lambda size: size.reported(seconds, size.every),
+        "reads": lambda size: size.read(seconds, size.every),
+        "reports_at_random": lambda size: size.reported(seconds, 1),
+        "reads_at_random": lambda size: size.read(seconds, 1),
     }
     for name, query in LISTS.items():
         cases[f"list_{name}"] = partial(_listed, query, seconds)

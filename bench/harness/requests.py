@@ -20,6 +20,7 @@ _PEER_IDS = {
     "plain_tables": "string.format('doc-%08d', math.random(1, {n}))",
     "obvious": "string.format('00000000-0000-4000-8000-%012x', math.random(1, {n}))",
 }
+_OWN_ID = "string.format('doc-%08d', math.random(0, {n} - 1) * {every} + 1)"
 _SEED = "init = function(args) math.randomseed({seed}) end\n"
 _PEER_REPORT = """
 local stages = {{'ingest', 'ocr', 'classify', 'extract', 'publish'}}
@@ -58,10 +59,16 @@ def peer_reports(peer: str, documents: int) -> str:
     return _seeded() + _PEER_REPORT.format(id=_PEER_IDS[peer].format(n=documents))
 
 
-def reads(peer: str, documents: int) -> str:
-    """Return reads of documents at random; those of docledger have the ids of plain tables."""
+def reads(peer: str, documents: int, every: int = 1) -> str:
+    """Return reads of documents at random; those of docledger have the ids of plain tables.
+
+    Of docledger's, one in `every` is ever asked for, evenly among all.
+    """
     own = peer == "docledger"
-    known = _PEER_IDS["plain_tables" if own else peer].format(n=documents)
+    if own:
+        known = _OWN_ID.format(n=documents // every, every=every)
+    else:
+        known = _PEER_IDS[peer].format(n=documents)
     return _seeded() + _GET.format(prefix="/v1" if own else "", id=known)
 
 

@@ -87,10 +87,14 @@ def _new_texts(values: Sequence[str | None], _: Times) -> Iterable[bytes]:
 
 def _times(values: Sequence[datetime | None], known: Times) -> Iterable[bytes]:
     # An event's time is in many fields. To compare times takes longer than to encode them.
-    for key, value in {id(value): value for value in values}.items():
-        if key not in known:
-            known[key] = _NULL if value is None else _timestamp(value)
-    return map(known.__getitem__, map(id, values))
+    ids = list(map(id, values))
+    try:
+        return list(map(known.__getitem__, ids))
+    except KeyError:
+        for key, value in zip(ids, values, strict=True):
+            if key not in known:
+                known[key] = _NULL if value is None else _timestamp(value)
+    return map(known.__getitem__, ids)
 
 
 def _timestamp(value: datetime) -> bytes:
