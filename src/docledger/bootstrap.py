@@ -185,6 +185,7 @@ class Docledger:
             self.application,
             fold,
             most_commands=self.settings.commit_batch_commands,
+            cache_size=self.settings.remembered_documents,
             observe=self._observe_append,
         )
         self._stack.callback(commands.close)
@@ -193,7 +194,11 @@ class Docledger:
     @cached_property
     def worker_commands(self) -> GroupCommit:
         """The log, for workers: they look at documents, never at the rows of read models."""
-        commands = GroupCommit(self.application, most_commands=self.settings.commit_batch_commands)
+        commands = GroupCommit(
+            self.application,
+            most_commands=self.settings.commit_batch_commands,
+            cache_size=self.settings.remembered_documents,
+        )
         self._stack.callback(commands.close)
         return commands
 

@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     commit_batch_commands: int = Field(
         default=256, ge=1, le=10_000, description="commands that one transaction appends, at most"
     )
+    remembered_documents: int = Field(
+        default=16_384,
+        ge=1,
+        le=10_000_000,
+        description="documents that one process keeps in memory between commands, some 4 KB each",
+    )
     projector_batch_events: int = Field(
         default=2000, ge=1, le=10_000, description="events that one transaction projects, at most"
     )
