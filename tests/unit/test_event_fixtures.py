@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, ClassVar, cast
@@ -11,7 +12,7 @@ from typing import Any, ClassVar, cast
 import pytest
 from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
 from eventsourcing.postgres import PostgresDatastore
-from msgspec import to_builtins
+from msgspec import ValidationError, to_builtins
 from msgspec.structs import asdict, replace
 
 from domain import events as e
@@ -223,6 +224,14 @@ class TestUpcasting:
             MapperDeserialisationError, match=r"version 4 of StageSkipped needs a newer"
         ):
             mapper.to_domain_event(stored("StageSkipped.v1", json.dumps(fourth).encode()))
+
+
+@pytest.mark.parametrize("wrong", [{"attempt": "two"}, {"stage_name": None}, {"because_of": 3}])
+def test_what_could_not_be_read_again_is_not_even_stored(
+    mapper: EventMapper, wrong: Mapping[str, Any]
+) -> None:
+    with pytest.raises(ValidationError):
+        mapper.to_stored_event(replace(EXAMPLES["StageReset.v1"], **wrong))
 
 
 @pytest.mark.parametrize(
