@@ -52,7 +52,7 @@ class WorkflowApplication(Application[str]):
         return DsnFactory(env, self._datastore)
 
     def construct_mapper(self) -> Mapper[str]:
-        """Return the mapper for pydantic events."""
+        """Return the mapper of events, which upcasts and seals."""
         return self.event_mapper
 
     def construct_recorder(self) -> ApplicationRecorder:

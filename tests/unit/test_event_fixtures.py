@@ -234,12 +234,19 @@ def test_what_could_not_be_read_again_is_not_even_stored(
         mapper.to_stored_event(replace(EXAMPLES["StageReset.v1"], **wrong))
 
 
+_ODD_REASON = (
+    b'{"at":"2026-11-24T01:54:33.120000Z","actor":"a","command_id":"c",'
+    b'"stage_name":"chunker","attempt":1,"reason":"not json"}'
+)
+
+
 @pytest.mark.parametrize(
     ("topic", "state"),
     [
         ("StageVanished", b'{"at":"2026-11-24T01:54:33.120000Z"}'),
         ("StageReset", b'{"at":"2026-11-24T01:54:33.120000Z","actor":"a"}'),
         ("StageReset", b"not json"),
+        ("StageFailed", _ODD_REASON),
         ("StageReset", b""),
     ],
 )
