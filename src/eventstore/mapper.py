@@ -171,6 +171,12 @@ def decoder_of(event_type: type[Event]) -> Callable[[bytes], Event]:
     return Decoder(event_type).decode
 
 
+# All are made before any thread can read: msgspec tells other threads of a type while it is still
+# looking at its fields, and one that decodes by half a description ends the process.
+for _event_type in EVENT_TYPES.values():
+    decoder_of(_event_type)
+
+
 @lru_cache(maxsize=1024)
 def _named(document_id: str) -> bytes:
     return b',"document_id":' + _to_json(document_id)
