@@ -6,17 +6,18 @@ What a command makes of the state is in `domain.decisions`.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from domain import events as e
 from domain.errors import UnknownStage
 from domain.file_names import output_name
 from domain.pipeline import Pipeline
-from domain.replacing import replaced
 from domain.values import Configuration, StageStatus, WorkflowStatus, WorkflowType
 
 _NO_FILES: Mapping[Any, Any] = MappingProxyType({})
@@ -26,8 +27,7 @@ _RUNNING = WorkflowStatus.RUNNING
 _FAILED = StageStatus.FAILED
 
 
-@dataclass(frozen=True, slots=True)
-class FileState:
+class FileState(Struct, frozen=True, gc=False):
     """A file of a stage, as far as decisions need it."""
 
     file_type: str
@@ -37,8 +37,7 @@ class FileState:
     version: int
 
 
-@dataclass(frozen=True, slots=True)
-class StageState:
+class StageState(Struct, frozen=True, gc=False):
     """One stage of the current run.
 
     `spent_retries` counts what the retry policy has used since somebody last asked for the stage;
@@ -64,8 +63,7 @@ class StageState:
         return self.requested or (goes_on and not self.held)
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentWorkflow:
+class DocumentWorkflow(Struct, frozen=True, gc=False):
     """A document and its current run, as of `version`.
 
     `run` is 0 until the first workflow starts. `attempts` holds the last attempt of each stage of
@@ -156,7 +154,7 @@ class DocumentWorkflow:
 def evolve(state: DocumentWorkflow, event: e.Event) -> DocumentWorkflow:
     """Return the state after `event`."""
     changed = _EVOLVERS[type(event)](state, event)
-    return replaced(changed, version=event.version, at=event.at)
+    return replace(changed, version=event.version, at=event.at)
 
 
 def _registered(state: DocumentWorkflow, event: e.DocumentRegistered) -> DocumentWorkflow:
@@ -177,11 +175,11 @@ def _deleted(state: DocumentWorkflow, _: e.DocumentDeleted | e.ImportUndone) -> 
 
 
 def _changed(state: DocumentWorkflow, event: e.DocumentChanged) -> DocumentWorkflow:
-    return replaced(state, realm_id=event.realm_id)
+    return replace(state, realm_id=event.realm_id)
 
 
 def _original_stored(state: DocumentWorkflow, event: e.OriginalStored) -> DocumentWorkflow:
-    return replaced(
+    return replace(
         state,
         original_checksum=event.checksum,
         original_size_bytes=event.size_bytes,
@@ -191,7 +189,7 @@ def _original_stored(state: DocumentWorkflow, event: e.OriginalStored) -> Docume
 
 def _workflow_started(state: DocumentWorkflow, event: e.WorkflowStarted) -> DocumentWorkflow:
     pipeline = Pipeline.of(event.pipeline)
-    return replaced(
+    return replace(
         state,
         run=event.run,
         workflow_type=event.workflow_type,
@@ -223,13 +221,13 @@ def _anew(name: str, attempt: int) -> StageState:
 
 def _workflow(status: WorkflowStatus) -> Callable[[DocumentWorkflow, e.Event], DocumentWorkflow]:
     def change(state: DocumentWorkflow, _: e.Event) -> DocumentWorkflow:
-        return replaced(state, workflow_status=status)
+        return replace(state, workflow_status=status)
 
     return change
 
 
 def _workflow_resumed(state: DocumentWorkflow, _: e.WorkflowResumed) -> DocumentWorkflow:
-    return _with_status(replaced(state, workflow_status=WorkflowStatus.RUNNING))
+    return _with_status(replace(state, workflow_status=WorkflowStatus.RUNNING))
 
 
 def _with_status(state: DocumentWorkflow) -> DocumentWorkflow:
@@ -242,12 +240,12 @@ def _with_status(state: DocumentWorkflow) -> DocumentWorkflow:
     for stage in state.stages.values():
         if stage.status is _FAILED:
             status = WorkflowStatus.FAILED
-    return state if state.workflow_status is status else replaced(state, workflow_status=status)
+    return state if state.workflow_status is status else replace(state, workflow_status=status)
 
 
 def _with_stage(state: DocumentWorkflow, name: str, **changes: Any) -> DocumentWorkflow:
-    stages = {**state.stages, name: replaced(state.stages[name], **changes)}
-    return _with_status(replaced(state, stages=stages))
+    stages = {**state.stages, name: replace(state.stages[name], **changes)}
+    return _with_status(replace(state, stages=stages))
 
 
 def _stage_requested(state: DocumentWorkflow, event: e.StageRequested) -> DocumentWorkflow:
@@ -341,7 +339,7 @@ def _file_registered(state: DocumentWorkflow, event: e.OutputFileRegistered) -> 
         version=event.file_version,
     )
     versions = {**state.file_versions, (stage.name, file.file_type): file.version}
-    counted = replaced(state, file_versions=versions)
+    counted = replace(state, file_versions=versions)
     if event.current:
         return _with_stage(counted, stage.name, files={**stage.files, file.file_type: file})
     return _with_stage(counted, stage.name, staged={**stage.staged, file.file_type: file})
@@ -354,7 +352,7 @@ def _file_removed(state: DocumentWorkflow, event: e.OutputFileRemoved) -> Docume
 
 
 def _workflow_imported(state: DocumentWorkflow, event: e.WorkflowStateImported) -> DocumentWorkflow:
-    return replaced(state, workflow_status=event.status)
+    return replace(state, workflow_status=event.status)
 
 
 def _stage_imported(state: DocumentWorkflow, event: e.StageStateImported) -> DocumentWorkflow:
@@ -373,7 +371,7 @@ def _file_imported(state: DocumentWorkflow, event: e.OutputFileImported) -> Docu
     file = FileState(event.file_type, path.rpartition("/")[2], checksum, checksum, version=0)
     files = {**state.stages[event.stage_name].files, event.file_type: file}
     versions = {**state.file_versions, (event.stage_name, event.file_type): 0}
-    return _with_stage(replaced(state, file_versions=versions), event.stage_name, files=files)
+    return _with_stage(replace(state, file_versions=versions), event.stage_name, files=files)
 
 
 _EVOLVERS: Mapping[type[e.Event], Callable[[DocumentWorkflow, Any], DocumentWorkflow]] = {

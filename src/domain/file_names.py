@@ -52,12 +52,18 @@ def output_name(original_name: str | None, document_id: str, suffix: str) -> str
     """
     if original_name is None:
         return _encoded(document_id, MAX_NAME_BYTES - len(suffix.encode())) + suffix
-    return _fitted(_stem(original_name), suffix)
+    stem, room = _stem(original_name)
+    if len(suffix) <= room and suffix[:1] == "." and suffix.isascii():
+        return stem + suffix
+    return _fitted(stem, suffix)
 
 
 @lru_cache(maxsize=256)
-def _stem(original_name: str) -> str:
-    return split_extension(safe_name(original_name))[0]
+def _stem(original_name: str) -> tuple[str, int]:
+    """Return the stem, and how long a suffix of ASCII may be that it can take as it is."""
+    stem = split_extension(safe_name(original_name))[0]
+    fits = stem.isascii() and stem == stem.rstrip(" .") and not _RESERVED.match(stem)
+    return stem, MAX_NAME_BYTES - len(stem) if fits else 0
 
 
 def split_extension(name: str) -> tuple[str, str]:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Container, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 from psycopg import Connection
 
 from domain import events as e
-from domain.replacing import replaced
 from domain.values import WorkflowStatus
 from projections.errors import CannotApply
 from projections.folding import Folding
@@ -158,7 +158,7 @@ def _rows_before(
     rows |= load_without_files(connection, [i for i in streams if i not in rows])
     wanted = [i for i, events in streams.items() if _needs_files(rows[i], events)]
     files = load_files(connection, wanted)
-    return rows | {i: replaced(rows[i], files=found) for i, found in files.items()}
+    return rows | {i: replace(rows[i], files=found) for i, found in files.items()}
 
 
 def _needs_files(rows: DocumentRows, events: Sequence[Recorded]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from domain.values import StageStatus, WorkflowStatus
 from projections.errors import CannotApply
 from projections.rows import (
@@ -15,7 +17,6 @@ from projections.rows import (
     StageRow,
     StreamRow,
     WorkflowRow,
-    copied,
 )
 
 ALL_SETTLED = "completed"
@@ -82,7 +83,7 @@ class Draft:
     def own_stream(self) -> StreamRow:
         """Return the stream's row, to be changed."""
         if not self._has_stream:
-            self.stream = copied(self.stream)
+            self.stream = replace(self.stream)
             self._has_stream = True
         return self.stream
 
@@ -90,7 +91,7 @@ class Draft:
         """Return the stage's row, to be changed."""
         own = self._own_stages.get(name)
         if own is None:
-            own = copied(self.stages[name])
+            own = replace(self.stages[name])
             if not self._has_stages:
                 self.stages = dict(self.stages)
                 self._has_stages = True
@@ -103,7 +104,7 @@ class Draft:
         if workflow is None:
             raise CannotApply("The event is about a workflow, and the document has none.")
         if not self._has_workflow:
-            self.begin_run(copied(workflow))
+            self.begin_run(replace(workflow))
         self._follows = False
         return self.workflow  # type: ignore[return-value]
 

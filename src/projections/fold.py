@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from msgspec.structs import replace
+
 from domain import events as e
 from domain.file_names import output_name, output_path
 from domain.pipeline import Pipeline
@@ -25,7 +27,6 @@ from projections.rows import (
     StageRow,
     StreamRow,
     WorkflowRow,
-    copied,
     file_id,
     stage_id,
     workflow_id,
@@ -153,7 +154,7 @@ def _anew(
 ) -> StageRow:
     """Return the stage's row for a new run, which begins with this attempt."""
     if before is not None:
-        stage = copied(before)
+        stage = replace(before)
         _make_pending(stage, attempt, 0)
         stage.status, stage.updated_at = _PENDING, at
         return stage

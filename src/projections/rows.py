@@ -1,25 +1,23 @@
 """The rows of one document in the read models; fields are named like the tables' columns.
 
-Whoever is given a row may rely on it staying as it is. It is not frozen, since a frozen row takes
-several times longer to make: only a draft changes rows, and only those that nobody else has yet.
+Whoever is given a row may rely on it staying as it is. It is not frozen, since a draft changes
+rows, but only those that nobody else has yet. Structs are made and copied in a quarter of the time
+that data classes take; none can refer to itself, so that the collector need not look.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
 from datetime import datetime
-from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
+
+from msgspec import Struct, field
 
 FileKey = tuple[str, str]
 """Stage name and file type: what one current file of a document is known by."""
 
-Row = TypeVar("Row")
 
-
-@dataclass(slots=True)
-class WorkflowRow:
+class WorkflowRow(Struct, gc=False):
     """A row of `processing_workflows`: one run of a document."""
 
     id: str
@@ -36,8 +34,7 @@ class WorkflowRow:
     status: str
 
 
-@dataclass(slots=True)
-class StageRow:
+class StageRow(Struct, gc=False):
     """A row of `documents_processing_stages`: one stage in the document's current run."""
 
     id: str
@@ -54,8 +51,7 @@ class StageRow:
     metadata: Mapping[str, Any] | None
 
 
-@dataclass(slots=True)
-class FileRow:
+class FileRow(Struct, gc=False):
     """A row of `stage_output_files`: the current file of one stage and type."""
 
     id: str
@@ -70,16 +66,14 @@ class FileRow:
     created_at: datetime | None
 
 
-@dataclass(slots=True)
-class StagedFile:
+class StagedFile(Struct, gc=False):
     """A file of an attempt that is not over: `file` becomes a row when the stage completes."""
 
     file: FileRow
     file_version: int
 
 
-@dataclass(slots=True)
-class StreamRow:
+class StreamRow(Struct, gc=False):
     """A row of `document_streams`: how far a document is, and what folding on needs to know.
 
     `version` and `position` are those of the last event folded; `run` is 0 without a workflow.
@@ -113,8 +107,7 @@ class StreamRow:
         return workflow_id(self.document_id, self.run) if self.run else None
 
 
-@dataclass(slots=True)
-class DocumentRows:
+class DocumentRows(Struct, gc=False):
     """Every row of one document that may still change.
 
     `workflow` is the current run; the rows of earlier runs never change again.
@@ -154,16 +147,3 @@ def stage_id(document_id: str, stage_name: str) -> str:
 def file_id(document_id: str, stage_name: str, file_type: str) -> str:
     """Return the id of a file's row."""
     return f"{document_id}_{stage_name}:{file_type}"
-
-
-def copied(row: Row) -> Row:
-    """Return a row with the same values."""
-    row_type: Any = type(row)
-    made: Row = row_type(*_VALUES[row_type](row))
-    return made
-
-
-_VALUES: Mapping[Any, Callable[[Any], tuple[Any, ...]]] = {
-    row_type: attrgetter(*(column.name for column in fields(row_type)))
-    for row_type in (WorkflowRow, StageRow, StreamRow)
-}

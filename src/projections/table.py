@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from msgspec import Struct
 from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 from pydantic_core import from_json, to_json
 
-Row = TypeVar("Row")
+Row = TypeVar("Row", bound=Struct)
 
 
 def same(value: Any) -> Any:
@@ -54,8 +55,7 @@ class Table(Generic[Row]):
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The columns' names."""
-        row_type: Any = self.row_type
-        return tuple(column.name for column in fields(row_type))
+        return self.row_type.__struct_fields__
 
     def select(self, connection: Connection[Any], by: str, values: Collection[str]) -> list[Row]:
         """Return the rows whose column `by` has one of the values."""

@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 
+from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from domain.replacing import replaced
 from projections.known_rows import NOT_ASKED
 from projections.rows import (
     DocumentRows,
@@ -23,7 +24,7 @@ from projections.rows import (
 )
 from projections.table import Json, Part, Table, write
 
-Row = TypeVar("Row")
+Row = TypeVar("Row", bound=Struct)
 
 _LOCK = (
     b"SELECT id, xmin::text FROM documents WHERE id = ANY(%s::text[]) "
@@ -224,7 +225,7 @@ def load_rows(
     """Return the rows of these documents, those without any as `DocumentRows.none`."""
     loaded = load_without_files(connection, document_ids)
     files = load_files(connection, document_ids)
-    return {i: replaced(rows, files=files[i]) for i, rows in loaded.items()}
+    return {i: replace(rows, files=files[i]) for i, rows in loaded.items()}
 
 
 def load_without_files(

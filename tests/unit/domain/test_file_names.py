@@ -15,6 +15,7 @@ from domain.file_names import (
     output_name,
     output_path,
     safe_name,
+    split_extension,
 )
 
 _HOSTILE = st.sampled_from(
@@ -72,6 +73,20 @@ def test_a_name_taken_to_be_clean_is_what_cleaning_gives(raw: str) -> None:
         patch.setattr(file_names, "_CLEAN", re.compile("(?!)"))
         cleaned = safe_name.__wrapped__(raw)
     assert safe_name.__wrapped__(raw) == cleaned
+
+
+_NAMES = st.lists(
+    st.sampled_from(
+        ("a", " ", ".", "con", "COM1", "CON$", "CONIN$", "nul", ".pdf", "a" * 120, "é")
+    ),
+    max_size=5,
+).map("".join)
+
+
+@given(_NAMES, st.sampled_from((".md", ".", "", ".é", " .md", "x.md", "." + "b" * 120, "." * 4)))
+def test_a_stem_taken_to_fit_gives_the_name_that_fitting_gives(original: str, suffix: str) -> None:
+    stem, _ = split_extension(safe_name(original))
+    assert output_name(original, "doc-1", suffix) == file_names._fitted(stem, suffix)
 
 
 @given(_TEXT)

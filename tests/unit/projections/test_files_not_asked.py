@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from domain.replacing import replaced
 from projections.batch import ABOUT_NO_FILE
 from projections.fold import fold
 from projections.known_rows import NOT_ASKED
@@ -18,6 +18,6 @@ def test_events_that_are_about_no_file_are_folded_without_any(seed: int) -> None
     for position, (_, event) in enumerate(journey("doc-1", steps(seed, 60)), start=1):
         before, rows = rows, fold(rows, position, event)
         if type(event) in ABOUT_NO_FILE and not before.stream.staged:
-            without = fold(replaced(before, files=NOT_ASKED), position, event)
+            without = fold(replace(before, files=NOT_ASKED), position, event)
             assert without.files is NOT_ASKED
-            assert replaced(without, files=before.files) == rows
+            assert replace(without, files=before.files) == rows
