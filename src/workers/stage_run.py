@@ -6,10 +6,12 @@ import logging
 import mimetypes
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from domain.document_workflow import DocumentWorkflow, StageState
 from domain.errors import DocledgerError, Unavailable
