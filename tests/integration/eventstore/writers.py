@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import random
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from domain.errors import DocledgerError
@@ -55,8 +55,9 @@ def write(dsn: str, name: str, writers: int, count: int) -> int:
 def in_processes(work: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
     """Run the work once for each tuple of arguments, each in a new process."""
     context = multiprocessing.get_context("spawn")
-    with context.Pool(len(arguments)) as pool:
-        return pool.starmap_async(work, arguments, chunksize=1).get(timeout=100)
+    with ProcessPoolExecutor(len(arguments), mp_context=context) as pool:
+        # says so at once if a process dies
+        return [done.result(100) for done in [pool.submit(work, *given) for given in arguments]]
 
 
 def answer_of(
