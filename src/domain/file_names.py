@@ -60,7 +60,7 @@ def output_name(original_name: str | None, document_id: str, suffix: str) -> str
 
 @lru_cache(maxsize=256)
 def _stem(original_name: str) -> tuple[str, int]:
-    """Return the stem, and how long a suffix of ASCII may be that it can take as it is."""
+    """Return the stem, and how many characters of ASCII it can take as a suffix as it is."""
     stem = split_extension(safe_name(original_name))[0]
     fits = stem.isascii() and stem == stem.rstrip(" .") and not _RESERVED.match(stem)
     return stem, MAX_NAME_BYTES - len(stem) if fits else 0

@@ -1,8 +1,8 @@
 """The rows of one document in the read models; fields are named like the tables' columns.
 
 Whoever is given a row may rely on it staying as it is. It is not frozen, since a draft changes
-rows, but only those that nobody else has yet. Structs are made and copied in a quarter of the time
-that data classes take; none can refer to itself, so that the collector need not look.
+rows, but only those that nobody else has yet. Structs are made and copied in half the time that
+data classes take; none can refer to itself, so that the collector need not look.
 """
 
 from __future__ import annotations
