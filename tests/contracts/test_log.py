@@ -187,6 +187,12 @@ def test_a_state_without_a_time_is_refused(log: Log) -> None:
         state("2026-13-24T01:54:33.000000Z"),
         state("2026-02-30T01:54:33.000000Z"),
         '{"at":"zzzz-zz-zzTzz:zz:zz.zzzzzzZ"}',
+        '{"at":"2026-11-24T01:54:33.0000000Z"}',
+        '{"at":"2026-11-24 01:54:33.000000Z"}',
+        '{"at":"٢٠٢٦-11-24T01:54:33.000000Z"}',
+        '{"at": "2026-11-24T01:54:33.000000Z"}',
+        '{"At":"2026-11-24T01:54:33.000000Z"}',
+        '{"at":"2026-11-24T01:54:33.000000Z',
     ):
         with pytest.raises(psycopg.errors.DatabaseError):
             log.query(INSERT, "d", 1, "WorkflowPaused", unreadable)
