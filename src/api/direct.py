@@ -1,17 +1,16 @@
 """The paths that are asked for most, answered without the framework's way through its layers.
 
 A route stays where it is, with all that describes it; beside it stands a `DirectPath` whose
-function the route's own ends in as well. A plain request (no query string, nothing encoded, ids
-and names of the usual characters) is answered by it; any other goes to the route, and the answers
-are the same.
+function the route's own ends in as well. A plain request (nothing encoded, ids and names of the
+usual characters, no query string or one of parameters that the path names, each once and as it
+should be) is answered by it; any other goes to the route, and the answers are the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -29,12 +28,27 @@ _PLAIN = {"{id}": "([A-Za-z0-9._-]{1,255})", "{stage}": "([a-z0-9-]{1,100})"}
 class DirectPath:
     """One path; `answer` is given the request, the services, and the path's parameters in order.
 
-    `path` is that of the route, which the log and the metrics name it by.
+    `path` is that of the route, which the log and the metrics name it by. `query` has the pattern
+    of each parameter of a query string; those that are there are given by name.
     """
 
     method: str
     path: str
     answer: Callable[..., Awaitable[Response]]
+    query: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+
+    def plain_query(self, query: bytes) -> dict[str, str] | None:
+        """Return the parameters of a plain query string, None for any other."""
+        found: dict[str, str] = {}
+        if not query:
+            return found
+        for part in query.decode("latin-1").split("&"):
+            name, _, value = part.partition("=")
+            pattern = self.query.get(name)
+            if pattern is None or name in found or not pattern.fullmatch(value):
+                return None
+            found[name] = value
+        return found
 
 
 class DirectPaths:
@@ -48,15 +62,18 @@ class DirectPaths:
 
     def takes(self, scope: Scope) -> bool:
         """Tell whether the request is a plain one for a path of these, and remember which."""
-        if scope["type"] != "http" or scope["query_string"] or scope.get("root_path"):
+        if scope["type"] != "http" or scope.get("root_path"):
             return False
         if b"%" in (scope.get("raw_path") or b""):
             # Decoded, what stood encoded in an id may look like more of the path.
             return False
         for pattern, path in self._by_method.get(scope["method"], ()):
             if (match := pattern.fullmatch(scope["path"])) is not None:
+                query = path.plain_query(scope["query_string"])
+                if query is None:
+                    return False
                 scope["route"] = path
-                scope[_FOUND] = match.groups()
+                scope[_FOUND] = (match.groups(), query)
                 return True
         return False
 
@@ -64,9 +81,9 @@ class DirectPaths:
         """Answer a request that `takes` has said yes to."""
         request = Request(scope, receive)
         path: DirectPath = scope["route"]
-        parameters: tuple[Any, ...] = scope[_FOUND]
+        parameters, query = scope[_FOUND]
         try:
-            response = await path.answer(request, self._services, *parameters)
+            response = await path.answer(request, self._services, *parameters, **query)
         except DocledgerError as error:
             response = problems.ours(request, error)
         await response(scope, receive, send)

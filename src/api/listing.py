@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.listing_sql import MANY, Way, count_sql, page_sql
 from api.title_words import CommonWords, prefix_query
@@ -61,6 +61,14 @@ class Estimate:
     words: CommonWords = field(default_factory=CommonWords)
 
 
+class PageQuery(NamedTuple):
+    """The query of a page. One that `keeps_plan` has one plan whatever its values are."""
+
+    sql: str
+    values: Mapping[str, Any]
+    keeps_plan: bool
+
+
 def count_query(wanted: DocumentFilter) -> tuple[str, Mapping[str, Any]]:
     """Return the query of how many documents match by stage and status, MANY at most."""
     query = count_sql(by_stage=wanted.stage is not None, by_status=wanted.status is not None)
@@ -69,14 +77,14 @@ def count_query(wanted: DocumentFilter) -> tuple[str, Mapping[str, Any]]:
 
 def page_query(
     wanted: DocumentFilter, after: After | None, limit: int, estimate: Estimate, shown: str
-) -> tuple[str, Mapping[str, Any]]:
+) -> PageQuery:
     """Return the query of the `limit` documents after that one; it gives one row.
 
     `bodies` has `shown`, the JSON of a document d with its stream s, of each, joined by commas;
     `last_at` and `last_id` are the last one's, null if no other follows.
     """
-    query = page_sql(_way(wanted, after, limit, estimate), shown)
-    return query, {
+    way = _way(wanted, after, limit, estimate)
+    values = {
         "realm_id": wanted.realm_id,
         "stage": wanted.stage,
         "status": wanted.status,
@@ -84,6 +92,10 @@ def page_query(
         "after_at": after and after.created_at,
         "after_id": after and after.document_id,
     }
+    # What is common is found in the same way wherever it is, and to plan that takes as long as many
+    # a page does. What is rare needs a plan for its very values.
+    keeps_plan = way.walk > 0 and way.other != "few"
+    return PageQuery(page_sql(way, shown), values, keeps_plan)
 
 
 def _way(wanted: DocumentFilter, after: After | None, limit: int, estimate: Estimate) -> Way:

@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
+from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg_pool import PoolTimeout
 
@@ -32,6 +34,7 @@ PROJECTION = "read_models"
 _TRACKED = f"SELECT position FROM tracking WHERE projection = '{PROJECTION}'"
 _PIPELINE_CACHED_SECONDS = 2.0
 _DISK_FULL = "53100"
+_PLANNED_AS_USUAL, _ONE_PLAN = "auto", "force_generic_plan"
 
 # Ids of later runs are longer, or greater where they are as long.
 _NEWEST_WORKFLOW = f"""
@@ -134,6 +137,7 @@ class Queries:
         self._database = database
         self._pipeline: tuple[float, tuple[StageDependency, ...]] = (0.0, ())
         self._estimates = Estimates(self._rows)
+        self._plans: WeakKeyDictionary[AsyncConnection[Any], str] = WeakKeyDictionary()
         self._whole = Coalesced(self._documents, most=_LIST_LENGTHS[-1])
 
     async def read(
@@ -158,9 +162,11 @@ class Queries:
         """Return a page, newest first: documents as JSON joined by commas; the next cursor."""
         after = None if cursor is None else After(*cursors.newest_first(cursor))
         estimate = await self._estimates.of(wanted)
-        query, values = page_query(wanted, after, limit, estimate, _SUMMARY)
+        query = page_query(wanted, after, limit, estimate, _SUMMARY)
+        plans = _ONE_PLAN if query.keeps_plan else _PLANNED_AS_USUAL
         try:
-            (page,) = await self._rows(query, values)
+            # Ways are few, and to read a statement this long takes longer than to carry it out.
+            (page,) = await self._rows(query.sql, query.values, plans, prepare=True)
         except psycopg.DataError:
             # A time that looks like one and is none, the 31st of February say.
             raise cursors.refused() from None
@@ -217,12 +223,20 @@ class Queries:
         return rows[0] if rows else None
 
     async def _rows(
-        self, query: str, values: Mapping[str, Any] | Sequence[Any]
+        self,
+        query: str,
+        values: Mapping[str, Any] | Sequence[Any],
+        plans: str = _PLANNED_AS_USUAL,
+        *,
+        prepare: bool | None = None,
     ) -> list[dict[str, Any]]:
         with _database_errors():
             async with self._database.connection() as connection:
+                if self._plans.get(connection, _PLANNED_AS_USUAL) != plans:
+                    await connection.execute(f"SET plan_cache_mode = {plans}".encode())
+                    self._plans[connection] = plans
                 cursor = connection.cursor(row_factory=dict_row)
-                await cursor.execute(query, values)
+                await cursor.execute(query, values, prepare=prepare)
                 return await cursor.fetchall()
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
-from typing import Annotated
+from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query
 from starlette.concurrency import run_in_threadpool
@@ -34,6 +35,17 @@ router = APIRouter(prefix="/v1/documents", tags=["documents"])
 _CONTENT_TYPE = "text/markdown"
 _MAX_TITLE_CHARS = 255
 _JSON_OVERHEAD_BYTES = 1024**2
+_LIMIT = 50
+
+_WORD = re.compile(r"[A-Za-z0-9._-]{1,255}")
+_PLAIN_QUERY = {
+    "realmId": _WORD,
+    "stage": _WORD,
+    "status": re.compile("|".join(get_args(schemas.Status))),
+    "q": _WORD,
+    "limit": re.compile(r"[1-9][0-9]{0,2}"),
+    "cursor": re.compile(r"[A-Za-z0-9_-]{1,4096}"),
+}
 
 
 @router.post(
@@ -160,15 +172,28 @@ async def list_documents(
     q: Annotated[
         str | None, Query(max_length=1000, description="Words, or their beginnings, of the title")
     ] = None,
-    limit: Limit = 50,
+    limit: Limit = _LIMIT,
     cursor: Cursor = None,
 ) -> Response:
     """Return a page of documents with their stages, without contents and files."""
-    await services.reader.wait_for(min_position)
     wanted = DocumentFilter(realm_id, stage, status, q)
+    return await _page(services, min_position, wanted, limit, cursor)
+
+
+async def _page(
+    services: Services, position: int, wanted: DocumentFilter, limit: int, cursor: str | None
+) -> Response:
+    await services.reader.wait_for(position)
     bodies, following = await services.queries.documents(wanted, limit, cursor)
     next_cursor = f'"{following}"' if following else "null"
     return raw_json_response(f'{{"items":[{bodies}],"nextCursor":{next_cursor}}}')
+
+
+async def _page_directly(request: Request, services: Services, **given: str) -> Response:
+    position = min_position(request.headers.get(MIN_POSITION))
+    wanted = DocumentFilter(*map(given.get, ("realmId", "stage", "status", "q")))
+    limit = int(given.get("limit", _LIMIT))
+    return await _page(services, position, wanted, limit, given.get("cursor"))
 
 
 @router.get(
@@ -203,7 +228,10 @@ async def _document_directly(request: Request, services: Services, document_id: 
     return await _document(services, document_id, position)
 
 
-DIRECT = (DirectPath("GET", f"{router.prefix}/{{id}}", _document_directly),)
+DIRECT = (
+    DirectPath("GET", f"{router.prefix}/{{id}}", _document_directly),
+    DirectPath("GET", router.prefix, _page_directly, _PLAIN_QUERY),
+)
 
 
 @router.delete(

@@ -81,6 +81,51 @@ def test_reads(service: Service, headers: dict[str, str], known: bool) -> None:
     assert _comparable(read()) == _comparable(read(params=_LONG_WAY))
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "limit=1",
+        "limit=1000",
+        "limit=1001",
+        "limit=0",
+        "limit=01",
+        "realmId=realm-1",
+        "realmId=realm-1&realmId=realm-2",
+        "stage=chunker&status=pending",
+        "status=pending",
+        "status=melted",
+        "stage=none-such",
+        "q=report",
+        "q=re.po-rt",
+        "q=",
+        "q=a%20b",
+        "q=%00",
+        "cursor=WyJh",
+        "cursor=" + "a" * 5000,
+    ],
+)
+@pytest.mark.parametrize("headers", [{}, {"docledger-min-position": "soon"}])
+def test_lists(service: Service, query: str, headers: dict[str, str]) -> None:
+    def read(query: str) -> httpx.Response:
+        return service.client.get(f"/v1/documents?{query}", headers=headers)
+
+    def listed(query: str) -> list[tuple[Any, ...]]:
+        """Follow the cursors to the end."""
+        pages = [read(query)]
+        while pages[-1].is_success and (cursor := pages[-1].json()["nextCursor"]):
+            if len(pages) == 4:
+                break
+            pages.append(read(f"{query}&cursor={cursor}"))
+        return [_comparable(page) for page in pages]
+
+    for realm_id in ("realm-1", "realm-2", "realm-1"):
+        document = service.register(realmId=realm_id, title="A report")
+    service.read("/v1/documents?limit=1", after=document["position"])
+
+    assert listed(query) == listed(f"{query}&x=1")
+
+
 @pytest.mark.parametrize("path", ["/..", "/.", "/a%2Fb", "/%00", "/%F0%90", "/a//b"])
 def test_odd_paths_are_told_alike(service: Service, path: str) -> None:
     def read(**params: Any) -> httpx.Response:

@@ -76,7 +76,7 @@ def test_each_way_finds_the_same(
         for wanted in filters():
 
             def page(after: After | None, wanted: DocumentFilter = wanted) -> tuple[list[str], Any]:
-                query, values = page_query(wanted, after, 60, estimate, "to_json(d.id)")
+                query, values, _ = page_query(wanted, after, 60, estimate, "to_json(d.id)")
                 row = connection.execute(query.encode(), values).fetchone()
                 assert row is not None
                 following = row["last_id"] and After(row["last_at"], row["last_id"])

@@ -29,6 +29,11 @@ def scope(method: str, path: str, query: bytes = b"", root_path: str = "") -> di
             scope("PUT", "/v1/documents/a/stages/chunker/status"),
             "/v1/documents/{id}/stages/{stage}/status",
         ),
+        (scope("GET", "/v1/documents"), "/v1/documents"),
+        (
+            scope("GET", "/v1/documents", query=b"realmId=a-1&status=failed&limit=20&cursor=WyJh"),
+            "/v1/documents",
+        ),
     ],
 )
 def test_plain_requests_are_taken(given: dict[str, Any], route: str) -> None:
@@ -45,6 +50,27 @@ def test_plain_requests_are_taken(given: dict[str, Any], route: str) -> None:
         scope("GET", "/v1/documents/a", root_path="/ledger"),
         scope("PUT", "/v1/documents/a/stages/b/status")
         | {"raw_path": b"/v1/documents/a%2Fstages%2Fb%2Fstatus"},
+        scope("POST", "/v1/documents"),
+        *(
+            scope("GET", "/v1/documents", query=query)
+            for query in (
+                b"x=1",
+                b"realmId",
+                b"realmId=",
+                b"realmId=a&realmId=b",
+                b"realmId=a+b",
+                b"realmId=a%20b",
+                b"realmId=a;b",
+                b"realm_id=a",
+                b"status=melted",
+                b"limit=0",
+                b"limit=1001",
+                b"limit=-1",
+                b"cursor=WyI=",
+                b"q=a&",
+                b"q=\xe9",
+            )
+        ),
         scope("GET", "/v1/documents/"),
         scope("GET", "/v1/documents/a\n"),
         scope("GET", "/v1/documents/é"),
