@@ -13,11 +13,21 @@ from msgspec.structs import replace
 from psycopg import Connection
 
 from domain import events as e
-from domain.values import WorkflowStatus
-from projections.errors import CannotApply
 from projections.folding import Folding
-from projections.known_rows import NOT_ASKED, Kept, KnownRows
+from projections.known_rows import Kept, KnownRows
 from projections.log_reader import Recorded
+from projections.outcomes import (
+    Outcome,
+    Refusal,
+    by_document,
+    fold_on,
+    fold_stream,
+    kept_rows,
+    lacks_rows,
+    needs_files,
+    parked_stream,
+)
+from projections.prepared import Prepared
 from projections.rows import DocumentRows, StreamRow
 from projections.table import Part, write
 from projections.tables import (
@@ -37,44 +47,7 @@ ReadStreams = Callable[[Collection[str]], Mapping[str, Sequence[Recorded]]]
 LOCKED_ELSEWHERE = "another session keeps the document's row in documents locked"
 """Why a document is parked that will be taken up again by itself."""
 
-ABOUT_NO_FILE = frozenset(
-    (
-        e.DocumentChanged,
-        e.OriginalStored,
-        e.WorkflowPaused,
-        e.WorkflowResumed,
-        e.WorkflowCancelled,
-        e.WorkflowCompleted,
-        e.StageRequested,
-        e.StageStarted,
-        e.StageCompleted,
-        e.StageFailed,
-        e.StageSkipped,
-        e.StageRetried,
-        e.StageReset,
-    )
-)
-"""Events that leave the rows of files alone, unless an attempt has files that are not rows yet."""
-
-_COMPLETED = WorkflowStatus.COMPLETED.value
 _FAULTS_OF_ROWS = ("22", "23", "54")  # SQLSTATE classes: data, integrity, program limits
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The event at which a document is parked, and why, without any content."""
-
-    position: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a batch made of one document."""
-
-    folding: Folding
-    first_position: int
-    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,33 +88,42 @@ def apply_batch(
     *,
     standing: Standing | None = None,
     known: KnownRows | None = None,
-    meanwhile: Callable[[], None] = lambda: None,
+    prepared: Prepared | None = None,
+    meanwhile: Callable[[Mapping[str, Kept]], None] = lambda _: None,
 ) -> Applied:
     """Write the rows that these events make, and move the tracking position.
 
     `standing` is how the documents stand, their locks taken already. Without `known`, nothing is
     taken to be as it was, and rows that the database refuses park their documents alone; with it,
     all is written at once: NotAsKnown is raised where the slower way has to be taken instead.
-    `meanwhile` begins what may be done while the database writes.
+    So it is with what was `prepared`, which is taken if the documents stand as it says.
+    `meanwhile` begins what may be done while the database writes, given what will be known then.
     """
     standing = standing or lock_documents(connection, batch.document_ids)
+    if prepared is not None and prepared.holds(standing):
+        kept = kept_rows(prepared.outcomes, standing)
+        meanwhile(kept)
+        moved = moving(READ_MODELS, batch.events[-1].position, batch.at)
+        _write_known(connection, prepared.changes, moved)
+        return Applied(len(batch.events), frozenset(), {}, kept)
     waiting = standing.locked - set(batch.put_off)
     todo = _before_any_of(waiting, batch.events)
     if not todo:
         return Applied(0, waiting, {})
-    streams = _by_document(todo)
+    streams = by_document(todo)
     before = _rows_before(connection, streams, standing, known)
     due = {i: events for i, events in streams.items() if before[i].stream.parked_at is None}
     outcomes = _fold(before, due, standing.locked, read_streams)
     moved = moving(READ_MODELS, todo[-1].position, batch.at)
-    meanwhile()
+    kept = kept_rows(outcomes, standing)
+    meanwhile(kept)
     if known is None:
         parked = _write(connection, outcomes, standing.present, batch.at)
         write(connection, [moved])
     else:
         parked = _write_all(connection, outcomes, standing.present, batch.at, moved)
     _forget_deleted(connection, [before[i].stream for i in streams if i not in due], streams)
-    return Applied(len(todo), waiting, parked, _kept(outcomes, standing))
+    return Applied(len(todo), waiting, parked, kept)
 
 
 class NotAsKnown(Exception):
@@ -156,16 +138,9 @@ def _rows_before(
 ) -> dict[str, DocumentRows]:
     rows = known.of(streams, standing.marks) if known else {}
     rows |= load_without_files(connection, [i for i in streams if i not in rows])
-    wanted = [i for i, events in streams.items() if _needs_files(rows[i], events)]
+    wanted = [i for i, events in streams.items() if needs_files(rows[i], events)]
     files = load_files(connection, wanted)
     return rows | {i: replace(rows[i], files=found) for i, found in files.items()}
-
-
-def _needs_files(rows: DocumentRows, events: Sequence[Recorded]) -> bool:
-    """Tell whether the files are still to be asked for: most events are about none of them."""
-    if rows.files is not NOT_ASKED:
-        return False
-    return bool(rows.stream.staged) or any(type(r.event) not in ABOUT_NO_FILE for r in events)
 
 
 def _write_all(
@@ -177,7 +152,12 @@ def _write_all(
 ) -> dict[str, Refusal]:
     changes = Changes()
     for outcome in outcomes:
-        _add(changes, outcome, present, at)
+        outcome.put_into(changes, present, at)
+    _write_known(connection, changes, moved)
+    return {o.folding.rows.document_id: o.refusal for o in outcomes if o.refusal}
+
+
+def _write_known(connection: Connection[Any], changes: Changes, moved: Part) -> None:
     try:
         changes.write(connection, moved)
     except RowsLost as error:
@@ -186,26 +166,6 @@ def _write_all(
         if is_fault_of_rows(error):
             raise NotAsKnown from error
         raise
-    return {o.folding.rows.document_id: o.refusal for o in outcomes if o.refusal}
-
-
-def _kept(outcomes: Iterable[Outcome], standing: Standing) -> dict[str, Kept]:
-    """Return what is to be remembered: nothing of documents that are parked or gone.
-
-    Nor of those that are through, which hardly anybody touches again: to catch up with a long log
-    would fill the memory with them.
-    """
-    every = [o.folding.rows for o in outcomes if o.refusal is None]
-    marks = standing.marks
-    return {
-        rows.document_id: Kept(marks[rows.document_id], rows)
-        for rows in every
-        if rows.document_id in marks and not _is_through(rows)
-    }
-
-
-def _is_through(rows: DocumentRows) -> bool:
-    return rows.workflow is not None and rows.workflow.status == _COMPLETED
 
 
 def replace_rows(
@@ -219,7 +179,7 @@ def replace_rows(
     standing = lock_documents(connection, (document_id,))
     if standing.locked:
         return Refusal(stream[0].position, LOCKED_ELSEWHERE)
-    outcome = _fold_stream(stream, stream[-1].position)
+    outcome = fold_stream(stream, stream[-1].position)
     return _write(connection, [outcome], standing.present, at).get(document_id)
 
 
@@ -231,13 +191,6 @@ def _before_any_of(documents: Set[str], batch: Sequence[Recorded]) -> Sequence[R
     return batch
 
 
-def _by_document(batch: Iterable[Recorded]) -> dict[str, list[Recorded]]:
-    streams: dict[str, list[Recorded]] = {}
-    for recorded in batch:
-        streams.setdefault(recorded.event.document_id, []).append(recorded)
-    return streams
-
-
 def _fold(
     loaded: Mapping[str, DocumentRows],
     due: Mapping[str, Sequence[Recorded]],
@@ -245,7 +198,7 @@ def _fold(
     read_streams: ReadStreams,
 ) -> list[Outcome]:
     behind = [
-        i for i, events in due.items() if i not in locked and _lacks_rows(loaded[i], events[0])
+        i for i, events in due.items() if i not in locked and lacks_rows(loaded[i], events[0])
     ]
     whole_streams = read_streams(behind) if behind else {}
     outcomes = []
@@ -254,9 +207,9 @@ def _fold(
             refusal = Refusal(events[0].position, LOCKED_ELSEWHERE)
             outcomes.append(Outcome(Folding(loaded[document_id]), events[0].position, refusal))
         elif document_id in whole_streams:
-            outcomes.append(_fold_stream(whole_streams[document_id], events[-1].position))
+            outcomes.append(fold_stream(whole_streams[document_id], events[-1].position))
         else:
-            outcomes.append(_fold_on(Folding(loaded[document_id]), events))
+            outcomes.append(fold_on(Folding(loaded[document_id]), events))
     return outcomes
 
 
@@ -273,27 +226,6 @@ def _forget_deleted(
     changes.write(connection)
 
 
-def _lacks_rows(rows: DocumentRows, first: Recorded) -> bool:
-    """Tell whether rows were lost, as when another application deleted and made the document."""
-    return not rows.whole or first.event.version != rows.stream.version + 1
-
-
-def _fold_stream(stream: Sequence[Recorded], until: int) -> Outcome:
-    none = DocumentRows.none(stream[0].event.document_id)
-    events = [recorded for recorded in stream if recorded.position <= until]
-    return _fold_on(Folding(none, anew=True), events)
-
-
-def _fold_on(folding: Folding, events: Sequence[Recorded]) -> Outcome:
-    for recorded in events:
-        try:
-            folding.apply(recorded)
-        except Exception as error:  # whatever it is, it must not stop the other documents
-            refusal = Refusal(recorded.position, fold_reason(recorded.event, error))
-            return Outcome(folding, events[0].position, refusal)
-    return Outcome(folding, events[0].position)
-
-
 def _write(
     connection: Connection[Any],
     outcomes: Sequence[Outcome],
@@ -303,7 +235,7 @@ def _write(
     """Write all, or if the database refuses, ever smaller parts; return who is parked and why."""
     changes = Changes(whole=True)
     for outcome in outcomes:
-        _add(changes, outcome, present, at)
+        outcome.put_into(changes, present, at)
     try:
         with connection.transaction():
             changes.write(connection)
@@ -317,25 +249,6 @@ def _write(
             connection, outcomes[half:], present, at
         )
     return {o.folding.rows.document_id: o.refusal for o in outcomes if o.refusal}
-
-
-def _add(changes: Changes, outcome: Outcome, present: Container[str], at: datetime) -> None:
-    folding = outcome.folding
-    stream, before = folding.rows.stream, folding.before.stream
-    if outcome.refusal:
-        stream = parked_stream(stream, outcome.refusal, at)
-    changes.put(STREAMS, before if before.version else None, stream)
-    if stream.document_id in present:
-        if folding.anew:
-            changes.anew.append(stream.document_id)
-        changes.add_rows(folding.before, folding.rows, folding.workflows)
-
-
-def parked_stream(stream: StreamRow, refusal: Refusal, at: datetime) -> StreamRow:
-    """Return the stream's row with the mark of a parked document."""
-    return replace(
-        stream, parked_at=at, parked_position=refusal.position, parked_error=refusal.reason
-    )
 
 
 def is_fault_of_rows(error: Exception) -> bool:
@@ -355,16 +268,6 @@ def _park_as_before(
     changes.put(STREAMS, None, parked_stream(stream, refusal, at))
     changes.write(connection)
     return {document_id: refusal}
-
-
-def fold_reason(event: Any, error: Exception) -> str:
-    """Say what is wrong in words of ours: the text of any other error might quote content."""
-    topic = getattr(event, "topic", type(event).__name__)
-    unreadable = getattr(event, "error", None)
-    if unreadable is not None:
-        return f"{topic}, version {event.version}, cannot be read: {unreadable}"
-    reason = str(error) if isinstance(error, CannotApply) else type(error).__name__
-    return f"{topic}, version {event.version}: {reason}"
 
 
 def write_reason(error: Exception) -> str:

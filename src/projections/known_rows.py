@@ -63,6 +63,14 @@ class KnownRows:
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
 
+    def after(self, touched: Iterable[str], rows: Mapping[str, Kept]) -> dict[str, Kept]:
+        """Return all that will be known once these rows are noted."""
+        known = dict(self._kept)
+        for document_id in touched:
+            known.pop(document_id, None)
+        known.update(rows)
+        return known
+
     def forget(self) -> None:
         """Know nothing any more."""
         self._kept.clear()

@@ -11,8 +11,9 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from domain.errors import DocumentNotFound
-from projections.batch import LOCKED_ELSEWHERE, Refusal, replace_rows
+from projections.batch import LOCKED_ELSEWHERE, replace_rows
 from projections.log_reader import Recorded
+from projections.outcomes import Refusal
 from projections.rebuild_version import require_version
 from projections.tracking import READ_MODELS, lock_position
 

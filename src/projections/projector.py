@@ -20,6 +20,7 @@ from projections.errors import NotCaughtUp, StillParked
 from projections.known_rows import KnownRows
 from projections.log_reader import LogReader
 from projections.parking import put_off_documents, retry_document
+from projections.prepared import Prepared
 from projections.read_ahead import ReadAhead
 from projections.rebuild_errors import OtherVersion
 from projections.rebuild_version import READ_MODELS_VERSION, require_version
@@ -202,7 +203,7 @@ class Projector:
         started = time.monotonic()
         # Read ahead of the lock, which only has to find that nobody moved the position meanwhile.
         position = self._position if self._at_work else read_position(connection, READ_MODELS)
-        events, is_last = self._ahead.after(position)
+        events, is_last, prepared = self._ahead.after(position)
         if not events:
             return self._nothing_new(connection, position)
         put_off = {
@@ -212,8 +213,10 @@ class Projector:
         }
         batch = Batch(events, self._clock(), put_off)
         try:
-            applied = self._apply(connection, batch, position, self._known)
+            applied = self._apply(connection, batch, position, self._known, prepared)
         except NotAsKnown:
+            # What was folded ahead took it to be as known as well.
+            self._ahead.forget()
             applied = self._apply(connection, batch, position)
         if applied is None:
             self._stand_by()
@@ -252,6 +255,7 @@ class Projector:
         batch: Batch,
         position: int,
         known: KnownRows | None = None,
+        prepared: Prepared | None = None,
     ) -> Applied | None:
         """Apply the events after `position`; None if that is another projector's to do."""
         with connection.transaction():
@@ -267,7 +271,10 @@ class Projector:
                 self._log.streams,
                 standing=standing(),
                 known=known,
-                meanwhile=self._ahead.read_on,
+                prepared=prepared,
+                meanwhile=lambda kept: self._ahead.read_on(
+                    self._known.after(batch.document_ids, kept)
+                ),
             )
 
     def _may_write(self, connection: Connection[Any], version: Any) -> bool:

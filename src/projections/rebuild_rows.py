@@ -12,9 +12,9 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from domain.events import DocumentDeleted
-from projections.batch import Refusal, fold_reason, parked_stream
 from projections.folding import Folding
 from projections.log_reader import Recorded
+from projections.outcomes import Refusal, fold_reason, parked_stream
 from projections.rows import DocumentRows, StreamRow
 
 

@@ -89,6 +89,10 @@ class Table(Generic[Row]):
                 return columns
         return None
 
+    def insert(self, rows: Sequence[Row]) -> Part:
+        """Return what inserts the rows, which the database refuses if one of them is there."""
+        return Part(self._insert, (self.dumped(rows),))
+
     def upsert(self, rows: Sequence[Row]) -> Part:
         """Return what inserts the rows, or puts them in place of those with the same key."""
         return Part(self._upsert, (self.dumped(rows),))
@@ -153,18 +157,23 @@ class Table(Generic[Row]):
         return sql.SQL("{}::text").format(name) if column in self.json else name
 
     @cached_property
-    def _upsert(self) -> bytes:
+    def _insert(self) -> bytes:
         # One JSON text is made and sent several times faster than one array a column.
-        others = [column for column in self.columns if column != self.key]
         return (
             sql.SQL(
                 "INSERT INTO {table} ({names}) SELECT {names} "
-                "FROM json_populate_recordset(NULL::{table}, %s::json) "
-                "ON CONFLICT ({key}) DO UPDATE SET ({others}) = ROW({excluded})"
+                "FROM json_populate_recordset(NULL::{table}, %s::json)"
             )
+            .format(table=sql.Identifier(self.name), names=_listed(self.columns))
+            .as_bytes()
+        )
+
+    @cached_property
+    def _upsert(self) -> bytes:
+        others = [column for column in self.columns if column != self.key]
+        return self._insert + (
+            sql.SQL(" ON CONFLICT ({key}) DO UPDATE SET ({others}) = ROW({excluded})")
             .format(
-                table=sql.Identifier(self.name),
-                names=_listed(self.columns),
                 key=sql.Identifier(self.key),
                 others=_listed(others),
                 excluded=_listed(others, "excluded"),

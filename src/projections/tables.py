@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime
+from enum import Enum
 from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -109,6 +110,17 @@ READ_MODELS: tuple[Table[Any], ...] = (WORKFLOWS, STAGES, FILES)
 """The tables whose rows refer to `documents`."""
 
 
+class Writing(Enum):
+    """How a row is written of which not only some columns have changed."""
+
+    INSERT = "there is none"
+    UPSERT = "there may be one"
+
+
+_How = Writing | tuple[str, ...]
+"""How a row is written, or the columns that have changed."""
+
+
 class Standing(NamedTuple):
     """How documents stand in `documents`: those in neither set are gone, or never were there.
 
@@ -124,20 +136,26 @@ class Changes:
     """Rows to be written and to be deleted.
 
     Of the documents in `anew` everything is deleted before their rows are written. With `whole`,
-    every row is written as if nothing were known of what is there.
+    every row is written as if nothing were known of what is there; with `new_rows_are_new`, the
+    database refuses a row that nothing is known of if there is one already.
     """
 
-    def __init__(self, *, whole: bool = False) -> None:
+    def __init__(self, *, whole: bool = False, new_rows_are_new: bool = False) -> None:
         self.anew: list[str] = []
         self._whole = whole
+        self._unknown = Writing.INSERT if new_rows_are_new else Writing.UPSERT
         self._gone: dict[Table[Any], list[str]] = defaultdict(list)
-        self._rows: dict[tuple[Table[Any], tuple[str, ...] | None], list[Any]] = defaultdict(list)
+        self._rows: dict[tuple[Table[Any], _How], list[Any]] = defaultdict(list)
+        self._parts: list[Part] | None = None
 
     def put(self, table: Table[Row], before: Row | None, after: Row) -> None:
         """Have the row written; `before` is what the table is known to hold of it."""
-        known = before is not None and not self._whole
-        columns = table.changed_columns(before, after) if known and before is not None else None
-        self._rows[table, columns].append(after)
+        how: _How = Writing.UPSERT
+        if before is None:
+            how = self._unknown
+        elif not self._whole:
+            how = table.changed_columns(before, after) or how
+        self._rows[table, how].append(after)
 
     def add_rows(
         self, before: DocumentRows, after: DocumentRows, workflows: Iterable[WorkflowRow]
@@ -176,18 +194,29 @@ class Changes:
                 table.delete(connection, "document_id", self.anew)
         for table, keys in self._gone.items():
             table.delete(connection, table.key, keys)
-        parts = [
-            table.upsert(rows) if columns is None else table.update(rows, columns)
-            for (table, columns), rows in sorted(self._rows.items(), key=_order)
-        ]
-        if not write(connection, [*parts, *also]):
+        if not write(connection, [*self.encode(), *also]):
             raise RowsLost
 
+    def encode(self) -> list[Part]:
+        """Return what writes the rows, made once; raises ValueError or TypeError."""
+        if self._parts is None:
+            in_order = sorted(self._rows.items(), key=_order)
+            self._parts = [_part(table, how, rows) for (table, how), rows in in_order]
+        return self._parts
 
-def _order(item: tuple[tuple[Table[Any], tuple[str, ...] | None], Any]) -> Any:
+
+def _part(table: Table[Any], how: _How, rows: Sequence[Any]) -> Part:
+    if how is Writing.INSERT:
+        return table.insert(rows)
+    if how is Writing.UPSERT:
+        return table.upsert(rows)
+    return table.update(rows, how)
+
+
+def _order(item: tuple[tuple[Table[Any], _How], Any]) -> Any:
     """Return what puts a statement's parts in the same order each time, for few statements."""
-    (table, columns), _ = item
-    return table.name, columns or ()
+    (table, how), _ = item
+    return (table.name, how.value) if isinstance(how, Writing) else (table.name, "", how)
 
 
 def lock_documents(connection: Connection[Any], document_ids: Collection[str]) -> Standing:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from projections.batch import ABOUT_NO_FILE
 from projections.fold import fold
 from projections.known_rows import NOT_ASKED
+from projections.outcomes import ABOUT_NO_FILE
 from projections.rows import DocumentRows
 from unit.projections.journeys import journey, steps
 

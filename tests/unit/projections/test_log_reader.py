@@ -17,6 +17,7 @@ class Happened:
 
     document_id: str
     command_id: str
+    version: int = 0
 
 
 @dataclass(frozen=True)
