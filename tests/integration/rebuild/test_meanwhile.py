@@ -239,13 +239,18 @@ def test_a_long_reader_puts_the_swap_off_and_is_named(
             target=rebuilder(database, history, told=told.append).rebuild, args=()
         )
         rebuilt.start()
-        # the short one may happen to be in the way first
-        eventually(lambda: any("a long report" in (it.waiting_for or "") for it in told), 30)
-        waiting = execute(
-            database,
-            "SELECT phase, waiting_for FROM read_model_rebuilds WHERE finished_at IS NULL "
-            "AND waiting_for LIKE '%a long report%'",
-        )
+        waiting: list[tuple[str, str]] = []
+
+        def is_named() -> bool:
+            # the short one may happen to be in the way now and then
+            waiting[:] = execute(
+                database,
+                "SELECT phase, waiting_for FROM read_model_rebuilds WHERE finished_at IS NULL "
+                "AND waiting_for LIKE '%a long report%'",
+            )
+            return bool(waiting)
+
+        eventually(is_named, seconds=30)
         during = rows(database)
         # what is appended while the swap is put off gets into the tables in time
         position = log.restart("doc-1").position
