@@ -273,7 +273,7 @@ class Projector:
                 known=known,
                 prepared=prepared,
                 meanwhile=lambda kept: self._ahead.read_on(
-                    self._known.after(batch.document_ids, kept)
+                    lambda: self._known.after(batch.document_ids, kept)
                 ),
             )
 

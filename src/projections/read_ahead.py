@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -44,16 +44,16 @@ class ReadAhead:
         self._next = None if read.is_last else read.events[-1].position
         return read
 
-    def read_on(self, known: Mapping[str, Kept]) -> None:
+    def read_on(self, known: Callable[[], Mapping[str, Kept]]) -> None:
         """Begin to read what comes after the last stretch, unless it was the log's end.
 
-        `known` is what will be known of the tables by then. To be called when there is nothing to
-        do but wait: done any sooner, the reading would take the interpreter from its caller, who
-        would be no further when he begins to wait.
+        `known` is asked, if so, what will be known of the tables by then. To be called when there
+        is nothing to do but wait: done any sooner, the reading would take the interpreter from its
+        caller, who would be no further when he begins to wait.
         """
         position = self._next
         if position is not None and (self._ahead is None or self._ahead[0] != position):
-            self._ahead = position, self._threads.submit(self._read, position, known)
+            self._ahead = position, self._threads.submit(self._read, position, known())
 
     def forget(self) -> None:
         """Have nothing read, and nothing folded, of what may never be asked for."""

@@ -38,7 +38,7 @@ def test_every_event_comes_once_and_is_read_once() -> None:
     while (stretch := ahead.after(position)).events:
         seen += [recorded.position for recorded in stretch.events]
         position = seen[-1]
-        ahead.read_on({})
+        ahead.read_on(dict)
         if stretch.is_last:
             break
     assert seen == list(range(1, 21))
@@ -48,7 +48,7 @@ def test_every_event_comes_once_and_is_read_once() -> None:
 def test_who_goes_on_from_elsewhere_gets_what_is_there() -> None:
     ahead = ReadAhead(Watched(20), 6)
     ahead.after(0)
-    ahead.read_on({})
+    ahead.read_on(dict)
     assert [recorded.position for recorded in ahead.after(2).events] == [3, 4, 5, 6, 7]
 
 
@@ -56,14 +56,14 @@ def test_nothing_is_read_ahead_of_the_end() -> None:
     log = Watched(5)
     ahead = ReadAhead(log, 6)
     assert ahead.after(0).is_last
-    ahead.read_on({})
+    ahead.read_on(dict)
     assert log.read_from == [0]
 
 
 def test_what_went_wrong_meanwhile_is_told_to_who_asks_for_it() -> None:
     ahead = ReadAhead(Broken(20), 6)
     ahead.after(0)
-    ahead.read_on({})
+    ahead.read_on(dict)
     for _ in range(2):
         with pytest.raises(OSError, match="cut off"):
             ahead.after(5)
