@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from eventsourcing.application import Application
@@ -38,6 +39,10 @@ class WorkflowApplication(Application[str]):
         """
         stored = [self.event_mapper.to_stored_event(event) for event in events]
         self.append_recorder.insert_events(stored, append=append)
+
+    def keep_connection(self) -> AbstractContextManager[None]:
+        """Have this thread use one connection for all that it asks for while the block lasts."""
+        return self._datastore.keep_connection()
 
     def construct_env(
         self,

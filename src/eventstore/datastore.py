@@ -7,8 +7,13 @@ The library takes database name, host, port, user and password only, so that the
 from __future__ import annotations
 
 import select
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import psycopg
 from eventsourcing.persistence import BaseInfrastructureFactory
 from eventsourcing.postgres import ConnectionPool, PostgresDatastore, PostgresFactory
 from eventsourcing.utils import Environment
@@ -36,6 +41,14 @@ _SESSION += " -c lock_timeout=10s -c statement_timeout=60s"
 _RECONNECT_SECONDS = 3.0
 
 
+class _Kept(threading.local):
+    """The connection that this thread keeps, and what gives it back to the pool."""
+
+    is_wanted = False
+    connection: Connection[DictRow] | None = None
+    opened: ExitStack | None = None
+
+
 class DsnDatastore(PostgresDatastore):
     """A pool of connections to `dsn`, at most `pool_size` of them, in autocommit mode.
 
@@ -46,6 +59,7 @@ class DsnDatastore(PostgresDatastore):
     def __init__(self, dsn: str, *, pool_size: int = 4, timeout_seconds: float = 5.0) -> None:
         self.idle_in_transaction_session_timeout = 5.0
         self.pre_ping = False
+        self._kept = _Kept()
         self.pool_open_timeout = None
         self.single_row_tracking = True
         self.lock_timeout = 0
@@ -76,6 +90,45 @@ class DsnDatastore(PostgresDatastore):
             reconnect_timeout=_RECONNECT_SECONDS,
         )
 
+    @contextmanager
+    def get_connection(self) -> Iterator[Connection[DictRow]]:
+        """Give a connection; a thread that keeps one is given that."""
+        kept = self._kept
+        if not kept.is_wanted:
+            with super().get_connection() as connection:
+                yield connection
+            return
+        if kept.connection is None or _is_closed(kept.connection):
+            self._give_back()
+            opened = ExitStack()
+            kept.connection = opened.enter_context(super().get_connection())
+            kept.opened = opened
+        try:
+            yield kept.connection
+        except Exception:
+            # The pool finds out whether it is still of use, and tells the error in its own words.
+            if not self._give_back(*sys.exc_info()):
+                raise
+
+    @contextmanager
+    def keep_connection(self) -> Iterator[None]:
+        """Have this thread use one connection for all that it asks for while the block lasts.
+
+        The pool gives its connections out in turn, and the server's process behind each has to
+        find its plans and tables again: a lone append takes a twelfth longer.
+        """
+        self._kept.is_wanted = True
+        try:
+            yield
+        finally:
+            self._kept.is_wanted = False
+            self._give_back()
+
+    def _give_back(self, *error: Any) -> bool:
+        kept = self._kept
+        opened, kept.opened, kept.connection = kept.opened, None, None
+        return opened is not None and bool(opened.__exit__(*(error or (None, None, None))))
+
     def register_type_adapters(self) -> None:
         """Do nothing: events are sent as plain arrays, so no composite type is needed."""
 
@@ -94,7 +147,19 @@ def _check(connection: Connection[Any]) -> None:
     An idle connection has something to read only if it was closed, or if the server said
     something unasked; only then is the server asked, so that this costs no round trip.
     """
+    if _has_something_to_say(connection):
+        connection.execute("")
+
+
+def _is_closed(connection: Connection[Any]) -> bool:
+    try:
+        _check(connection)
+    except psycopg.Error:
+        return True
+    return False
+
+
+def _has_something_to_say(connection: Connection[Any]) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
-    if poll.poll(0):
-        connection.execute("")
+    return bool(poll.poll(0))

@@ -100,6 +100,10 @@ class GroupCommit:
         self._thread.join()
 
     def _run(self) -> None:
+        with self._application.keep_connection():
+            self._work()
+
+    def _work(self) -> None:
         try:
             while batch := self._take():
                 try:
