@@ -209,9 +209,10 @@ class Dispatcher:
             with self._beside.taking() as take, connection.pipeline(), connection.transaction():
                 moving = connection.execute(_MOVE, row, prepare=True)
                 queue.defer(connection, wanted)
-                _require_moved(moving)
                 if wanted:
                     take(connection)
+                # Asked last: whatever was done goes if it was not, and to ask is a round trip.
+                _require_moved(moving)
         except _MovedByOther:
             return False
         self._place = _Place(tracked=place.read, read=place.read)
