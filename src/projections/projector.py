@@ -69,8 +69,8 @@ class Pace:
 
     `patience_seconds` is how long it waits for a document that another session has locked before
     it parks that document and takes it up again later. Once it has caught up, no two batches begin
-    within `rest_seconds`: what comes in meanwhile costs one transaction and not many. The rows of
-    `known_documents` are remembered.
+    within `rest_seconds`, or `busy_rest_seconds` while events come at that rate: what comes in
+    meanwhile costs one transaction and not many. The rows of `known_documents` are remembered.
     """
 
     batch_events: int = 2_000
@@ -78,7 +78,17 @@ class Pace:
     patience_seconds: float = 1.0
     locked_pause_seconds: float = 0.02
     rest_seconds: float = 0.005
+    busy_rest_seconds: float = 0.015
+    busy_events_a_second: float = 2_000
     known_documents: int = 2_000
+
+    def rest_after(self, events: int, seconds: float) -> float:
+        """Return within how many seconds no batch begins after one of so many events.
+
+        `seconds` had gone by since the one before had begun.
+        """
+        is_busy = events > self.busy_events_a_second * seconds
+        return self.busy_rest_seconds if is_busy else self.rest_seconds
 
 
 class Projector:
@@ -106,6 +116,7 @@ class Projector:
         self._stopping = threading.Event()
         self._wakeup: Wakeup | None = None
         self._position = -1
+        self._applied_events = 0
         self._at_work = False
         self._known = KnownRows(self._pace.known_documents)
         self._ahead = ReadAhead(log, self._pace.batch_events)
@@ -181,9 +192,9 @@ class Projector:
     ) -> None:
         ensure_tracked(connection, READ_MODELS)
         self._stand_by()
-        looked_at = -math.inf
+        looked_at = began = -math.inf
         while not self._stopping.is_set():
-            began = time.monotonic()
+            before, began = began, time.monotonic()
             turn = self._turn(connection)
             if turn is not Turn.STANDING_BY:
                 self.trouble = None
@@ -196,11 +207,13 @@ class Projector:
                 # not woken by appends, which whoever is at work should get
                 wakeup.wait(self._pace.poll_seconds)
             elif turn in (Turn.CAUGHT_UP, Turn.NOTHING_NEW):
-                wakeup.wait(max(0.0, began + self._pace.rest_seconds - time.monotonic()))
+                rest_seconds = self._pace.rest_after(self._applied_events, began - before)
+                wakeup.wait(max(0.0, began + rest_seconds - time.monotonic()))
                 wakeup.wait(self._pace.poll_seconds, listening)
 
     def _turn(self, connection: Connection[Any]) -> Turn:
         started = time.monotonic()
+        self._applied_events = 0
         # Read ahead of the lock, which only has to find that nobody moved the position meanwhile.
         position = self._position if self._at_work else read_position(connection, READ_MODELS)
         events, is_last, prepared = self._ahead.after(position)
@@ -223,6 +236,7 @@ class Projector:
             return Turn.STANDING_BY
         self._known.note(batch.document_ids, applied.rows)
         self._locked_since = {i: self._locked_since.get(i, started) for i in applied.locked}
+        self._applied_events = applied.events
         if applied.events:
             self._tell(connection, events[applied.events - 1].position)
             if self._observe:
