@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -136,7 +137,7 @@ class Queries:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._pipeline: tuple[float, tuple[StageDependency, ...]] = (0.0, ())
-        self._estimates = Estimates(self._rows)
+        self._estimates = Estimates(partial(self._rows, plans=_PLANNED_AS_USUAL))
         self._plans: WeakKeyDictionary[AsyncConnection[Any], str] = WeakKeyDictionary()
         self._whole = Coalesced(self._documents, most=_LIST_LENGTHS[-1])
 
@@ -166,7 +167,7 @@ class Queries:
         plans = _ONE_PLAN if query.keeps_plan else _PLANNED_AS_USUAL
         try:
             # Ways are few, and to read a statement this long takes longer than to carry it out.
-            (page,) = await self._rows(query.sql, query.values, plans, prepare=True)
+            (page,) = await self._rows(query.sql, query.values, plans=plans, prepare=True)
         except psycopg.DataError:
             # A time that looks like one and is none, the 31st of February say.
             raise cursors.refused() from None
@@ -226,13 +227,17 @@ class Queries:
         self,
         query: str,
         values: Mapping[str, Any] | Sequence[Any],
-        plans: str = _PLANNED_AS_USUAL,
         *,
+        plans: str | None = None,
         prepare: bool | None = None,
     ) -> list[dict[str, Any]]:
+        """Return what a query finds; `plans` says how it has to be planned, if that matters.
+
+        What is found by its key is planned alike in either way, and asks for no change of it.
+        """
         with _database_errors():
             async with self._database.connection() as connection:
-                if self._plans.get(connection, _PLANNED_AS_USUAL) != plans:
+                if plans is not None and plans != self._plans.get(connection, _PLANNED_AS_USUAL):
                     await connection.execute(f"SET plan_cache_mode = {plans}".encode())
                     self._plans[connection] = plans
                 cursor = connection.cursor(row_factory=dict_row)
