@@ -105,7 +105,7 @@ class DsnDatastore(PostgresDatastore):
             kept.opened = opened
         try:
             yield kept.connection
-        except Exception:
+        except BaseException:
             # The pool finds out whether it is still of use, and tells the error in its own words.
             if not self._give_back(*sys.exc_info()):
                 raise
