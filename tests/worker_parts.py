@@ -223,10 +223,7 @@ class World:
 
 def context() -> c.Context:
     """Return the context of a command from outside."""
-    command_id = str(uuid4())
-    return c.Context(
-        at=datetime.now(UTC), actor="test", command_id=command_id, correlation_id=command_id
-    )
+    return c.Context(at=datetime.now(UTC), actor="test", command_id=str(uuid4()))
 
 
 def wait_until(holds: Callable[[], bool], seconds: float = 20, what: str = "") -> float:

@@ -271,12 +271,11 @@ class DocumentRun:
         return JobPutOff(f"The job is put off: {why}.", delay_seconds=delay_seconds)
 
     def _context(self) -> c.Context:
-        command_id = str(uuid4())
         return c.Context(
             at=self._parts.clock(),
             actor=self._parts.actor,
-            command_id=command_id,
-            correlation_id=self._job.correlation_id or command_id,
+            command_id=str(uuid4()),
+            correlation_id=self._job.correlation_id,
             causation_id=self._job.causation_id,
         )
 

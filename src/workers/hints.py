@@ -53,12 +53,14 @@ class _Wants:
     by_stage: dict[str, Hint] = field(default_factory=dict)
 
     def add(self, stage: str, fact: Fact, not_before: datetime | None = None) -> None:
+        command_id = fact.fields.get("command_id")
         self.by_stage[stage] = Hint(
             fact.document_id,
             fact.version,
             not_before,
-            fact.fields.get("command_id"),
-            fact.fields.get("correlation_id"),
+            causation_id=command_id,
+            # an event that names no other request is of the one that its command was
+            correlation_id=fact.fields.get("correlation_id") or command_id,
         )
 
     def drop(self, stage: str) -> None:

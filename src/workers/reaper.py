@@ -108,14 +108,8 @@ class Reaper:
             queue.defer(connection, [Hint(state.id, state.version)])
 
     def _expire(self, lease: ExpiredLease) -> c.ExpireLease:
-        command_id = str(uuid4())
         return c.ExpireLease(
             document_id=lease.document_id,
-            context=c.Context(
-                at=self._clock(),
-                actor=self._actor,
-                command_id=command_id,
-                correlation_id=command_id,
-            ),
+            context=c.Context(at=self._clock(), actor=self._actor, command_id=str(uuid4())),
             lease_id=lease.lease_id,
         )

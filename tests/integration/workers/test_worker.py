@@ -87,9 +87,9 @@ def test_a_document_goes_through_all_stages(world: World, sandbox: Sandbox) -> N
         *("StageStarted", "OutputFileRegistered", "StageCompleted", "WorkflowCompleted"),
     ]
     events = world.events("a")
-    correlation = registered.events[0].event
-    assert isinstance(correlation, e.Event)
-    assert {event.correlation_id for event in events} == {correlation.correlation_id}
+    registration = registered.events[0].event
+    assert isinstance(registration, e.Event)
+    assert {event.correlation_id for event in events[2:]} == {registration.command_id}
     assert {event.actor for event in events[2:]} == {"worker:w1"}
     completions = [event for event in events if isinstance(event, e.StageCompleted)]
     assert [event.executor for event in completions] == ["alpha/1.0", "beta/1.0", "gamma/1.0"]

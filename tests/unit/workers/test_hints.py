@@ -120,3 +120,8 @@ def test_documents_are_told_apart_and_asked_for_once() -> None:
 def test_a_hint_carries_the_request_that_led_to_it() -> None:
     fields = {"stage_name": "convert", "command_id": "c", "correlation_id": "r"}
     assert hints([Fact("a", 1, "StageRequested", fields)]) == [Hint("a", 1, None, "c", "r")]
+
+
+def test_a_command_that_belongs_to_no_other_request_is_the_request() -> None:
+    fields = {"stage_name": "convert", "command_id": "c"}
+    assert hints([Fact("a", 1, "StageRequested", fields)]) == [Hint("a", 1, None, "c", "c")]
