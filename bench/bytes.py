@@ -1,11 +1,15 @@
 """How many bytes does a document leave in the database that went through five stages?
 
-    python bench/bytes.py DSN [--documents 1000] [--dbos-documents 400]
+    python bench/bytes.py DSN [--documents 4000] [--dbos-documents 400]
 
 All rows and indexes, as they lie there after VACUUM, less what the empty schema takes: docledger's
 log and read models for registration, start and completion of five stages without files; DBOS's
 tables for a workflow of five steps that do nothing; plain tables of documents, workflows and
-stages, each status written by an UPDATE. Prints one JSON line, with the share of each table.
+stages, each status written by an UPDATE. Everywhere some documents are on their way at a time, and
+the next follow when those are through. Beside them stands the least that is possible: a log with
+the library's columns whose events say nothing, and of the read models the requirement's tables with
+the requirement's indexes, every page as full as PostgreSQL makes it. Prints one JSON line, with the
+share of each table.
 """
 
 from __future__ import annotations
@@ -22,7 +26,7 @@ import psycopg
 
 from harness.databases import execute, own_database, table_bytes
 from harness.figures import emit, significant
-from harness.in_process import catch_up, completions, opened, registrations, send
+from harness.in_process import completions, opened, registrations, send
 from harness.ledger import Ledger
 from harness.load import WrongAnswers
 from harness.processes import BENCH, ROOT, end_in_good_order
@@ -30,20 +34,44 @@ from peers import plain_tables
 from peers.serving import STAGES
 
 OTHER_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
-_BATCH_DOCUMENTS = 100
+_AT_A_TIME = 100
+
+LEAST = """
+    CREATE SCHEMA least
+    CREATE TABLE docledger_events (
+        originator_id text COLLATE "C" NOT NULL, originator_version bigint NOT NULL,
+        topic text NOT NULL, state bytea NOT NULL, notification_id bigint NOT NULL UNIQUE,
+        PRIMARY KEY (originator_id, originator_version))
+    CREATE TABLE documents (LIKE public.documents, PRIMARY KEY (id))
+    CREATE TABLE documents_processing_stages (LIKE public.documents_processing_stages,
+        PRIMARY KEY (id), UNIQUE (document_id, stage_name))
+    CREATE INDEX ON documents_processing_stages (document_id)
+    CREATE INDEX ON documents_processing_stages (stage_name, status)
+    CREATE TABLE processing_workflows (LIKE public.processing_workflows, PRIMARY KEY (id))
+    CREATE INDEX ON processing_workflows (current_stage, workflow_type);
+
+    INSERT INTO least.docledger_events
+        SELECT originator_id, originator_version, topic, '', notification_id
+        FROM public.docledger_events ORDER BY originator_id, originator_version;
+    INSERT INTO least.documents SELECT * FROM public.documents ORDER BY id;
+    INSERT INTO least.documents_processing_stages
+        SELECT * FROM public.documents_processing_stages ORDER BY id;
+    INSERT INTO least.processing_workflows SELECT * FROM public.processing_workflows ORDER BY id
+"""
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dsn")
-    parser.add_argument("--documents", type=int, default=1000)
+    parser.add_argument("--documents", type=int, default=4000)
     parser.add_argument("--dbos-documents", type=int, default=400)
     given = parser.parse_args()
     end_in_good_order()
     figures: dict[str, Any] = {}
     with own_database(given.dsn, "bench_docledger") as dsn:
         figures["docledger"] = docledger(dsn, given.documents)
+        figures["least"] = least(dsn, given.documents)
     with own_database(given.dsn, "bench_plain_tables") as dsn:
         figures["plain_tables"] = plain(dsn, given.documents)
     if OTHER_PYTHON.exists():
@@ -58,13 +86,23 @@ def docledger(dsn: str, documents: int) -> dict[str, Any]:
         ledger = Ledger(dsn, Path(home))
         ledger.run("migrate", "up")
         before = vacuumed(dsn)
-        with opened(ledger) as parts:
-            send(parts, registrations(parts, documents))
-            send(parts, completions(parts, documents))
-            catch_up(parts, ledger.position())
+        with opened(ledger) as parts, ledger.start("project"):
+            for first in range(0, documents, _AT_A_TIME):
+                wave = range(first, min(first + _AT_A_TIME, documents))
+                send(parts, registrations(parts, wave))
+                send(parts, completions(parts, wave))
+            ledger.catch_up()
         after, events = vacuumed(dsn), ledger.events()
         ledger.check()
     return share(before, after, documents) | {"events": significant(events / documents)}
+
+
+def least(dsn: str, documents: int) -> dict[str, Any]:
+    """Store the same documents as tightly as they can be, and return the bytes of each."""
+    before = vacuumed(dsn)
+    for statement in LEAST.split(";"):
+        execute(dsn, statement)
+    return share(before, vacuumed(dsn), documents)
 
 
 def plain(dsn: str, documents: int) -> dict[str, Any]:
@@ -76,8 +114,8 @@ def plain(dsn: str, documents: int) -> dict[str, Any]:
         for statement in plain_tables.ROWS.split(";")[:2]:
             connection.execute(statement.encode())
         names = [f"doc-{number:08}" for number in range(1, documents + 1)]
-        for first in range(0, documents, _BATCH_DOCUMENTS):
-            batch = names[first : first + _BATCH_DOCUMENTS]
+        for first in range(0, documents, _AT_A_TIME):
+            batch = names[first : first + _AT_A_TIME]
             for stage in STAGES:
                 for status in ("started", "completed"):
                     for name in batch:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from harness.databases import own_database
+from harness.databases import own_database, setting
 from harness.figures import emit, interleaved, significant, spread
 from harness.in_process import CHANGES, catch_up, changes, opened, send
 from harness.ledger import Ledger
@@ -120,11 +120,13 @@ def main() -> None:
         for size in sizes:
             size.ledger.check()
     smallest = str(SMALLEST)
+    buffers, wal = (setting(given.dsn, name) for name in ("shared_buffers", "max_wal_size"))
     emit(
         {
             "sizes": [size.documents for size in sizes],
             "rounds": given.rounds,
-            "conditions": "VACUUM ANALYZE and CHECKPOINT before, warm, 512 MB of shared buffers",
+            "conditions": "VACUUM ANALYZE and CHECKPOINT before, warm, "
+            f"shared_buffers = {buffers}, max_wal_size = {wal}",
             "per_second": {
                 case: {size: spread(each) for size, each in figure.items()}
                 for case, figure in figures.items()

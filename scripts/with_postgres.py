@@ -8,6 +8,7 @@ docledger. It lives in a temporary folder and is gone afterwards.
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,8 +18,10 @@ from pathlib import Path
 from debian_postgres import DebianPostgres, find_binaries
 from docledger.embedded_postgres import EmbeddedPostgres
 
-# As for a server of the size of this machine; everything else is as PostgreSQL comes.
-SETTINGS = {"fsync": "on", "shared_buffers": "512MB", "max_connections": "200"}
+# What PostgreSQL's manual advises for a server of this machine's memory, and room for the clients;
+# everything else is as PostgreSQL comes.
+_MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+SETTINGS = {"fsync": "on", "shared_buffers": f"{_MEMORY // 4 >> 20}MB", "max_connections": "200"}
 
 
 class NoPostgres(RuntimeError):

@@ -51,6 +51,11 @@ def execute(dsn: str, statement: str, parameters: tuple[Any, ...] | None = None)
         connection.execute(statement.encode(), parameters)
 
 
+def setting(dsn: str, name: str) -> str:
+    """Return one of the server's settings as it shows it."""
+    return str(value(dsn, "SELECT current_setting(%s)", (name,)))
+
+
 def settle(dsn: str) -> None:
     """Vacuum, analyse and write out what is dirty, so that each side starts from the same."""
     execute(dsn, "VACUUM (ANALYZE)")

@@ -45,10 +45,10 @@ def send(docledger: Docledger, commands: Iterable[Command]) -> float:
     return time.perf_counter() - started
 
 
-def registrations(docledger: Docledger, documents: int) -> Iterator[RegisterDocument]:
+def registrations(docledger: Docledger, numbers: Iterable[int]) -> Iterator[RegisterDocument]:
     """Return the commands that hand documents in."""
     pipeline = docledger.pipeline()
-    for number in range(documents):
+    for number in numbers:
         yield RegisterDocument(
             document_id=f"document-{number:08}",
             context=docledger.context("bench"),
@@ -58,15 +58,14 @@ def registrations(docledger: Docledger, documents: int) -> Iterator[RegisterDocu
         )
 
 
-def completions(docledger: Docledger, documents: int) -> Iterator[CompleteStage]:
-    """Return the commands that start and complete every stage of every document."""
-    for stage in STAGES:
-        for number in range(documents):
-            yield CompleteStage(
-                document_id=f"document-{number:08}",
-                context=docledger.context("bench"),
-                stage_name=stage,
-            )
+def completions(docledger: Docledger, numbers: Iterable[int]) -> Iterator[CompleteStage]:
+    """Return the commands that start and complete every stage of the documents, stage by stage."""
+    for stage, number in itertools.product(STAGES, numbers):
+        yield CompleteStage(
+            document_id=f"document-{number:08}",
+            context=docledger.context("bench"),
+            stage_name=stage,
+        )
 
 
 def changes(docledger: Docledger, document_ids: Sequence[str]) -> Iterator[Command]:

@@ -29,8 +29,9 @@ make bench ONLY=over_http          # one measurement; the other rows stay as the
 make bench ROUNDS=7                # more rounds
 ```
 
-PostgreSQL is the distribution's, reached over TCP on loopback, with fsync on and 512 MB of shared
-buffers, otherwise as it comes; `bench/rows.toml` says what belongs to which row.
+PostgreSQL is the distribution's, reached over TCP on loopback, with fsync on and a quarter of the
+machine's memory for shared buffers, which is what its manual advises, otherwise as it comes;
+`bench/rows.toml` says what belongs to which row.
 """
 
 
