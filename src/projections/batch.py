@@ -33,7 +33,6 @@ from projections.table import Part, write
 from projections.tables import (
     STREAMS,
     Changes,
-    RowsLost,
     Standing,
     load_files,
     load_rows,
@@ -88,15 +87,17 @@ def apply_batch(
     *,
     standing: Standing | None = None,
     known: KnownRows | None = None,
+    loaded: Mapping[str, DocumentRows] | None = None,
     prepared: Prepared | None = None,
     meanwhile: Callable[[Mapping[str, Kept]], None] = lambda _: None,
 ) -> Applied:
     """Write the rows that these events make, and move the tracking position.
 
-    `standing` is how the documents stand, their locks taken already. Without `known`, nothing is
-    taken to be as it was, and rows that the database refuses park their documents alone; with it,
-    all is written at once: NotAsKnown is raised where the slower way has to be taken instead.
-    So it is with what was `prepared`, which is taken if the documents stand as it says.
+    `standing` is how the documents stand, their locks taken already, and `loaded` what rows some of
+    them had then, without files. Without `known`, nothing is taken to be as it was, and rows that
+    the database refuses park their documents alone; with it, all is written at once: the database
+    fails that, or NotAsKnown is raised, where the slower way has to be taken instead. So it is with
+    what was `prepared`, which is taken if the documents stand as it says.
     `meanwhile` begins what may be done while the database writes, given what will be known then.
     """
     standing = standing or lock_documents(connection, batch.document_ids)
@@ -111,7 +112,7 @@ def apply_batch(
     if not todo:
         return Applied(0, waiting, {})
     streams = by_document(todo)
-    before = _rows_before(connection, streams, standing, known)
+    before = _rows_before(connection, streams, standing, known, loaded or {})
     due = {i: events for i, events in streams.items() if before[i].stream.parked_at is None}
     outcomes = _fold(before, due, standing.locked, read_streams)
     moved = moving(READ_MODELS, todo[-1].position, batch.at)
@@ -127,7 +128,7 @@ def apply_batch(
 
 
 class NotAsKnown(Exception):
-    """Something is not as it was known to be, or the database refuses some row."""
+    """Something is not as it was known to be, or some row cannot be written."""
 
 
 def _rows_before(
@@ -135,8 +136,10 @@ def _rows_before(
     streams: Mapping[str, Sequence[Recorded]],
     standing: Standing,
     known: KnownRows | None,
+    loaded: Mapping[str, DocumentRows],
 ) -> dict[str, DocumentRows]:
     rows = known.of(streams, standing.marks) if known else {}
+    rows |= {i: loaded[i] for i in streams if i in loaded}
     rows |= load_without_files(connection, [i for i in streams if i not in rows])
     wanted = [i for i, events in streams.items() if needs_files(rows[i], events)]
     files = load_files(connection, wanted)
@@ -159,13 +162,10 @@ def _write_all(
 
 def _write_known(connection: Connection[Any], changes: Changes, moved: Part) -> None:
     try:
-        changes.write(connection, moved)
-    except RowsLost as error:
+        changes.encode()
+    except (ValueError, TypeError) as error:
         raise NotAsKnown from error
-    except (psycopg.Error, ValueError, TypeError) as error:
-        if is_fault_of_rows(error):
-            raise NotAsKnown from error
-        raise
+    changes.write(connection, moved)
 
 
 def replace_rows(

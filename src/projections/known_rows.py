@@ -55,6 +55,10 @@ class KnownRows:
                 found[document_id] = kept.rows
         return found
 
+    def lacking(self, document_ids: Iterable[str]) -> list[str]:
+        """Return those of these documents of which nothing is known."""
+        return [document_id for document_id in document_ids if document_id not in self._kept]
+
     def note(self, touched: Iterable[str], rows: Mapping[str, Kept]) -> None:
         """Keep these rows in place of what was known of the documents that were touched."""
         for document_id in touched:

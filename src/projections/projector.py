@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
+import psycopg
 from psycopg import Connection
 
-from projections.batch import Applied, Batch, NotAsKnown, apply_batch
+from projections.batch import Applied, Batch, NotAsKnown, apply_batch, is_fault_of_rows
 from projections.errors import NotCaughtUp, StillParked
 from projections.known_rows import KnownRows
 from projections.log_reader import LogReader
@@ -25,7 +26,7 @@ from projections.read_ahead import ReadAhead
 from projections.rebuild_errors import OtherVersion
 from projections.rebuild_version import READ_MODELS_VERSION, require_version
 from projections.status import ProjectionStatus, projection_status
-from projections.tables import asked_to_lock
+from projections.tables import asked_to_lock, asked_without_files
 from projections.tracking import (
     READ_MODELS,
     asked_to_lock_position,
@@ -226,7 +227,7 @@ class Projector:
         }
         batch = Batch(events, self._clock(), put_off)
         try:
-            applied = self._apply(connection, batch, position, self._known, prepared)
+            applied = self._apply_as_known(connection, batch, position, prepared)
         except NotAsKnown:
             # What was folded ahead took it to be as known as well.
             self._ahead.forget()
@@ -238,7 +239,7 @@ class Projector:
         self._locked_since = {i: self._locked_since.get(i, started) for i in applied.locked}
         self._applied_events = applied.events
         if applied.events:
-            self._tell(connection, events[applied.events - 1].position)
+            self._position, self._at_work = events[applied.events - 1].position, True
             if self._observe:
                 self._observe(applied.events, time.monotonic() - started)
         for document_id, refusal in applied.parked.items():
@@ -263,6 +264,23 @@ class Projector:
         self._known.forget()
         self._ahead.forget()
 
+    def _apply_as_known(
+        self, connection: Connection[Any], batch: Batch, position: int, prepared: Prepared | None
+    ) -> Applied | None:
+        """Do what `_apply` does, but in two round trips where all is as it is known to be.
+
+        Raises NotAsKnown, with nothing applied, where it is not, or the database refuses a row.
+        """
+        try:
+            with connection.pipeline():
+                return self._apply(connection, batch, position, self._known, prepared)
+        except psycopg.Error as error:
+            if not is_fault_of_rows(error):
+                raise
+            # The answer to the last statements came after the transaction's block.
+            connection.rollback()
+            raise NotAsKnown from error
+
     def _apply(
         self,
         connection: Connection[Any],
@@ -271,25 +289,47 @@ class Projector:
         known: KnownRows | None = None,
         prepared: Prepared | None = None,
     ) -> Applied | None:
-        """Apply the events after `position`; None if that is another projector's to do."""
+        """Apply the events after `position`, and tell whoever listens.
+
+        None if that is another projector's to do.
+        """
         with connection.transaction():
-            with connection.pipeline():
-                locked_position = asked_to_lock_position(connection, READ_MODELS)
-                version = connection.execute(_VERSION, prepare=True)
-                standing = asked_to_lock(connection, batch.document_ids)
-            if locked_position() != position or not self._may_write(connection, version.fetchone()):
-                return None
-            return apply_batch(
-                connection,
-                batch,
-                self._log.streams,
-                standing=standing(),
-                known=known,
-                prepared=prepared,
-                meanwhile=lambda kept: self._ahead.read_on(
-                    lambda: self._known.after(batch.document_ids, kept)
-                ),
-            )
+            applied = self._applied(connection, batch, position, known, prepared)
+        if applied is not None and applied.events:
+            # Not in the transaction that moved the position: one that notifies keeps every other
+            # such, appends among them, from committing while its own commit is written to disk.
+            told = READ_MODELS_CHANNEL, str(batch.events[applied.events - 1].position)
+            connection.execute(_NOTIFY, told, prepare=True)
+        return applied
+
+    def _applied(
+        self,
+        connection: Connection[Any],
+        batch: Batch,
+        position: int,
+        known: KnownRows | None,
+        prepared: Prepared | None,
+    ) -> Applied | None:
+        # All is asked for before anything is looked at, which in a pipeline is one round trip.
+        locked_position = asked_to_lock_position(connection, READ_MODELS)
+        version = connection.execute(_VERSION, prepare=True)
+        standing = asked_to_lock(connection, batch.document_ids)
+        lacking = known.lacking(batch.document_ids) if known and not prepared else ()
+        loaded = asked_without_files(connection, lacking)
+        if locked_position() != position or not self._may_write(connection, version.fetchone()):
+            return None
+        return apply_batch(
+            connection,
+            batch,
+            self._log.streams,
+            standing=standing(),
+            known=known,
+            loaded=loaded(),
+            prepared=prepared,
+            meanwhile=lambda kept: self._ahead.read_on(
+                lambda: self._known.after(batch.document_ids, kept)
+            ),
+        )
 
     def _may_write(self, connection: Connection[Any], version: Any) -> bool:
         """Tell whether the tables are of this program's version; another program's are let be."""
@@ -303,15 +343,6 @@ class Projector:
             self.trouble = str(error)
             return False
         return True
-
-    def _tell(self, connection: Connection[Any], position: int) -> None:
-        """Remember the position and tell it to whoever listens.
-
-        Not in the transaction that moved it: one that notifies keeps every other such, appends
-        among them, from committing while its own commit is written to disk.
-        """
-        self._position, self._at_work = position, True
-        connection.execute(_NOTIFY, (READ_MODELS_CHANNEL, str(position)), prepare=True)
 
     def _take_up_put_off(self, connection: Connection[Any]) -> None:
         for document_id in put_off_documents(connection):

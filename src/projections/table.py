@@ -216,18 +216,19 @@ def _listed(columns: Sequence[str], of: str | None = None) -> sql.Composed:
     )
 
 
-def write(connection: Connection[Any], parts: Sequence[Part]) -> bool:
-    """Write all parts with one statement; False if a row was not there that should have been.
+def write(connection: Connection[Any], parts: Sequence[Part]) -> None:
+    """Write all parts with one statement, which fails if a row is not there that should have been.
 
-    No two parts may be about the same row.
+    No two parts may be about the same row. In a pipeline the answer is not waited for; what is to
+    be raised then comes later.
     """
     if not parts:
-        return True
+        return
     text = _statement(*(part.text for part in parts))
     values = [value for part in parts for value in part.values]
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(text, values, prepare=True).fetchone()
-    return row is not None and row[0] == sum(part.rows for part in parts)
+    if found := sum(part.rows for part in parts):
+        values.append(found)
+    connection.execute(text, values, prepare=True)
 
 
 @lru_cache(maxsize=100)
@@ -238,4 +239,13 @@ def _statement(*texts: bytes) -> bytes:
         for number, text in enumerate(texts)
         if text.endswith(b"RETURNING 1")
     ]
-    return b"WITH %b SELECT %b" % (b", ".join(parts), b" + ".join(found) or b"0")
+    return b"WITH %b SELECT %b" % (b", ".join(parts), _all_found(found) if found else b"1")
+
+
+def _all_found(counts: Sequence[bytes]) -> bytes:
+    """Return what fails unless so many rows were found: a cast is what can, in plain SQL."""
+    return (
+        b"CASE WHEN found.rows <> %%s THEN "
+        b"('rows are gone that were known to be there, left: ' || found.rows)::int END "
+        b"FROM (SELECT %b) AS found (rows)" % b" + ".join(counts)
+    )

@@ -34,10 +34,6 @@ _LOCK = (
 _EXISTING = b"SELECT id FROM documents WHERE id = ANY(%s::text[])"
 
 
-class RowsLost(Exception):
-    """Rows are gone that were known to be there."""
-
-
 def _dump_staged(staged: Mapping[FileKey, StagedFile]) -> list[dict[str, Any]]:
     return [
         {
@@ -187,15 +183,14 @@ class Changes:
     def write(self, connection: Connection[Any], *also: Part) -> None:
         """Write all of it, in the caller's transaction, and what else is to be written with it.
 
-        Raises RowsLost if a row is not there that was known to be.
+        The database fails that if a row is not there that was known to be.
         """
         if self.anew:
             for table in READ_MODELS:
                 table.delete(connection, "document_id", self.anew)
         for table, keys in self._gone.items():
             table.delete(connection, table.key, keys)
-        if not write(connection, [*self.encode(), *also]):
-            raise RowsLost
+        write(connection, [*self.encode(), *also])
 
     def encode(self) -> list[Part]:
         """Return what writes the rows, made once; raises ValueError or TypeError."""
@@ -261,28 +256,40 @@ def load_without_files(
     connection: Connection[Any], document_ids: Collection[str]
 ) -> dict[str, DocumentRows]:
     """Return the same, but in place of files NOT_ASKED."""
-    if not document_ids:
-        return {}
     with connection.pipeline():
-        asked_streams = STREAMS.asked(connection, "document_id", document_ids)
-        asked_workflows = WORKFLOWS.asked(connection, "document_id", document_ids)
-        asked_stages = STAGES.asked(connection, "document_id", document_ids)
-    streams = {row.document_id: row for row in asked_streams()}
-    workflows = {row.id: row for row in asked_workflows()}
-    stages: dict[str, dict[str, StageRow]] = defaultdict(dict)
-    for stage in asked_stages():
-        stages[stage.document_id][stage.stage_name] = stage
-    loaded = {}
-    for document_id in document_ids:
-        stream = streams.get(document_id) or StreamRow(document_id)
-        loaded[document_id] = DocumentRows(
-            document_id=document_id,
-            workflow=workflows.get(stream.workflow_id or ""),
-            stages=_in_order(stages[document_id], stream),
-            files=NOT_ASKED,
-            stream=stream,
-        )
-    return loaded
+        asked = asked_without_files(connection, document_ids)
+    return asked()
+
+
+def asked_without_files(
+    connection: Connection[Any], document_ids: Collection[str]
+) -> Callable[[], dict[str, DocumentRows]]:
+    """Ask for what `load_without_files` returns, which is taken by a call."""
+    if not document_ids:
+        return dict
+    asked_streams = STREAMS.asked(connection, "document_id", document_ids)
+    asked_workflows = WORKFLOWS.asked(connection, "document_id", document_ids)
+    asked_stages = STAGES.asked(connection, "document_id", document_ids)
+
+    def take() -> dict[str, DocumentRows]:
+        streams = {row.document_id: row for row in asked_streams()}
+        workflows = {row.id: row for row in asked_workflows()}
+        stages: dict[str, dict[str, StageRow]] = defaultdict(dict)
+        for stage in asked_stages():
+            stages[stage.document_id][stage.stage_name] = stage
+        loaded = {}
+        for document_id in document_ids:
+            stream = streams.get(document_id) or StreamRow(document_id)
+            loaded[document_id] = DocumentRows(
+                document_id=document_id,
+                workflow=workflows.get(stream.workflow_id or ""),
+                stages=_in_order(stages[document_id], stream),
+                files=NOT_ASKED,
+                stream=stream,
+            )
+        return loaded
+
+    return take
 
 
 def load_files(
