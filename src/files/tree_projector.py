@@ -13,6 +13,7 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
+from domain import events as e
 from domain.errors import DocledgerError
 from domain.file_names import original_path
 from files.tree import DocumentTree
@@ -36,11 +37,33 @@ _ADD_POSITION = """
 _MOVE_POSITION = "UPDATE tracking SET position = %s, updated_at = now() WHERE projection = %s"
 _SOURCE_POSITION = "SELECT position FROM tracking WHERE projection = %s"
 
-# The documents that changed after a position, in the order of their first event there.
+LEAVES_FILES = frozenset(
+    event_type.__name__
+    for event_type in (
+        e.DocumentChanged,
+        e.StageRequested,
+        e.StageStarted,
+        e.StageFailed,
+        e.StageRetried,
+        e.WorkflowPaused,
+        e.WorkflowResumed,
+        e.WorkflowCancelled,
+        e.WorkflowCompleted,
+    )
+)
+"""Topics of events after which a document has the files that it had: most of the log.
+
+One that parks its document may leave it without files that are due; those came by other events,
+which are looked at, and then again until it is parked no more.
+"""
+
+# The documents with events after a position, in the order of their first one, and whether any of
+# these may change files.
 _CHANGED = """
-    SELECT originator_id, min(notification_id), max(notification_id), count(*)
+    SELECT originator_id, min(notification_id), max(notification_id), count(*),
+        bool_or(topic <> ALL (%s))
     FROM (
-        SELECT originator_id, notification_id FROM docledger_events
+        SELECT originator_id, notification_id, topic FROM docledger_events
         WHERE notification_id > %s AND notification_id <= %s
         ORDER BY notification_id LIMIT %s
     ) AS events
@@ -170,7 +193,7 @@ class TreeProjector:
         if not work.document_ids:
             if work.end > position:
                 connection.execute(_MOVE_POSITION, (work.end, TRACKING_NAME))
-            return TreeStep(max(position, work.end))
+            return TreeStep(max(position, work.end), has_more=not work.is_whole)
         wanted = _load_wanted(connection, work.document_ids)
         done, reasons = self._reconcile(work.document_ids, wanted)
         self._tree.sync()
@@ -183,10 +206,11 @@ class TreeProjector:
     def _work(self, connection: Connection, position: int) -> _Work:
         row = connection.execute(_SOURCE_POSITION, (SOURCE_NAME,)).fetchone()
         source = max(row[0] if row else 0, position)
-        changed = connection.execute(_CHANGED, (position, source, self._max_events)).fetchall()
-        is_whole = sum(count for *_, count in changed) < self._max_events
-        end = source if is_whole else max(last for _, _, last, _ in changed)
-        first_positions = {document_id: first for document_id, first, _, _ in changed}
+        asked = (list(LEAVES_FILES), position, source, self._max_events)
+        changed = connection.execute(_CHANGED, asked).fetchall()
+        is_whole = sum(count for *_, count, _ in changed) < self._max_events
+        end = source if is_whole else max(last for _, _, last, _, _ in changed)
+        first_positions = {document_id: first for document_id, first, *_, may in changed if may}
         due = [document_id for (document_id,) in connection.execute(_DUE)]
         # Those due come first: a step that runs out of time must not put them off again.
         document_ids = list(dict.fromkeys([*due, *first_positions]))
