@@ -5,12 +5,13 @@
 The documents are written straight into the read models of a database of its own on the server of
 DSN, dropped in the end unless --keep, which also takes up one that is there. `docledger serve`, one
 process, and a FastAPI app with one route and one query for each filter are asked in turn over one
-connection each, for the first page and for page 10,000, or the last where there are fewer; that
-page's cursor is made of the row ahead of it. Both must show the same documents.
+connection each, for the first page, for page 300, and for page 10,000, or the last where there are
+fewer; a page's cursor is made of the row ahead of it. Both must show the same documents. The newest
+documents wait and have little to tell; from page 300 on they are through.
 
-Prints one JSON line: for each filter how many documents match, for both pages milliseconds of both
+Prints one JSON line: for each filter how many documents match, for each page milliseconds of both
 (medians over the rounds) and how many times as fast docledger is (1 is alike), and how long the far
-page takes against the first; for scale, milliseconds that one document takes.
+page takes against the other two; for scale, milliseconds that one document takes.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from listed.cases import CASES, PAGE, Case
 from listed.documents import load
 
 DATABASE = "bench_lists"
-FAR_PAGE = 10_000
+NEAR_PAGE, FAR_PAGE = 300, 10_000
 BENCH = Path(__file__).parent
 
 
@@ -143,13 +144,19 @@ def measured(
     values = {"realmId": None, "stage": None, "status": None, "q": None, **case.query}
     with psycopg.connect(dsn) as connection:
         (matches,) = connection.execute(case.rank().encode(), values).fetchone() or (0,)
-        depth = min(FAR_PAGE - 1, max(0, matches - 1) // PAGE) * PAGE
-        key = depth and connection.execute(case.key(depth).encode(), values).fetchone()
+        last = max(0, matches - 1) // PAGE + 1
+        numbers = {"near": NEAR_PAGE, "far": min(FAR_PAGE, last)}
+        keys = {
+            name: connection.execute(case.key((number - 1) * PAGE).encode(), values).fetchone()
+            for name, number in numbers.items()
+            if 1 < number <= last
+        }
     pages: dict[str, Any] = {"first": page(case, clients, rounds, None)}
-    if key:
-        pages["far"] = {"number": depth // PAGE + 1, **page(case, clients, rounds, key)}
-        times = pages["far"]["docledger_ms"], pages["first"]["docledger_ms"]
-        pages["far_over_first"] = round(times[0] / times[1], 2)
+    for name, key in keys.items():
+        pages[name] = {"number": numbers[name], **page(case, clients, rounds, key)}
+    for name in pages.keys() - {"far"} if "far" in pages else ():
+        taken = pages["far"]["docledger_ms"] / pages[name]["docledger_ms"]
+        pages[f"far_over_{name}"] = round(taken, 2)
     print(case.name, matches, pages, file=sys.stderr, flush=True)
     return {"matches": matches, **pages}
 

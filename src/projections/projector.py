@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
+from postgres.pipelines import pipelined, unawaited_transaction
 from projections.batch import Applied, Batch, NotAsKnown, apply_batch, is_fault_of_rows
 from projections.errors import NotCaughtUp, StillParked
 from projections.known_rows import KnownRows
@@ -272,34 +273,24 @@ class Projector:
         Raises NotAsKnown, with nothing applied, where it is not, or the database refuses a row.
         """
         try:
-            with connection.pipeline():
-                return self._apply(connection, batch, position, self._known, prepared)
+            with pipelined(connection):
+                with unawaited_transaction(connection):
+                    applied = self._applied(connection, batch, position, self._known, prepared)
+                _tell(connection, batch, applied)
         except psycopg.Error as error:
-            if not is_fault_of_rows(error):
-                raise
-            # The answer to the last statements came after the transaction's block.
-            connection.rollback()
-            raise NotAsKnown from error
+            if is_fault_of_rows(error):
+                raise NotAsKnown from error
+            raise
+        return applied
 
-    def _apply(
-        self,
-        connection: Connection[Any],
-        batch: Batch,
-        position: int,
-        known: KnownRows | None = None,
-        prepared: Prepared | None = None,
-    ) -> Applied | None:
+    def _apply(self, connection: Connection[Any], batch: Batch, position: int) -> Applied | None:
         """Apply the events after `position`, and tell whoever listens.
 
         None if that is another projector's to do.
         """
         with connection.transaction():
-            applied = self._applied(connection, batch, position, known, prepared)
-        if applied is not None and applied.events:
-            # Not in the transaction that moved the position: one that notifies keeps every other
-            # such, appends among them, from committing while its own commit is written to disk.
-            told = READ_MODELS_CHANNEL, str(batch.events[applied.events - 1].position)
-            connection.execute(_NOTIFY, told, prepare=True)
+            applied = self._applied(connection, batch, position)
+        _tell(connection, batch, applied)
         return applied
 
     def _applied(
@@ -307,8 +298,8 @@ class Projector:
         connection: Connection[Any],
         batch: Batch,
         position: int,
-        known: KnownRows | None,
-        prepared: Prepared | None,
+        known: KnownRows | None = None,
+        prepared: Prepared | None = None,
     ) -> Applied | None:
         # All is asked for before anything is looked at, which in a pipeline is one round trip.
         locked_position = asked_to_lock_position(connection, READ_MODELS)
@@ -347,6 +338,17 @@ class Projector:
     def _take_up_put_off(self, connection: Connection[Any]) -> None:
         for document_id in put_off_documents(connection):
             retry_document(connection, self._log.of_document, document_id, self._clock())
+
+
+def _tell(connection: Connection[Any], batch: Batch, applied: Applied | None) -> None:
+    """Tell whoever listens how far the tables are, once the transaction has ended.
+
+    One that notifies keeps every other such, appends among them, from committing while its own
+    commit is written to disk.
+    """
+    if applied is not None and applied.events:
+        position = str(batch.events[applied.events - 1].position)
+        connection.execute(_NOTIFY, (READ_MODELS_CHANNEL, position), prepare=True)
 
 
 def _named(error: Exception) -> str:

@@ -23,6 +23,7 @@ from pydantic_core import from_json
 from domain.events import EVENT_TYPES
 from eventstore.array_literals import text_array
 from eventstore.mapper import upcast
+from postgres.pipelines import pipelined, unawaited_transaction
 from workers import queue
 from workers.connections import Connection, connect, keep_going
 from workers.hints import RELEVANT_TOPICS, UNREADABLE, Fact, Hint, hints
@@ -206,7 +207,11 @@ class Dispatcher:
         self._place = None
         row = (place.read, place.at, TRACKING, place.tracked)
         try:
-            with self._beside.taking() as take, connection.pipeline(), connection.transaction():
+            with (
+                self._beside.taking() as take,
+                pipelined(connection),
+                unawaited_transaction(connection),
+            ):
                 moving = connection.execute(_MOVE, row, prepare=True)
                 queue.defer(connection, wanted)
                 if wanted:

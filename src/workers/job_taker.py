@@ -18,6 +18,7 @@ from typing import Any, TypeAlias
 from psycopg import sql
 
 from domain.errors import Unavailable
+from postgres.pipelines import pipelined, unawaited_transaction
 from workers.connections import Connection, connect, keep_going
 from workers.errors import JobPutOff
 from workers.hands import Hands
@@ -200,7 +201,7 @@ class JobTaker:
             return
         finished = [claim.job_id for claim, delay in ended if delay is None]
         put_off = [(claim.job_id, delay) for claim, delay in ended if delay is not None]
-        with connection.pipeline(), connection.transaction():
+        with pipelined(connection), unawaited_transaction(connection):
             if finished:
                 self._claims.finish(connection, finished)
             for job_id, delay in put_off:
@@ -213,7 +214,7 @@ class JobTaker:
                 del self._at_hand[claim.job_id]
 
     def _look(self, connection: Connection) -> None:
-        with connection.pipeline(), connection.transaction():
+        with pipelined(connection), unawaited_transaction(connection):
             batches = self._taken(connection)
         for batch in batches:
             self._have_done(batch)

@@ -1,0 +1,1 @@
+"""What every part that speaks to PostgreSQL needs and psycopg lacks."""

@@ -1,0 +1,120 @@
+"""Transactions whose answers are not waited for: all of one is done, or none of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg.pq import TransactionStatus
+from psycopg.rows import TupleRow
+
+from postgres.pipelines import pipelined, unawaited_transaction
+
+Connection = psycopg.Connection[TupleRow]
+
+INSERT = "INSERT INTO numbers VALUES (%s)"
+
+
+@pytest.fixture
+def connection(empty_database: str) -> Iterator[Connection]:
+    with psycopg.connect(empty_database, autocommit=True) as connection:
+        connection.execute("CREATE TABLE numbers (number int PRIMARY KEY)")
+        yield connection
+
+
+def numbers(connection: Connection) -> list[int]:
+    assert connection.info.transaction_status is TransactionStatus.IDLE
+    return [row[0] for row in connection.execute("SELECT number FROM numbers ORDER BY number")]
+
+
+def test_all_of_it_is_there_once_the_block_has_ended(connection: Connection) -> None:
+    with pipelined(connection), unawaited_transaction(connection):
+        connection.execute(INSERT, (1,))
+        found = connection.execute("SELECT count(*) FROM numbers")
+        connection.execute(INSERT, (2,))
+        assert found.fetchone() == (1,)
+    assert numbers(connection) == [1, 2]
+
+
+def test_nothing_of_it_is_seen_before_its_end(connection: Connection, empty_database: str) -> None:
+    with psycopg.connect(empty_database, autocommit=True) as other, pipelined(connection):
+        with unawaited_transaction(connection):
+            connection.execute(INSERT, (1,))
+            assert connection.execute("SELECT count(*) FROM numbers").fetchone() == (1,)
+            assert numbers(other) == []
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+        assert numbers(other) == [1]
+
+
+def test_what_the_database_refuses_is_raised_by_the_end(connection: Connection) -> None:
+    came_to_its_end = False
+    with (
+        pytest.raises(psycopg.errors.UniqueViolation),
+        pipelined(connection),
+        unawaited_transaction(connection),
+    ):
+        connection.execute(INSERT, (1,))
+        connection.execute(INSERT, (1,))
+        came_to_its_end = True
+    assert came_to_its_end
+    assert numbers(connection) == []
+
+
+def test_what_the_commit_refuses_is_raised_by_the_end(connection: Connection) -> None:
+    connection.execute(
+        "CREATE TABLE more (number int REFERENCES numbers DEFERRABLE INITIALLY DEFERRED)"
+    )
+    with (
+        pytest.raises(psycopg.errors.ForeignKeyViolation),
+        pipelined(connection),
+        unawaited_transaction(connection),
+    ):
+        connection.execute("INSERT INTO more VALUES (7)")
+    assert connection.execute("SELECT count(*) FROM more").fetchone() == (0,)
+
+
+def test_what_is_raised_in_the_block_takes_it_back(connection: Connection) -> None:
+    with (
+        pytest.raises(KeyError),
+        pipelined(connection),
+        unawaited_transaction(connection),
+    ):
+        connection.execute(INSERT, (1,))
+        raise KeyError
+    assert numbers(connection) == []
+
+
+def test_nothing_that_follows_a_failed_transaction_is_done(connection: Connection) -> None:
+    with pytest.raises(psycopg.errors.UniqueViolation), pipelined(connection):
+        with unawaited_transaction(connection):
+            connection.execute(INSERT, (1,))
+            connection.execute(INSERT, (1,))
+        connection.execute(INSERT, (2,))
+    assert numbers(connection) == []
+
+
+def test_a_connection_goes_on_after_a_failure(connection: Connection) -> None:
+    for number in range(10):  # long enough for its statements to be prepared
+        with (
+            pytest.raises(psycopg.errors.UniqueViolation),
+            pipelined(connection),
+            unawaited_transaction(connection),
+        ):
+            connection.execute(INSERT, (number,), prepare=True)
+            connection.execute(INSERT, (number,), prepare=True)
+        with pipelined(connection), unawaited_transaction(connection):
+            connection.execute(INSERT, (number,), prepare=True)
+    assert numbers(connection) == list(range(10))
+
+
+def test_a_lost_connection_is_told(connection: Connection, empty_database: str) -> None:
+    with (
+        psycopg.connect(empty_database, autocommit=True) as other,
+        pytest.raises(psycopg.OperationalError),
+        pipelined(connection),
+        unawaited_transaction(connection),
+    ):
+        connection.execute(INSERT, (1,))
+        other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+    assert connection.closed
