@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
@@ -28,6 +28,20 @@ def numbers(connection: Connection) -> list[int]:
     return [row[0] for row in connection.execute("SELECT number FROM numbers ORDER BY number")]
 
 
+def insert(
+    connection: Connection,
+    *numbers: int,
+    then: Callable[[], object] = lambda: None,
+    afterwards: Callable[[], object] = lambda: None,
+) -> None:
+    with pipelined(connection):
+        with unawaited_transaction(connection):
+            for number in numbers:
+                connection.execute(INSERT, (number,), prepare=True)
+            then()
+        afterwards()
+
+
 def test_all_of_it_is_there_once_the_block_has_ended(connection: Connection) -> None:
     with pipelined(connection), unawaited_transaction(connection):
         connection.execute(INSERT, (1,))
@@ -48,73 +62,48 @@ def test_nothing_of_it_is_seen_before_its_end(connection: Connection, empty_data
 
 
 def test_what_the_database_refuses_is_raised_by_the_end(connection: Connection) -> None:
-    came_to_its_end = False
-    with (
-        pytest.raises(psycopg.errors.UniqueViolation),
-        pipelined(connection),
-        unawaited_transaction(connection),
-    ):
-        connection.execute(INSERT, (1,))
-        connection.execute(INSERT, (1,))
-        came_to_its_end = True
-    assert came_to_its_end
+    reached: list[str] = []
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        insert(connection, 1, 1, then=lambda: reached.append("the block's end"))
+    assert reached == ["the block's end"]
     assert numbers(connection) == []
 
 
 def test_what_the_commit_refuses_is_raised_by_the_end(connection: Connection) -> None:
     connection.execute(
-        "CREATE TABLE more (number int REFERENCES numbers DEFERRABLE INITIALLY DEFERRED)"
+        "ALTER TABLE numbers ADD before int REFERENCES numbers DEFERRABLE INITIALLY DEFERRED"
     )
-    with (
-        pytest.raises(psycopg.errors.ForeignKeyViolation),
-        pipelined(connection),
-        unawaited_transaction(connection),
-    ):
-        connection.execute("INSERT INTO more VALUES (7)")
-    assert connection.execute("SELECT count(*) FROM more").fetchone() == (0,)
+    insert(connection, 1)
+    with pytest.raises(psycopg.errors.ForeignKeyViolation):
+        insert(connection, 2, then=lambda: connection.execute("UPDATE numbers SET before = 7"))
+    assert numbers(connection) == [1]
 
 
 def test_what_is_raised_in_the_block_takes_it_back(connection: Connection) -> None:
-    with (
-        pytest.raises(KeyError),
-        pipelined(connection),
-        unawaited_transaction(connection),
-    ):
-        connection.execute(INSERT, (1,))
-        raise KeyError
+    with pytest.raises(ZeroDivisionError):
+        insert(connection, 1, then=lambda: 1 // 0)
     assert numbers(connection) == []
 
 
 def test_nothing_that_follows_a_failed_transaction_is_done(connection: Connection) -> None:
-    with pytest.raises(psycopg.errors.UniqueViolation), pipelined(connection):
-        with unawaited_transaction(connection):
-            connection.execute(INSERT, (1,))
-            connection.execute(INSERT, (1,))
-        connection.execute(INSERT, (2,))
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        insert(connection, 1, 1, afterwards=lambda: connection.execute(INSERT, (2,)))
     assert numbers(connection) == []
 
 
 def test_a_connection_goes_on_after_a_failure(connection: Connection) -> None:
     for number in range(10):  # long enough for its statements to be prepared
-        with (
-            pytest.raises(psycopg.errors.UniqueViolation),
-            pipelined(connection),
-            unawaited_transaction(connection),
-        ):
-            connection.execute(INSERT, (number,), prepare=True)
-            connection.execute(INSERT, (number,), prepare=True)
-        with pipelined(connection), unawaited_transaction(connection):
-            connection.execute(INSERT, (number,), prepare=True)
+        with pytest.raises(psycopg.errors.UniqueViolation):
+            insert(connection, number, number)
+        insert(connection, number)
     assert numbers(connection) == list(range(10))
 
 
 def test_a_lost_connection_is_told(connection: Connection, empty_database: str) -> None:
-    with (
-        psycopg.connect(empty_database, autocommit=True) as other,
-        pytest.raises(psycopg.OperationalError),
-        pipelined(connection),
-        unawaited_transaction(connection),
-    ):
-        connection.execute(INSERT, (1,))
-        other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+    def cut() -> None:
+        with psycopg.connect(empty_database, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", (connection.info.backend_pid,))
+
+    with pytest.raises(psycopg.OperationalError):
+        insert(connection, 1, then=cut)
     assert connection.closed
