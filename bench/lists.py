@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from operator import truediv
 from pathlib import Path
 from typing import Any
 
@@ -137,9 +138,7 @@ def wait_for(client: httpx.Client, path: str) -> None:
             time.sleep(0.1)
 
 
-def measured(
-    dsn: str, case: Case, clients: tuple[httpx.Client, httpx.Client], rounds: int
-) -> dict[str, Any]:
+def measured(dsn: str, case: Case, clients: Clients, rounds: int) -> dict[str, Any]:
     """Return the figures of one filter."""
     values = {"realmId": None, "stage": None, "status": None, "q": None, **case.query}
     with psycopg.connect(dsn) as connection:
@@ -151,50 +150,65 @@ def measured(
             for name, number in numbers.items()
             if 1 < number <= last
         }
-    pages: dict[str, Any] = {"first": page(case, clients, rounds, None)}
-    for name, key in keys.items():
-        pages[name] = {"number": numbers[name], **page(case, clients, rounds, key)}
-    for name in pages.keys() - {"far"} if "far" in pages else ():
-        taken = pages["far"]["docledger_ms"] / pages[name]["docledger_ms"]
-        pages[f"far_over_{name}"] = round(taken, 2)
+    asked = {name: requests(case, clients, keys.get(name)) for name in ("first", *keys)}
+    rows = {name: checked(case, clients, each) for name, each in asked.items()}
+    # In each round every page of both, so that a slow moment is one of all that are compared.
+    rounds_taken = [
+        {name: both(clients, each, turn=number) for name, each in asked.items()}
+        for number in range(rounds)
+    ]
+    pages: dict[str, Any] = {}
+    for name in asked:
+        ours, bare = zip(*(taken[name] for taken in rounds_taken), strict=True)
+        pages[name] = {
+            **({"number": numbers[name]} if name in numbers else {}),
+            "docledger_ms": round(statistics.median(ours), 2),
+            "bare_ms": round(statistics.median(bare), 2),
+            "ratio": round(statistics.median(map(truediv, bare, ours)), 2),
+            "rows": rows[name],
+        }
+    for name in asked.keys() - {"far"} if "far" in asked else ():
+        quotients = (taken["far"][0] / taken[name][0] for taken in rounds_taken)
+        pages[f"far_over_{name}"] = round(statistics.median(quotients), 2)
     print(case.name, matches, pages, file=sys.stderr, flush=True)
     return {"matches": matches, **pages}
 
 
-def page(
-    case: Case, clients: tuple[httpx.Client, httpx.Client], rounds: int, key: Any
-) -> dict[str, Any]:
-    """Return the figures of one page; raise if both do not show the same."""
-    ours, bare = clients
+Clients = tuple[httpx.Client, httpx.Client]
+Requests = tuple[httpx.Request, httpx.Request]
+
+
+def requests(case: Case, clients: Clients, key: Any) -> Requests:
+    """Return what asks docledger, and the bare route, for the page behind this row."""
     cursor = {"cursor": cursors.encode(*key)} if key else {}
     after = {"after_at": key[0], "after_id": key[1]} if key else {}
-    paths = (
+    ours, bare = clients
+    return (
         ours.build_request("GET", "/v1/documents", params={**case.query, **cursor}),
         bare.build_request("GET", "/documents", params={**case.query, **after, "case": case.name}),
     )
 
-    def ask(number: int) -> httpx.Response:
-        return clients[number].send(paths[number]).raise_for_status()
 
+def checked(case: Case, clients: Clients, asked: Requests) -> int:
+    """Ask until statements are prepared; return how many rows there are, alike on both sides."""
     # Each connection prepares a statement when it has seen it five times.
-    for number in (0, 1) * 6:
-        ask(number)
-    shown = [[item["id"] for item in ask(number).json()["items"]] for number in (0, 1)]
+    for _ in range(6):
+        both(clients, asked, turn=0)
+    shown = [
+        [item["id"] for item in client.send(one).json()["items"]]
+        for client, one in zip(clients, asked, strict=True)
+    ]
     if shown[0] != shown[1]:
         raise RuntimeError(f"{case.name}: {shown[0]} is not {shown[1]}")
-    taken: list[tuple[float, float]] = []
-    for number in range(rounds):
-        order = (0, 1) if number % 2 else (1, 0)
-        one = {n: timed(lambda n=n: ask(n)) for n in order}
-        taken.append((one[0], one[1]))
-    docledger_ms, bare_ms = (statistics.median(column) for column in zip(*taken, strict=True))
-    ratio = statistics.median(bare_one / our_one for our_one, bare_one in taken)
-    return {
-        "docledger_ms": round(docledger_ms, 2),
-        "bare_ms": round(bare_ms, 2),
-        "ratio": round(ratio, 2),
-        "rows": len(shown[0]),
-    }
+    return len(shown[0])
+
+
+def both(clients: Clients, asked: Requests, *, turn: int) -> tuple[float, float]:
+    """Return the milliseconds that docledger and the bare route take, who begins by the turn."""
+    taken = [0.0, 0.0]
+    for side in (0, 1) if turn % 2 else (1, 0):
+        taken[side] = timed(lambda side=side: clients[side].send(asked[side]).raise_for_status())
+    return taken[0], taken[1]
 
 
 def timed(act: Callable[[], Any]) -> float:
