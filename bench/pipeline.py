@@ -49,6 +49,7 @@ from domain.pipeline import StageDependency
 from domain.values import Original, WorkflowType
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
+from peers.one_round import PAUSE_SECONDS
 from projections import fold
 
 STAGES = tuple(f"step-{number}" for number in range(1, 6))
@@ -57,7 +58,6 @@ PIPELINE = tuple(
     for n, name in enumerate(STAGES)
 )
 IN_FLIGHT = 256
-PAUSE_SECONDS = 0.05
 
 PLUGIN = '''
 """Five stages that do nothing."""
@@ -250,12 +250,12 @@ class Bench:
         taken, registering = [], []
         for number in range(documents):
             before = self._one(LAST)
+            time.sleep(PAUSE_SECONDS)
             started = time.perf_counter()
             self._commands.execute(register(f"{name}-{number}"))
             registering.append((time.perf_counter() - started) * 1000)
             self._wait(before, 1)
             taken.append((time.perf_counter() - started) * 1000)
-            time.sleep(PAUSE_SECONDS)
         self._check(f"{name}-%", documents)
         return taken, registering
 

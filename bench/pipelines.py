@@ -6,7 +6,8 @@ docledger with one worker process (bench/pipeline.py), DBOS, Restate and procras
 round's length at a time in a database of its own on the one server, in turn. DBOS and Restate need
 the environment .venv-bench, Restate its server from npm, which `make bench` brings; what is not
 there is told and left out. Peers get fewer documents, for they are slower: each runs for some
-seconds. Every document must have gone through every stage. Prints one JSON line.
+seconds. A lone document is handed in when everybody has rested a moment, on all sides alike. Every
+document must have gone through every stage. Prints one JSON line.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import time
 
 from dbos import DBOS
 
-from peers.one_round import STEPS, arguments, tell
+from peers.one_round import PAUSE_SECONDS, STEPS, arguments, tell
 
 QUEUE = "documents"
 
@@ -54,6 +54,7 @@ def main() -> None:
 
 
 def _lone() -> float:
+    time.sleep(PAUSE_SECONDS)
     started = time.perf_counter()
     DBOS.start_workflow(process, "lone").get_result(polling_interval_sec=0.001)
     return time.perf_counter() - started

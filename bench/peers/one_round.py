@@ -8,6 +8,8 @@ import statistics
 from collections.abc import Sequence
 
 STEPS = 5
+PAUSE_SECONDS = 0.05
+"""How long everybody rests before a lone document, which as a rule finds nobody awake."""
 
 
 def arguments(description: str | None) -> argparse.Namespace:

@@ -10,7 +10,7 @@ import time
 import procrastinate
 from procrastinate.types import JSONDict
 
-from peers.one_round import STEPS, arguments, tell
+from peers.one_round import PAUSE_SECONDS, STEPS, arguments, tell
 
 CONCURRENCY = 32
 _PATIENCE_SECONDS = 15.0
@@ -70,6 +70,7 @@ async def check(documents: int) -> None:
 async def _lone(name: str) -> float:
     """Return the seconds that a document took, at most the patience: some wait for a poll."""
     done[name] = asyncio.get_running_loop().create_future()
+    await asyncio.sleep(PAUSE_SECONDS)
     started = time.perf_counter()
     await stage.defer_async(document=name, number=0)
     try:

@@ -21,7 +21,7 @@ from hypercorn.asyncio import serve as run
 from hypercorn.config import Config
 
 from harness.processes import Running, free_port
-from peers.one_round import STEPS, arguments, tell
+from peers.one_round import PAUSE_SECONDS, STEPS, arguments, tell
 
 CONCURRENCY = 64
 _PATIENCE_SECONDS = 60.0
@@ -55,7 +55,7 @@ def main() -> None:
             url = f"http://127.0.0.1:{ingress}/Documents/process"
             asyncio.run(invoke(url, 50, 8))
             seconds, _ = asyncio.run(invoke(url, given.documents, CONCURRENCY))
-            _, lone = asyncio.run(invoke(url, given.lone, 1))
+            _, lone = asyncio.run(invoke(url, given.lone, 1, PAUSE_SECONDS))
             tell(given.documents, seconds, lone)
 
 
@@ -93,8 +93,10 @@ def register(admin: str, deployment: str) -> None:
             return
 
 
-async def invoke(url: str, documents: int, concurrency: int) -> tuple[float, list[float]]:
-    """Invoke once a document; return the seconds of all, and of each."""
+async def invoke(
+    url: str, documents: int, concurrency: int, pause_seconds: float = 0
+) -> tuple[float, list[float]]:
+    """Invoke once a document, after a pause; return the seconds of all, and of each."""
     taken: list[float] = []
     numbers = iter(range(documents))
     limits = httpx.Limits(max_connections=concurrency)
@@ -102,6 +104,7 @@ async def invoke(url: str, documents: int, concurrency: int) -> tuple[float, lis
 
         async def go_on() -> None:
             for number in numbers:
+                await asyncio.sleep(pause_seconds)
                 started = time.perf_counter()
                 answer = await client.post(url, json=f"document-{number}")
                 assert answer.raise_for_status().json() == f"document-{number}"
