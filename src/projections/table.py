@@ -217,10 +217,10 @@ def _listed(columns: Sequence[str], of: str | None = None) -> sql.Composed:
 
 
 def write(connection: Connection[Any], parts: Sequence[Part]) -> None:
-    """Write all parts with one statement, which fails if a row is not there that should have been.
+    """Write all parts with one statement.
 
-    No two parts may be about the same row. In a pipeline the answer is not waited for; what is to
-    be raised then comes later.
+    Raises psycopg.DataError if a row is not there that should have been; in a pipeline, where the
+    answer is not waited for, that comes later. No two parts may be about the same row.
     """
     if not parts:
         return

@@ -183,7 +183,8 @@ class Changes:
     def write(self, connection: Connection[Any], *also: Part) -> None:
         """Write all of it, in the caller's transaction, and what else is to be written with it.
 
-        The database fails that if a row is not there that was known to be.
+        Raises psycopg.DataError if a row is not there that was known to be, and ValueError or
+        TypeError for one that cannot be encoded.
         """
         if self.anew:
             for table in READ_MODELS:
@@ -256,6 +257,8 @@ def load_without_files(
     connection: Connection[Any], document_ids: Collection[str]
 ) -> dict[str, DocumentRows]:
     """Return the same, but in place of files NOT_ASKED."""
+    if not document_ids:
+        return {}  # a pipeline in another one is a round trip, even with nothing in it
     with connection.pipeline():
         asked = asked_without_files(connection, document_ids)
     return asked()
