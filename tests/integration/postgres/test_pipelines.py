@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -49,6 +50,18 @@ def test_all_of_it_is_there_once_the_block_has_ended(connection: Connection) -> 
         connection.execute(INSERT, (2,))
         assert found.fetchone() == (1,)
     assert numbers(connection) == [1, 2]
+
+
+def test_all_of_it_is_one_round_trip(connection: Connection, tmp_path: Path) -> None:
+    insert(connection, 1)
+    with (tmp_path / "messages").open("w+b") as messages:
+        connection.pgconn.trace(messages.fileno())
+        insert(connection, 2, 3, afterwards=lambda: connection.execute("SELECT 1"))
+        connection.pgconn.untrace()
+        messages.seek(0)
+        sent = [line.split(b"\t")[-1].strip() for line in messages if b"\tF\t" in line]
+    assert sent.count(b"Sync") == 1, sent
+    assert numbers(connection) == [1, 2, 3]
 
 
 def test_nothing_of_it_is_seen_before_its_end(connection: Connection, empty_database: str) -> None:
