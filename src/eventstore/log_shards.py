@@ -126,7 +126,7 @@ class ShardReader:
 
     def documents(
         self, first: str, end: str | None, until: int
-    ) -> Iterator[tuple[str, Iterable[RecordedEvent]]]:
+    ) -> Iterator[tuple[str, Sequence[RecordedEvent]]]:
         """Yield each document of the shard with its events up to position `until`, in order."""
         between = {"first": first, "end": end, "until": until}
         find_key = _keys(self._connection.execute(_KEYS_BETWEEN, between))
@@ -140,7 +140,7 @@ class ShardReader:
         ids = list(document_ids)
         find_key = _keys(self._connection.execute(_KEYS_OF, (ids,)))
         rows = self._connection.cursor(binary=True).execute(_STREAMS, (ids,)).fetchall()
-        found = {i: list(events) for i, events in _by_document([rows], find_key)}
+        found = dict(_by_document([rows], find_key))
         return {i: found.get(i, []) for i in ids}
 
 
@@ -161,8 +161,9 @@ def _portions(rows: Iterator[LogRow]) -> Iterator[list[LogRow]]:
 
 def _by_document(
     portions: Iterable[Sequence[LogRow]], find_key: FindKey
-) -> Iterator[tuple[str, Iterable[RecordedEvent]]]:
+) -> Iterator[tuple[str, list[RecordedEvent]]]:
     # All of a portion is decoded before any of it is folded: a processor that goes to and fro
     # between the two takes a tenth longer for both. So it does with more than its cache holds.
     events = itertools.chain.from_iterable(read_rows(rows, find_key) for rows in portions)
-    return itertools.groupby(events, attrgetter("event.document_id"))
+    for document_id, its in itertools.groupby(events, attrgetter("event.document_id")):
+        yield document_id, list(its)

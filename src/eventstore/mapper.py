@@ -11,8 +11,7 @@ id, the version and the topic are columns.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -49,7 +48,7 @@ _NAMES_VERSION = b'"class_version'
 _NAMES_SEALED = b'"sealed'
 # How the decoder begins what it says of types and names alone; it quotes values otherwise.
 _TOLD = ("Expected `", "Object missing required field `")
-_SEALED = re.compile(rb',"sealed":"([0-9a-f]+)\.([A-Za-z0-9+/=]+)"}\Z')
+_SEALED_BEGINS, _SEALED_ENDS = b',"sealed":"', b'"}'
 
 
 @dataclass(frozen=True)
@@ -122,19 +121,17 @@ def event_of(stored: StoredEvent, find_key: FindKey) -> Event:
 
 def decoded(document_id: str, version: int, topic: str, state: bytes, find_key: FindKey) -> Event:
     """Return the event of which this is stored, as `event_of` does."""
-    event_type = EVENT_TYPES.get(topic)
-    if event_type is None:
-        raise MapperDeserialisationError(f"unknown topic '{topic[:100]}'")
     try:
-        if event_type.class_version == 1 and state.rfind(_NAMES_VERSION) < 0:
-            body: bytes | None = state[:-1]
-            if state.rfind(_NAMES_SEALED) >= 0:
-                body = _open_body(document_id, version, topic, state, find_key)
+        decode = _AS_STORED.get(EVENT_TYPES.get(topic))
+        if decode is not None and state.rfind(_NAMES_VERSION) < 0:
+            if (at := state.rfind(_NAMES_SEALED)) < 0:
+                body: bytes | None = state[:-1]
+            else:
+                body = _open_body(document_id, version, topic, state, at - 1, find_key)
             if body is not None:
                 # One pass over the bytes: the columns are spliced in ahead of the closing brace.
-                whole = body + _named(document_id) + _version_end(version)
-                return decoder_of(event_type)(whole)
-        return _upcast(event_type, document_id, version, topic, state, find_key)
+                return decode(body + _named(document_id) + _version_end(version))
+        return _upcast(document_id, version, topic, state, find_key)
     except (MapperDeserialisationError, PersistenceError):
         raise
     except Exception as error:
@@ -144,14 +141,10 @@ def decoded(document_id: str, version: int, topic: str, state: bytes, find_key: 
         ) from error
 
 
-def _upcast(
-    event_type: type[Event],
-    document_id: str,
-    version: int,
-    topic: str,
-    state: bytes,
-    find_key: FindKey,
-) -> Event:
+def _upcast(document_id: str, version: int, topic: str, state: bytes, find_key: FindKey) -> Event:
+    event_type = EVENT_TYPES.get(topic)
+    if event_type is None:
+        raise MapperDeserialisationError(f"unknown topic '{topic[:100]}'")
     fields: dict[str, Any] = from_json(state)
     fields["document_id"] = document_id
     fields["version"] = version
@@ -175,6 +168,10 @@ def decoder_of(event_type: type[Event]) -> Callable[[bytes], Event]:
 # looking at its fields, and one that decodes by half a description ends the process.
 for _event_type in EVENT_TYPES.values():
     decoder_of(_event_type)
+# What has one version is decoded as it was stored.
+_AS_STORED: Mapping[type[Event] | None, Callable[[bytes], Event]] = {
+    it: decoder_of(it) for it in EVENT_TYPES.values() if it.class_version == 1
+}
 
 
 @lru_cache(maxsize=1024)
@@ -188,20 +185,21 @@ def _version_end(version: int) -> bytes:
 
 
 def _open_body(
-    document_id: str, version: int, topic: str, state: bytes, find_key: FindKey
+    document_id: str, version: int, topic: str, state: bytes, at: int, find_key: FindKey
 ) -> bytes | None:
     """Return a state with a sealed part without its closing brace, that part in the open.
 
-    None if it looks as if something were sealed, but not as the mapper seals it.
+    None if what is at this place looks like a sealed part and is none of the mapper's.
     """
-    found = _SEALED.match(state, state.rfind(b',"sealed":"'))
-    if found is None:
+    sealed = _sealed(state, at)
+    if sealed is None:
         return None
-    open_part = state[: found.start()]
-    key = find_key(document_id, found[1].decode("ascii"))
+    open_part = state[:at]
+    key_id, _, text = sealed.partition(b".")
+    key = find_key(document_id, key_id.decode(errors="replace"))
     if key is None:
         return open_part
-    opened = key.unseal_base64(found[2], _about(document_id, version, topic))
+    opened = key.unseal_base64(text, _about(document_id, version, topic))
     return open_part + b',"personal":' + opened
 
 
@@ -213,9 +211,17 @@ def personal_part(event: Event) -> Personal | None:
 
 def key_named_by(state: bytes) -> str | None:
     """Return the id of the key under which part of a stored event is sealed, None if nothing is."""
-    at = state.rfind(b',"sealed":"')
-    found = _SEALED.match(state, at) if at >= 0 else None
-    return None if found is None else found[1].decode("ascii")
+    at = state.rfind(_SEALED_BEGINS)
+    sealed = _sealed(state, at) if at >= 0 else None
+    return None if sealed is None else sealed.partition(b".")[0].decode(errors="replace")
+
+
+def _sealed(state: bytes, at: int) -> bytes | None:
+    """Return what is sealed at this place, None if it is none of the mapper's."""
+    if not (state.startswith(_SEALED_BEGINS, at) and state.endswith(_SEALED_ENDS)):
+        return None
+    sealed = state[at + len(_SEALED_BEGINS) : -len(_SEALED_ENDS)]
+    return None if b'"' in sealed or b"\\" in sealed else sealed
 
 
 def upcast(event_type: type[Event], fields: dict[str, Any]) -> None:

@@ -165,8 +165,10 @@ class Draft:
 
     def follow(self, at: datetime) -> None:
         """Let the workflow's row follow its stages; it is touched only if that changes it."""
+        if self._follows:
+            return
         workflow = self.workflow
-        if self._follows or workflow is None:
+        if workflow is None:
             return
         pipeline, stages = self.stream.pipeline, self.stages
         left = [name for name in pipeline if stages[name].status not in _SETTLED]

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from projections.draft import Draft
 from projections.fold import apply
 from projections.log_reader import Recorded
 from projections.rows import DocumentRows, WorkflowRow
+
+
+class Refused(NamedTuple):
+    """An event that does not fit, and why."""
+
+    recorded: Recorded
+    error: Exception
 
 
 class Folding:
@@ -47,3 +57,14 @@ class Folding:
         """Fold one more event; raises CannotApply and changes nothing if it does not fit."""
         self._rows = None
         apply(self._draft, recorded.position, recorded.event)
+
+    def apply_all(self, events: Sequence[Recorded]) -> Refused | None:
+        """Fold these events up to the first that does not fit; return that one, None if all do."""
+        self._rows = None
+        draft = self._draft
+        for recorded in events:
+            try:
+                apply(draft, recorded.position, recorded.event)
+            except Exception as error:  # whatever it is, it must not stop the other documents
+                return Refused(recorded, error)
+        return None

@@ -98,13 +98,16 @@ def fold_stream(stream: Sequence[Recorded], until: int) -> Outcome:
 
 def fold_on(folding: Folding, events: Sequence[Recorded]) -> Outcome:
     """Return what these events make, up to the first one that cannot be applied."""
-    for recorded in events:
-        try:
-            folding.apply(recorded)
-        except Exception as error:  # whatever it is, it must not stop the other documents
-            refusal = Refusal(recorded.position, fold_reason(recorded.event, error))
-            return Outcome(folding, events[0].position, refusal)
-    return Outcome(folding, events[0].position)
+    return Outcome(folding, events[0].position, fold_all(folding, events))
+
+
+def fold_all(folding: Folding, events: Sequence[Recorded]) -> Refusal | None:
+    """Fold these events; return why the document is parked if one cannot be applied."""
+    refused = folding.apply_all(events)
+    if refused is None:
+        return None
+    recorded, error = refused
+    return Refusal(recorded.position, fold_reason(recorded.event, error))
 
 
 def parked_stream(stream: StreamRow, refusal: Refusal, at: datetime) -> StreamRow:

@@ -19,9 +19,9 @@ from itertools import chain
 from operator import add, attrgetter
 from typing import Any, cast
 
+from msgspec.json import Encoder
 from psycopg import Connection
 from psycopg.pq import Format
-from pydantic_core import PydanticSerializationError, to_json
 
 from projections.rebuild_catalog import Layout
 from projections.rebuild_shadow import TABLES, quoted
@@ -119,13 +119,11 @@ def _dumped(value: Any) -> bytes:
     if not value:
         return _EMPTY.get(type(value)) or _dump(value).encode()
     try:
-        encoded = to_json(value, inf_nan_mode="constants")
-    except (PydanticSerializationError, ValueError):
+        encoded = _to_json(value)
+    except (ValueError, TypeError, OverflowError):
         return _dump(value).encode()  # which says what is wrong
-    # These may be words as well; then the slower way finds nothing wrong with them.
-    if b"NaN" in encoded or b"Infinity" in encoded:
-        return _dump(value).encode()
-    return encoded
+    # It may stand for a number that JSON does not have; if so, the slower way says that.
+    return _dump(value).encode() if b"null" in encoded else encoded
 
 
 _EMPTY: Mapping[Any, bytes] = {dict: b"{}", list: b"[]"}
@@ -137,6 +135,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} has no place in a row.")
 
 
+_to_json = Encoder().encode
 _dump = json.JSONEncoder(allow_nan=False, ensure_ascii=False, default=_plain).encode
 _MOSTLY_NEW = frozenset(
     (

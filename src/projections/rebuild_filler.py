@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -43,7 +43,7 @@ class Filler:
         self._waiting_bytes = 0
         self._absent: set[str] = set()
 
-    def add(self, document_id: str, events: Iterable[Recorded], *, is_present: bool = True) -> int:
+    def add(self, document_id: str, events: Sequence[Recorded], *, is_present: bool = True) -> int:
         """Fold these events, all that the document has; return how many they are.
 
         Of a document that is not present, only what does not refer to it is written.

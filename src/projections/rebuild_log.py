@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -17,11 +17,8 @@ class DocumentEvents(Protocol):
 
     def documents(
         self, first: str, end: str | None, until: int
-    ) -> Iterator[tuple[str, Iterable[Recorded]]]:
-        """Yield each document of a shard with its events up to position `until`, in order.
-
-        The events of one document are to be taken before the next document is asked for.
-        """
+    ) -> Iterator[tuple[str, Sequence[Recorded]]]:
+        """Yield each document of a shard with its events up to position `until`, in order."""
 
     def streams(self, document_ids: Collection[str]) -> Mapping[str, Sequence[Recorded]]:
         """Return every event of these documents, each one's in order."""

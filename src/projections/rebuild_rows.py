@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 from domain.events import DocumentDeleted
 from projections.folding import Folding
 from projections.log_reader import Recorded
-from projections.outcomes import Refusal, fold_reason, parked_stream
+from projections.outcomes import Refusal, fold_all, parked_stream
 from projections.rows import DocumentRows, StreamRow
 
 
@@ -50,13 +50,13 @@ class Folds:
     parked: Mapping[str, Parked] = field(default_factory=dict)
     stay_parked: bool = False
 
-    def fold(self, document_id: str, events: Iterable[Recorded]) -> DocumentFold:
+    def fold(self, document_id: str, events: Sequence[Recorded]) -> DocumentFold:
         """Return the document after these events, which are all that it has."""
         before = self.parked.get(document_id) if self.stay_parked else None
         return self._fold(document_id, events, before)
 
     def fold_until_parked(
-        self, document_id: str, events: Iterable[Recorded], refusal: Refusal
+        self, document_id: str, events: Sequence[Recorded], refusal: Refusal
     ) -> DocumentFold:
         """Return a document that is parked: as live, or if it is not, at its first event."""
         before = self.parked.get(document_id)
@@ -64,31 +64,20 @@ class Folds:
         return self._fold(document_id, events, known)
 
     def _fold(
-        self, document_id: str, events: Iterable[Recorded], until: Parked | None
+        self, document_id: str, events: Sequence[Recorded], until: Parked | None
     ) -> DocumentFold:
         folding = Folding(DocumentRows.none(document_id), anew=True)
-        refusal: Refusal | None = None
-        is_deleted = False
-        count = 0
-        for recorded in events:
-            count += 1
-            if refusal is None:
-                if until is None or recorded.position < until.position:
-                    try:
-                        folding.apply(recorded)
-                        continue
-                    except Exception as error:  # it must not stop the other documents
-                        refusal = Refusal(recorded.position, fold_reason(recorded.event, error))
-                else:
-                    refusal = Refusal(until.position, until.reason)
-            if isinstance(recorded.event, DocumentDeleted):
-                is_deleted = True
+        due = events if until is None else [r for r in events if r.position < until.position]
+        refusal = fold_all(folding, due)
+        if refusal is None and until is not None and len(due) < len(events):
+            refusal = Refusal(until.position, until.reason)
         stream = folding.rows.stream
         if refusal is not None:
             stream = self._parked(stream, refusal)
-            if is_deleted:  # keep no name of a document that is gone
-                stream = replace(stream, original_name=None)
-        return DocumentFold(folding, stream, count)
+            left = [r.event for r in events if r.position >= refusal.position]
+            if any(isinstance(event, DocumentDeleted) for event in left):
+                stream = replace(stream, original_name=None)  # keep no name of what is gone
+        return DocumentFold(folding, stream, len(events))
 
     def _parked(self, stream: StreamRow, refusal: Refusal) -> StreamRow:
         before = self.parked.get(stream.document_id)
