@@ -14,7 +14,7 @@ from rich.text import Text
 
 from docledger.progress import MARKS
 from domain.file_names import document_folder
-from eventstore.history import RecordedEvent
+from eventstore.recorded import RecordedEvent
 from stages.search_store import SearchHit
 
 _PIPED_WIDTH = 120

@@ -14,7 +14,7 @@ from docledger.bootstrap import Docledger
 from docledger.settings import Settings
 from docledger.timeline import Timeline
 from domain.errors import DocumentNotFound, LogUnavailable
-from eventstore.history import RecordedEvent
+from eventstore.recorded import RecordedEvent
 from projections.wakeup import Wakeup, listen
 
 _POLL_SECONDS = 1.0

@@ -11,7 +11,7 @@ from rich.text import Text
 from api.render import event_json
 from domain.events import Event, OutputFileRegistered, WorkflowStarted
 from domain.file_names import output_name
-from eventstore.history import RecordedEvent
+from eventstore.recorded import RecordedEvent
 
 _WHAT_AT = 4
 _STYLES = {

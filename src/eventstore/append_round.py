@@ -12,8 +12,8 @@ from domain.commands import Command, DeleteDocument, RegisterDocument
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentExists, LogUnreadable, VersionMismatch
 from domain.events import DocumentRegistered, Event
-from eventstore.history import RecordedEvent
 from eventstore.mapper import parse_time
+from eventstore.recorded import RecordedEvent
 from eventstore.recorder import Append
 from eventstore.snapshots import Snapshot, View
 

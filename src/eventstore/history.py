@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 from eventsourcing.persistence import (
     InterfaceError,
-    MapperDeserialisationError,
     OperationalError,
     StoredEvent,
 )
@@ -17,9 +14,9 @@ from psycopg import Connection
 from psycopg.rows import DictRow
 
 from domain.errors import LogUnavailable
-from domain.events import Event
 from eventstore.application import WorkflowApplication
-from eventstore.mapper import FindKey, decoded, key_named_by
+from eventstore.mapper import key_named_by, read_rows
+from eventstore.recorded import LogRow, RecordedEvent
 from eventstore.stored_log import binary_cursor
 
 _AFTER = """
@@ -31,27 +28,6 @@ _POSITION_OF = """
     SELECT notification_id AS position FROM docledger_events
     WHERE originator_id = %s ORDER BY originator_version DESC LIMIT 1
 """
-
-
-LogRow = tuple[str, int, str, bytes, int]
-"""Document, version, topic, state and position of an event."""
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableEvent:
-    """An event whose stored form this version of docledger cannot understand."""
-
-    document_id: str
-    version: int
-    topic: str
-    error: str
-
-
-class RecordedEvent(NamedTuple):
-    """An event and its position in the whole log; a tuple, of which many are made fast."""
-
-    position: int
-    event: Event | UnreadableEvent
 
 
 class History:
@@ -120,23 +96,6 @@ class History:
         datastore = self._application.append_recorder.datastore
         with _translated(), datastore.get_connection() as connection:
             yield connection
-
-
-def read_rows(rows: Iterable[LogRow], find_key: FindKey) -> list[RecordedEvent]:
-    """Return the events of rows of the log; one that cannot be read hides no other."""
-    recorded = []
-    for document_id, version, topic, state, position in rows:
-        event: Event | UnreadableEvent
-        try:
-            event = decoded(document_id, version, topic, state, find_key)
-        except MapperDeserialisationError as error:
-            event = UnreadableEvent(document_id, version, topic, str(error))
-        # as the type's own call does, which takes twice as long
-        recorded.append(_new(RecordedEvent, (position, event)))
-    return recorded
-
-
-_new: Any = tuple.__new__
 
 
 @contextmanager

@@ -27,8 +27,9 @@ from domain.values import Original
 from eventstore.application import WorkflowApplication
 from eventstore.bulk_append import BulkStream, RowWanted, bulk_stream
 from eventstore.document_keys import DocumentKey, SealingKey
-from eventstore.history import History, RecordedEvent
+from eventstore.history import History
 from eventstore.mapper import sealed_json
+from eventstore.recorded import RecordedEvent
 
 CONTENT_TYPE = "text/markdown"
 """What the text in a row of `documents` is taken for."""

@@ -15,8 +15,8 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from eventstore.document_keys import DocumentKey
-from eventstore.history import LogRow, RecordedEvent, read_rows
-from eventstore.mapper import FindKey, format_time
+from eventstore.mapper import FindKey, format_time, read_rows
+from eventstore.recorded import LogRow, RecordedEvent
 
 _SETTINGS = (
     "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; "

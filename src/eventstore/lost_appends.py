@@ -6,7 +6,8 @@ from domain.errors import LogUnreadable
 from domain.events import Event
 from eventstore.append_round import Committed, Waiting
 from eventstore.application import WorkflowApplication
-from eventstore.history import History, RecordedEvent
+from eventstore.history import History
+from eventstore.recorded import RecordedEvent
 from eventstore.snapshots import Snapshot, Snapshots
 
 

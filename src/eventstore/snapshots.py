@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.errors import LogUnreadable
 from domain.events import Event
-from eventstore.history import History, RecordedEvent
+from eventstore.history import History
+from eventstore.recorded import RecordedEvent
 
 
 class View(Protocol):

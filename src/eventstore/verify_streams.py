@@ -10,7 +10,8 @@ from eventsourcing.persistence import StoredEvent
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from eventstore.history import History, RecordedEvent
+from eventstore.history import History
+from eventstore.recorded import RecordedEvent
 from eventstore.stored_log import StoredRow, binary_cursor
 
 _DOCUMENTS_AFTER = """

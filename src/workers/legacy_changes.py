@@ -27,8 +27,9 @@ from eventstore.bulk_append import (
     forget_keys,
     prepare_bulk_appends,
 )
-from eventstore.history import History, RecordedEvent
+from eventstore.history import History
 from eventstore.importing import LONGEST_ID, DocumentRow, Registrations, rows_named, state_of
+from eventstore.recorded import RecordedEvent
 from workers.connections import Connection, connect, keep_going
 
 ACTOR = "another application"

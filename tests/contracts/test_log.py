@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from conftest import SERVERS
 from domain.document_workflow import DocumentWorkflow
 from domain.events import Event, StageReset, WorkflowPaused
-from eventstore.history import RecordedEvent, UnreadableEvent
+from eventstore.recorded import RecordedEvent, UnreadableEvent
 from eventstore.recorder import Append
 from integration.eventstore.writing import Log, opened, readable, register, wait_for, waits_for_lock
 from unit.event_examples import AT, EXAMPLES

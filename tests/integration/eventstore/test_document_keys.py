@@ -14,7 +14,7 @@ from domain.events import DocumentRegistered, Event, RegisteredPersonal, StageFa
 from domain.values import StageStatus
 from eventstore import document_keys
 from eventstore.document_keys import DocumentKeys
-from eventstore.history import UnreadableEvent
+from eventstore.recorded import UnreadableEvent
 from integration.eventstore.writing import (
     FIRST,
     REGISTERED,

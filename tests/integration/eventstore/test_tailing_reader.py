@@ -12,7 +12,8 @@ import psycopg
 import pytest
 
 from conftest import SERVERS
-from eventstore.history import History, RecordedEvent
+from eventstore.history import History
+from eventstore.recorded import RecordedEvent
 from integration.eventstore.writers import in_processes, write
 from integration.eventstore.writing import Log
 

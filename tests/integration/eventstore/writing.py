@@ -19,7 +19,8 @@ from domain.values import Original, OutputFile
 from eventstore.append_round import Committed
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
-from eventstore.history import History, RecordedEvent
+from eventstore.history import History
+from eventstore.recorded import RecordedEvent
 from eventstore.snapshots import View
 from unit.projections.journeys import FIVE
 

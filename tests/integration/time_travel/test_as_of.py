@@ -11,8 +11,9 @@ import pytest
 from domain.errors import DocumentNotFound, InvalidValue, LogUnreadable
 from domain.events import DocumentDeleted, DocumentRegistered, Event
 from domain.moments import parse_moment
-from eventstore.history import History, RecordedEvent
+from eventstore.history import History
 from eventstore.log_shards import LogShards
+from eventstore.recorded import RecordedEvent
 from integration.projections.log_writer import LogWriter
 from projections.fold import fold
 from projections.rows import DocumentRows

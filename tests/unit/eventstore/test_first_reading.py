@@ -15,17 +15,19 @@ import sys
 from pathlib import Path
 from threading import Barrier, Thread
 
-from eventstore.mapper import decoded
+from eventstore.mapper import read_rows
+from eventstore.recorded import UnreadableEvent
 
 files = Path(sys.argv[1]).glob("*.v*")
-stored = [(p.name.partition(".")[0], p.read_bytes().rstrip()) for p in files]
+rows = [
+    ("annual-report", 7, p.name.partition(".")[0], p.read_bytes().rstrip(), 0) for p in files
+]
 together = Barrier(8)
 read = []
 
 def read_all():
     together.wait()
-    for topic, state in stored:
-        read.append(decoded("annual-report", 7, topic, state, lambda *_: None))
+    read.extend(read_rows(rows, lambda *_: None))
 
 sys.setswitchinterval(1e-6)
 threads = [Thread(target=read_all) for _ in range(8)]
@@ -33,7 +35,7 @@ for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-print(len(read) // len(stored))
+print(sum(not isinstance(r.event, UnreadableEvent) for r in read) // len(rows))
 """
 
 
