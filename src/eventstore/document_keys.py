@@ -11,13 +11,15 @@ from collections import OrderedDict
 from collections.abc import Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from eventsourcing.postgres import PostgresDatastore
 
 from domain.errors import LogUnreadable
+
+if TYPE_CHECKING:
+    from eventsourcing.postgres import PostgresDatastore
 
 _SELECT = "SELECT document_id, key_id, key FROM document_keys WHERE document_id = ANY(%s)"
 _KEY_ID_BYTES = 6

@@ -24,7 +24,7 @@ from projections.rebuild_log import ShardedLog
 from projections.rebuild_pool import fill_in_parallel, processes
 from projections.rebuild_progress import Progress, Reporter
 from projections.rebuild_rows import Folds, read_parked
-from projections.rebuild_shadow import LIVE, REBUILD, REPLACED, make_schema, make_tables, strip
+from projections.rebuild_shadow import LIVE, REBUILD, REPLACED, make_schema, make_tables
 from projections.rebuild_version import Versions, read_versions
 from projections.rebuild_worker import APPLICATION_NAME, Connect, Done, Work, prepare
 from projections.swap import drop_all
@@ -96,8 +96,6 @@ class RebuildSession:
         with processes(self.shards, max(1, min(self.workers, len(shards)))) as pipes:
             layouts = list(live.layouts.values())
             made = make_tables(self.connection, self.schema, layouts, live.changes)
-            for layout in made.values():
-                strip(self.connection, self.schema, layout)
             folds = Folds(self.at, read_parked(self.connection), stay_parked=stay_parked)
             task = Work(self.connect, self.shards, self.schema, made, until, folds)
             self.reporter.phase("folding", events_total=total, position=until)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from psycopg import Connection, sql
@@ -45,19 +46,32 @@ def make_schema(connection: Connection[Any], schema: str) -> None:
 
 
 def make_tables(
-    connection: Connection[Any], schema: str, layouts: Sequence[Layout], changes: Iterable[str]
+    connection: Connection[Any], schema: str, layouts: Sequence[Layout], changes: Sequence[str]
 ) -> dict[str, Layout]:
-    """Make empty tables like these in `schema`, with `changes`; return their layouts.
+    """Make empty tables like these in `schema`, with `changes`; return what they are to become.
 
-    Foreign keys, which lock what they refer to, are left out.
+    Indexes are only in the layouts: rows are written faster without. So are foreign keys that a
+    change brings; others, which lock what they refer to, are left out.
     """
     for layout in layouts:
         _make_table(connection, schema, layout)
+    if not changes:
+        return {
+            layout.relation.name: replace(_made(connection, schema, layout), indexes=layout.indexes)
+            for layout in layouts
+        }
+    for layout in layouts:
+        for index in layout.indexes:  # a change may be about them
+            make_index(connection, schema, layout.relation.name, index)
+            finish_index(connection, schema, layout.relation.name, index)
     for change in changes:
         with connection.transaction():
             run(connection, f"SET LOCAL search_path = {quoted(schema)}, {LIVE}")
             run(connection, change)
-    return {layout.relation.name: _made(connection, schema, layout) for layout in layouts}
+    made = {layout.relation.name: _made(connection, schema, layout) for layout in layouts}
+    for layout in made.values():
+        _strip(connection, schema, layout)
+    return made
 
 
 def _made(connection: Connection[Any], schema: str, live: Layout) -> Layout:
@@ -94,9 +108,6 @@ def _make_table(connection: Connection[Any], schema: str, layout: Layout) -> Non
             _add_constraint(connection, schema, relation.name, constraint)
     for statement in (*_column_settings(shadow, layout), *grants(connection, schema, layout)):
         run(connection, statement)
-    for index in layout.indexes:
-        make_index(connection, schema, relation.name, index)
-        finish_index(connection, schema, relation.name, index)
     if relation.identity in "fn":
         kind = {"f": "FULL", "n": "NOTHING"}[relation.identity]
         run(connection, f"ALTER TABLE {shadow} REPLICA IDENTITY {kind}")
@@ -156,8 +167,7 @@ def grants(connection: Connection[Any], schema: str, layout: Layout) -> Iterator
         yield f"GRANT {grant.replace(RELATION, name)}"
 
 
-def strip(connection: Connection[Any], schema: str, layout: Layout) -> None:
-    """Drop the new table's indexes and foreign keys: rows are written faster without."""
+def _strip(connection: Connection[Any], schema: str, layout: Layout) -> None:
     table = quoted(schema, layout.relation.name)
     drops = [f"DROP CONSTRAINT {quoted(c.name)}" for c in layout.foreign_keys]
     drops += [f"DROP CONSTRAINT {quoted(i.constraint)}" for i in layout.indexes if i.constraint]
