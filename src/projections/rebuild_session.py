@@ -90,10 +90,11 @@ class RebuildSession:
         self, live: Live, until: int, *, stay_parked: bool, with_foreign_keys: bool = True
     ) -> Built:
         """Make and fill the new tables; whole, they show the log up to `until`."""
-        total = self.shards.count(until)
-        shards = self.shards.shards(total, EVENTS_A_SHARD)
-        # They take a while to start, in which the tables are made.
-        with processes(self.shards, max(1, min(self.workers, len(shards)))) as pipes:
+        useful = max(1, min(self.workers, until // EVENTS_A_SHARD))
+        # They take a while to start, in which the log is counted and the tables are made.
+        with processes(self.shards, useful) as pipes:
+            total = self.shards.count(until)
+            shards = self.shards.shards(total, EVENTS_A_SHARD)
             layouts = list(live.layouts.values())
             made = make_tables(self.connection, self.schema, layouts, live.changes)
             folds = Folds(self.at, read_parked(self.connection), stay_parked=stay_parked)
