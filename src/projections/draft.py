@@ -171,16 +171,20 @@ class Draft:
         if workflow is None:
             return
         pipeline, stages = self.stream.pipeline, self.stages
-        left = [name for name in pipeline if stages[name].status not in _SETTLED]
+        current_stage = ALL_SETTLED
+        completed_stages = 0
+        status = _RUNNING
+        for name in reversed(pipeline):
+            of_stage = stages[name].status
+            if of_stage in _SETTLED:
+                completed_stages += 1
+            else:
+                current_stage = name
+                if of_stage == _STAGE_FAILED:
+                    status = _WORKFLOW_FAILED
         before = workflow.status
-        if before in _STOPPED or (before == _COMPLETED and not left):
+        if before in _STOPPED or (before == _COMPLETED and completed_stages == len(pipeline)):
             status = before
-        elif _STAGE_FAILED in [stage.status for stage in stages.values()]:
-            status = _WORKFLOW_FAILED
-        else:
-            status = _RUNNING
-        completed_stages = len(pipeline) - len(left)
-        current_stage = left[0] if left else ALL_SETTLED
         if (
             status != before
             or completed_stages != workflow.completed_stages
@@ -214,7 +218,13 @@ class Draft:
 
     def make_staged_current(self, stage_name: str) -> None:
         """Make rows of the files of the stage's attempt."""
-        for key, it in self.stream.staged.items():
+        staged = self.stream.staged
+        if not staged:
+            return
+        left = {}
+        for key, it in staged.items():
             if key[0] == stage_name:
                 self.put_file(key, it.file, it.file_version)
-        self.drop_staged(stage_name)
+            else:
+                left[key] = it
+        self.own_stream().staged = left

@@ -259,7 +259,7 @@ def _file_registered(draft: Draft, event: e.OutputFileRegistered) -> None:
 
 
 def _file_row(draft: Draft, event: e.OutputFileRegistered) -> FileRow:
-    document_id, personal, file_type = event.document_id, event.personal, event.file_type
+    document_id, personal, file_type = draft.document_id, event.personal, event.file_type
     stage_name = draft.stages[event.stage_name].stage_name
     given = personal.file_name if personal else None
     name = given or output_name(draft.stream.original_name, document_id, event.suffix)
