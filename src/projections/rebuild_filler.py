@@ -18,7 +18,7 @@ from projections.rebuild_rows import DocumentFold, Folds
 from projections.tables import READ_MODELS
 
 _ENCODED_DOCUMENTS = 100
-_FLUSHED_BYTES = 1024**2
+_FLUSHED_BYTES = 2 * 1024**2
 _REFERRING = frozenset(table.name for table in READ_MODELS)
 
 
