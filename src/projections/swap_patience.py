@@ -6,6 +6,7 @@ longer than 50 ms: everything is let go of, whoever was in the way is named, and
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import time
@@ -34,6 +35,17 @@ _HOLDERS = """
         AND (%s OR l.mode NOT IN ('AccessShareLock', 'RowShareLock'))
     GROUP BY 1, 2, 3, 4 ORDER BY seconds DESC NULLS FIRST LIMIT 3
 """
+
+_VACUUMED = """
+    SELECT DISTINCT l.relation::regclass::text
+    FROM pg_locks l
+    WHERE l.locktype = 'relation' AND l.granted AND l.pid IS DISTINCT FROM pg_backend_pid()
+        AND l.mode = 'ShareUpdateExclusiveLock'
+        AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND l.relation IN (SELECT to_regclass(name) FROM unnest(%s::text[]) AS t (name))
+"""
+_DEADLOCK_TIMEOUT = "SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout'"
+_CANCELLED_WITHIN_MS = 1000
 
 Result = TypeVar("Result")
 
@@ -65,6 +77,7 @@ def patiently(
     pause_seconds = _FIRST_PAUSE_SECONDS
     deadline = time.monotonic() + patience_seconds
     while True:
+        _send_autovacuum_away(connection, relations)
         old = holders(connection, relations, _OLD_SECONDS, readers_matter=readers_matter)
         if not old:
             try:
@@ -82,6 +95,25 @@ def patiently(
         time.sleep(pause_seconds * random.uniform(0.5, 1))  # noqa: S311 - not for secrets
         pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
         between()
+
+
+def _send_autovacuum_away(connection: Connection[Any], relations: Sequence[str]) -> None:
+    """Have PostgreSQL cancel an autovacuum of these relations, which may go on for hours.
+
+    It does so for whoever has waited for `deadlock_timeout`, which no request of ours does. This
+    one may: nobody who reads or writes has to wait behind a lock of its mode.
+    """
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        names = [row[0] for row in cursor.execute(_VACUUMED, (list(relations),))]
+        if not names:
+            return
+        [(cancelled_after_ms,)] = cursor.execute(_DEADLOCK_TIMEOUT).fetchall()
+    wait_ms = cancelled_after_ms + _CANCELLED_WITHIN_MS
+    lock = f"LOCK TABLE ONLY {', ONLY '.join(names)} IN SHARE UPDATE EXCLUSIVE MODE"
+    # Whoever cannot be sent away, or not by us, is waited for as anybody else is.
+    with contextlib.suppress(psycopg.Error), connection.transaction():
+        connection.execute(f"SET LOCAL lock_timeout = {wait_ms}".encode())
+        connection.execute(lock.encode())
 
 
 def _attempt(connection: Connection[Any], act: Callable[[], Result]) -> Result:

@@ -179,6 +179,50 @@ def test_a_document_that_is_being_deleted_is_waited_for(
     assert_tables_are_the_fold(database, history)
 
 
+def test_an_autovacuum_that_takes_long_is_sent_away(
+    database: str, history: History, log: LogWriter
+) -> None:
+    """At the pace set here it would take minutes; PostgreSQL begins it again some time later."""
+    log.register("doc-1", "doc-2")
+    log.complete("doc-1", "markdown-conversion")
+    project_all(database, history)
+    with slow_autovacuum(database, "documents"):
+        rebuilder(database, history).rebuild()
+    [(ended,)] = execute(
+        database, "SELECT autovacuum_count FROM pg_stat_user_tables WHERE relname = 'documents'"
+    )
+    assert ended == 0
+    assert_tables_are_the_fold(database, history)
+
+
+@contextlib.contextmanager
+def slow_autovacuum(url: str, table: str) -> Iterator[None]:
+    """Have an autovacuum of the table at work when the block begins."""
+    every_page = {"autovacuum_naptime": "1s", "vacuum_cost_page_hit": "10000"}
+    for name, value in every_page.items():
+        execute(url, f"ALTER SYSTEM SET {name} = '{value}'")
+    try:
+        execute(url, "SELECT pg_reload_conf()")
+        execute(
+            url,
+            f"ALTER TABLE {table} SET (autovacuum_vacuum_threshold = 0, "
+            "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 100)",
+        )
+        execute(
+            url,
+            f"INSERT INTO {table} (id, title) "
+            "SELECT 'other-' || n, repeat('A long title. ', 15) FROM generate_series(1, 10000) n",
+        )
+        execute(url, f"UPDATE {table} SET title = title")
+        at_work = f"SELECT 1 FROM pg_stat_progress_vacuum WHERE relid = '{table}'::regclass"
+        eventually(lambda: bool(execute(url, at_work)), seconds=60)
+        yield
+    finally:
+        for name in every_page:
+            execute(url, f"ALTER SYSTEM RESET {name}")
+        execute(url, "SELECT pg_reload_conf()")
+
+
 def test_a_second_rebuild_is_refused(database: str, history: History, log: LogWriter) -> None:
     log.register("doc-1")
     second = rebuilder(database, history)
