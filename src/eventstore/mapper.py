@@ -134,9 +134,9 @@ def read_rows(rows: Iterable[LogRow], find_key: FindKey) -> list[RecordedEvent]:
     # One loop for all of them: a call for each row would be a good part of what reading it takes.
     for document_id, version, topic, state, position in rows:
         event: Event | UnreadableEvent
-        if document_id != stream:
-            stream, named = document_id, _named(document_id)
         try:
+            if document_id != stream:
+                stream, named = document_id, _named(document_id)
             decode = AS_STORED.get(topic)
             if decode is None or state.rfind(_NAMES_VERSION) >= 0:
                 body = None
