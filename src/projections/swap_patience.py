@@ -1,7 +1,8 @@
 """Takes locks that others are in the way of without making anybody wait behind the request.
 
-A request that waits for a lock makes everybody wait who comes after it. So no request waits for
-longer than 50 ms: everything is let go of, whoever was in the way is named, and it is tried again.
+A request that waits for a lock makes everybody wait who comes after it and wants what conflicts. So
+no request that readers or writers would wait behind waits for longer than 50 ms: everything is let
+go of, whoever was in the way is named, and it is tried again.
 """
 
 from __future__ import annotations
@@ -46,6 +47,13 @@ _VACUUMED = """
 """
 _DEADLOCK_TIMEOUT = "SELECT setting::int FROM pg_settings WHERE name = 'deadlock_timeout'"
 _CANCELLED_WITHIN_MS = 1000
+
+_NOT_SENT_AWAY = (
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.InsufficientPrivilege,
+    psycopg.errors.UndefinedTable,
+)
 
 Result = TypeVar("Result")
 
@@ -111,7 +119,7 @@ def _send_autovacuum_away(connection: Connection[Any], relations: Sequence[str])
     wait_ms = cancelled_after_ms + _CANCELLED_WITHIN_MS
     lock = f"LOCK TABLE ONLY {', ONLY '.join(names)} IN SHARE UPDATE EXCLUSIVE MODE"
     # Whoever cannot be sent away, or not by us, is waited for as anybody else is.
-    with contextlib.suppress(psycopg.Error), connection.transaction():
+    with contextlib.suppress(*_NOT_SENT_AWAY), connection.transaction():
         connection.execute(f"SET LOCAL lock_timeout = {wait_ms}".encode())
         connection.execute(lock.encode())
 

@@ -186,8 +186,25 @@ def test_an_autovacuum_that_takes_long_is_sent_away(
     log.register("doc-1", "doc-2")
     log.complete("doc-1", "markdown-conversion")
     project_all(database, history)
-    with slow_autovacuum(database, "documents"):
-        rebuilder(database, history).rebuild()
+    done = threading.Event()
+
+    def read_and_write() -> None:
+        """Fail if the request that sends it away, which waits for as long, is in the way."""
+        with psycopg.connect(database, autocommit=True) as connection:
+            connection.execute(
+                "SELECT set_config('lock_timeout', current_setting('deadlock_timeout'), false)"
+            )
+            while not done.is_set():
+                connection.execute("SELECT title FROM documents WHERE id = 'doc-1'").fetchall()
+                connection.execute("UPDATE documents SET title = 'Two' WHERE id = 'doc-2'")
+
+    with slow_autovacuum(database, "documents"), ThreadPoolExecutor(1) as pool:
+        others = pool.submit(read_and_write)
+        try:
+            rebuilder(database, history).rebuild()
+        finally:
+            done.set()
+        others.result()
     [(ended,)] = execute(
         database, "SELECT autovacuum_count FROM pg_stat_user_tables WHERE relname = 'documents'"
     )
