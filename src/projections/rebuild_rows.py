@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import dropwhile, takewhile
 from typing import Any
 
 from msgspec.structs import replace
@@ -67,15 +68,17 @@ class Folds:
         self, document_id: str, events: Sequence[Recorded], until: Parked | None
     ) -> DocumentFold:
         folding = Folding(DocumentRows.none(document_id), anew=True)
-        due = events if until is None else [r for r in events if r.position < until.position]
+        due = events
+        if until is not None:
+            due = list(takewhile(lambda r: r.position < until.position, events))
         refusal = fold_all(folding, due)
         if refusal is None and until is not None and len(due) < len(events):
             refusal = Refusal(until.position, until.reason)
         stream = folding.rows.stream
         if refusal is not None:
             stream = self._parked(stream, refusal)
-            left = [r.event for r in events if r.position >= refusal.position]
-            if any(isinstance(event, DocumentDeleted) for event in left):
+            left = dropwhile(lambda r: r.position < refusal.position, events)
+            if any(isinstance(recorded.event, DocumentDeleted) for recorded in left):
                 stream = replace(stream, original_name=None)  # keep no name of what is gone
         return DocumentFold(folding, stream, len(events))
 
