@@ -115,13 +115,10 @@ def _workflow_started(draft: Draft, event: e.WorkflowStarted) -> None:
     names = _stage_names(event.pipeline)
     before = draft.stages
     document_id, at, attempts = event.document_id, event.at, event.attempts
-    if before:
-        stages = {
-            name: _anew(before.get(name), document_id, name, at, attempts.get(name, 1))
-            for name in names
-        }
-    else:
-        stages = {n: _new_stage(document_id, n, at, attempts.get(n, 1)) for n in names}
+    stages = {
+        name: _anew(before.get(name), document_id, name, at, attempts.get(name, 1))
+        for name in names
+    }
     draft.begin_run(_first_workflow_row(event, names))
     draft.put_stages(stages)
     draft.keep_files_of(names)
@@ -161,10 +158,6 @@ def _anew(
         _make_pending(stage, attempt, 0)
         stage.status, stage.updated_at = _PENDING, at
         return stage
-    return _new_stage(document_id, name, at, attempt)
-
-
-def _new_stage(document_id: str, name: str, at: datetime, attempt: int) -> StageRow:
     # by position, which is faster, and a run begins with many
     return StageRow(
         stage_id(document_id, name), document_id, name, _PENDING, None, None, None, 0,
@@ -259,7 +252,7 @@ def _file_registered(draft: Draft, event: e.OutputFileRegistered) -> None:
 
 
 def _file_row(draft: Draft, event: e.OutputFileRegistered) -> FileRow:
-    document_id, personal, file_type = draft.document_id, event.personal, event.file_type
+    document_id, personal, file_type = event.document_id, event.personal, event.file_type
     stage_name = draft.stages[event.stage_name].stage_name
     given = personal.file_name if personal else None
     name = given or output_name(draft.stream.original_name, document_id, event.suffix)

@@ -90,7 +90,7 @@ class RebuildSession:
         self, live: Live, until: int, *, stay_parked: bool, with_foreign_keys: bool = True
     ) -> Built:
         """Make and fill the new tables; whole, they show the log up to `until`."""
-        useful = max(1, min(self.workers, until // EVENTS_A_SHARD))
+        useful = max(1, min(self.workers, round(until / EVENTS_A_SHARD)))
         # They take a while to start, in which the log is counted and the tables are made.
         with processes(self.shards, useful) as pipes:
             total = self.shards.count(until)
