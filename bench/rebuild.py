@@ -5,10 +5,11 @@
 Fills a log of documents with ten events each in a database of its own on the server of DSN, and
 in each round rebuilds the read models, measures the floor (the log by COPY, sealed parts opened,
 the events decoded, the rows by COPY, indexes and keys, each part on all cores) and has the
-library's ProjectionRunner project the first events of the same log. In the end a rebuild goes on
-while somebody reads and somebody appends, and the tables are held against a fresh fold. Prints one
-line of JSON, medians of the rounds; `to_floor` is the floor's time divided by ours, `open_floor` is
-a floor that is handed its events with nothing sealed. The databases are dropped.
+library's ProjectionRunner project the first events of the same log. Tables that a rebuild made are
+vacuumed before anything else is measured. In the end a rebuild goes on while somebody reads and
+somebody appends, and the tables are held against a fresh fold. Prints one line of JSON, medians of
+the rounds; `to_floor` is the floor's time divided by ours, `open_floor` is a floor that is handed
+its events with nothing sealed. The databases are dropped.
 """
 
 from __future__ import annotations
