@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.databases import execute, rows, settle, value
 from harness.load import WrongAnswers
-from harness.processes import ROOT, Running, at_zero, free_port
+from harness.processes import BENCH, ROOT, Running, at_zero, free_port
 
 STAGES = ("markdown-conversion", "markdown-optimizer", "chunker", "fact-generator", "ingestor")
 
@@ -34,13 +34,20 @@ LAG = """
 
 
 class Ledger:
-    """docledger on one database, with files under `home`."""
+    """docledger on one database, with files under `home`.
 
-    def __init__(self, dsn: str, home: Path) -> None:
+    It is the program of `checkout`, run by the Python of that checkout's own `.venv` if it has one.
+    """
+
+    def __init__(self, dsn: str, home: Path, checkout: Path = ROOT) -> None:
         self.dsn = dsn
         self.home = home
         self.home.mkdir(parents=True, exist_ok=True)
+        self._checkout = checkout
+        own = checkout / ".venv" / "bin" / "python"
+        self._program = (str(own) if own.exists() else sys.executable, "-m", "docledger")
         self._environment = {
+            "PYTHONPATH": os.pathsep.join((str(checkout / "src"), str(BENCH))),
             "DOCLEDGER_DATABASE_URL": dsn,
             "DOCLEDGER_HOME": str(home),
             "DOCLEDGER_LOG_LEVEL": "warning",
@@ -49,9 +56,9 @@ class Ledger:
     def run(self, *arguments: str) -> str:
         """Run a command and return what it printed; raises WrongAnswers if it failed."""
         run = subprocess.run(
-            [sys.executable, "-m", "docledger", *arguments],
+            [*self._program, *arguments],
             env={**os.environ, **self._environment},
-            cwd=ROOT,
+            cwd=self._checkout,
             capture_output=True,
             text=True,
             check=False,
@@ -64,13 +71,15 @@ class Ledger:
         """Start an API process; return it and its URL."""
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        command = (sys.executable, "-m", "docledger", "serve", "--port", str(port))
-        return Running(command, url=f"{url}/readyz", environment=self._environment), url
+        command = (*self._program, "serve", "--port", str(port))
+        return self._running(command, url=f"{url}/readyz"), url
 
     def start(self, role: str) -> Running:
         """Start `project` or `work`."""
-        command = (sys.executable, "-m", "docledger", role)
-        return Running(command, environment=self._environment)
+        return self._running((*self._program, role))
+
+    def _running(self, command: tuple[str, ...], url: str | None = None) -> Running:
+        return Running(command, url=url, environment=self._environment, folder=self._checkout)
 
     def load(self, documents: int, *, first: int = 1) -> dict[str, Any]:
         """Take documents in through `import-documents`, which gives each its five stages.
