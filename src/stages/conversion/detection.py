@@ -34,8 +34,20 @@ class Format(StrEnum):
 
     @property
     def module(self) -> str:
-        """The module of this package that converts it."""
-        return {Format.CSV: "delimited", Format.MARKDOWN: "text"}.get(self, self.value)
+        """The module of this package that converts it, e.g. `text.html`."""
+        return _MODULES[self]
+
+
+_MODULES: Final[Mapping[Format, str]] = {
+    Format.PDF: "pdf",
+    Format.DOCX: "docx",
+    Format.PPTX: "pptx",
+    Format.SPREADSHEET: "spreadsheet",
+    Format.HTML: "html",
+    Format.CSV: "delimited",
+    Format.MARKDOWN: "text",
+    Format.TEXT: "text",
+}
 
 
 _SUPPORTED = "PDF, DOCX, PPTX, XLSX, HTML, CSV, text and Markdown can be converted"
