@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from stages.conversion.archive import read_part
-from stages.conversion.decoding import looks_like_text
+from stages.conversion.text.decoding import looks_like_text
 from stages.errors import UnconvertibleDocument
 
 _HEAD_BYTES = 64 * 1024
@@ -43,10 +43,10 @@ _MODULES: Final[Mapping[Format, str]] = {
     Format.DOCX: "docx",
     Format.PPTX: "pptx",
     Format.SPREADSHEET: "spreadsheet",
-    Format.HTML: "html",
-    Format.CSV: "delimited",
-    Format.MARKDOWN: "text",
-    Format.TEXT: "text",
+    Format.HTML: "text.html",
+    Format.CSV: "text.delimited",
+    Format.MARKDOWN: "text.plain",
+    Format.TEXT: "text.plain",
 }
 
 

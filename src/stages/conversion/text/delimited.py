@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final
 
-from stages.conversion.decoding import declared_charset, decode
 from stages.conversion.markdown import table
 from stages.conversion.result import ConversionOptions, Converted, Source
+from stages.conversion.text.decoding import declared_charset, decode
 from stages.errors import UnconvertibleDocument
 
 _DELIMITERS: Final = ",;\t|"

@@ -10,9 +10,9 @@ from html_to_markdown import ConversionOptions as HtmlOptions
 from html_to_markdown import PreprocessingOptions, WarningKind
 from html_to_markdown import convert as html_to_markdown
 
-from stages.conversion.decoding import declared_charset, decode
 from stages.conversion.markdown import blocks, paragraph
 from stages.conversion.result import ConversionOptions, Converted, Source
+from stages.conversion.text.decoding import declared_charset, decode
 
 _OPTIONS: Final = HtmlOptions(
     extract_metadata=False,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from stages.conversion.decoding import declared_charset, decode
 from stages.conversion.detection import Format
 from stages.conversion.markdown import blocks, heading, paragraph
 from stages.conversion.result import ConversionOptions, Converted, Source
+from stages.conversion.text.decoding import declared_charset, decode
 
 _BLANK_LINES: Final = re.compile(r"\n(?:[^\S\n]*\n)+")
 _MAX_TITLE_CHARS = 60
