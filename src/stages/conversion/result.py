@@ -52,3 +52,14 @@ class Converted:
     left_out: Mapping[str, int] = field(default_factory=dict)
     lossy: bool = False
     converter: str = ""
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What the stage's metadata hold of the conversion."""
+        return {
+            "converter": self.converter,
+            "lossy": self.lossy,
+            "leftOut": dict(self.left_out),
+            "wordsLeftOut": sum(self.left_out.values()),
+            **self.metadata,
+        }
