@@ -19,6 +19,7 @@ from pathlib import Path
 
 from stages.child import Child
 from stages.child_main import Limits, Load
+from stages.conversion.detection import Format
 from stages.errors import StageCancelled, StageTimedOut
 from stages.executor import StageOutcome, StageTask
 from stages.registry import load as load_installed
@@ -30,10 +31,7 @@ HEAVY_MODULES = (
     "stages.chunker",
     "stages.facts",
     "stages.optimizer",
-    *(
-        f"stages.conversion.{module}"
-        for module in ("delimited", "docx", "html", "pdf", "pptx", "spreadsheet", "text")
-    ),
+    *sorted({f"stages.conversion.{kind.module}" for kind in Format}),
 )
 
 

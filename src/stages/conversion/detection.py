@@ -14,7 +14,7 @@ from pathlib import Path, PurePath
 from typing import Final
 
 from stages.conversion.archive import read_part
-from stages.conversion.decoding import looks_like_text
+from stages.conversion.text.decoding import looks_like_text
 from stages.errors import UnconvertibleDocument
 
 _HEAD_BYTES = 64 * 1024
@@ -34,8 +34,20 @@ class Format(StrEnum):
 
     @property
     def module(self) -> str:
-        """The module of this package that converts it."""
-        return {Format.CSV: "delimited", Format.MARKDOWN: "text"}.get(self, self.value)
+        """The module of this package that converts it, e.g. `text.html`."""
+        return _MODULES[self]
+
+
+_MODULES: Final[Mapping[Format, str]] = {
+    Format.PDF: "pdf",
+    Format.DOCX: "docx",
+    Format.PPTX: "pptx",
+    Format.SPREADSHEET: "spreadsheet",
+    Format.HTML: "text.html",
+    Format.CSV: "text.delimited",
+    Format.MARKDOWN: "text.plain",
+    Format.TEXT: "text.plain",
+}
 
 
 _SUPPORTED = "PDF, DOCX, PPTX, XLSX, HTML, CSV, text and Markdown can be converted"

@@ -14,12 +14,18 @@ from stages.executor import Options
 
 
 class ConversionOptions(Options):
-    """Options of the stage: what to keep, and how much is too much."""
+    """Options of the stage: what to keep, and how much is too much.
+
+    Below `minimum_recall`, a share of the document's words, the format's fallback is tried as well;
+    below `fail_below` the stage fails.
+    """
 
     keep_running_headers: bool = False
     speaker_notes: bool = True
     max_pages: int = Field(default=5_000, ge=1, le=100_000)
     max_cells: int = Field(default=2_000_000, ge=1, le=50_000_000)
+    minimum_recall: float = Field(default=0.97, ge=0, le=1)
+    fail_below: float = Field(default=0.90, ge=0, le=1)
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,26 @@ class Source:
 
 @dataclass(frozen=True)
 class Converted:
-    """Markdown, and what is worth recording: counts and choices, never words of the document."""
+    """Markdown, and what is worth recording: counts and choices, never words of the document.
+
+    `left_out` counts the words left out on purpose, by kind (`runningLines`, `hiddenText`, …);
+    `lossy` tells that characters could not be read; `converter` is a short name with its major
+    version, e.g. `pdfium-layout/2`.
+    """
 
     markdown: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    lossy: bool = False
+    converter: str = ""
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What the stage's metadata hold of the conversion."""
+        return {
+            "converter": self.converter,
+            "lossy": self.lossy,
+            "leftOut": dict(self.left_out),
+            "wordsLeftOut": sum(self.left_out.values()),
+            **self.metadata,
+        }

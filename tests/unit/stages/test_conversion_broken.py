@@ -149,7 +149,7 @@ def test_nuls_in_a_text_are_dropped_and_said_so(tmp_path: Path) -> None:
     content = b"The water stood high.\n" * 50 + b"a\x00b\n"
     result = converted_bytes(tmp_path, content, "a.txt")
     assert "\x00" not in result.markdown
-    assert result.metadata["lossy"]
+    assert result.lossy
 
 
 def test_a_page_called_a_spreadsheet_is_a_page(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from html_to_markdown import ConversionOptions as HtmlOptions
 from html_to_markdown import PreprocessingOptions, WarningKind
 from html_to_markdown import convert as html_to_markdown
 
-from stages.conversion.decoding import declared_charset, decode
 from stages.conversion.markdown import blocks, paragraph
 from stages.conversion.result import ConversionOptions, Converted, Source
+from stages.conversion.text.decoding import declared_charset, decode
 
 _OPTIONS: Final = HtmlOptions(
     extract_metadata=False,
@@ -48,8 +48,8 @@ def convert(source: Source, options: ConversionOptions) -> Converted:  # noqa: A
     decoded = decode(raw, declared)
     flattened = _depth(decoded.text) > _SAFE_DEPTH
     markdown = _flat(decoded.text) if flattened else markdown_of(decoded.text)
-    metadata = {"encoding": decoded.encoding, "lossy": decoded.lossy, "flattened": flattened}
-    return Converted(markdown, metadata)
+    metadata = {"encoding": decoded.encoding, "flattened": flattened}
+    return Converted(markdown, metadata, lossy=decoded.lossy, converter="html/2")
 
 
 def markdown_of(html: str) -> str:

@@ -5,20 +5,31 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from stages.conversion.decoding import declared_charset, decode
 from stages.conversion.detection import Format
 from stages.conversion.markdown import blocks, heading, paragraph
+from stages.conversion.markdown_words import shown
 from stages.conversion.result import ConversionOptions, Converted, Source
+from stages.conversion.second_reading import SecondReading
+from stages.conversion.text.decoding import declared_charset, decode
 
 _BLANK_LINES: Final = re.compile(r"\n(?:[^\S\n]*\n)+")
 _MAX_TITLE_CHARS = 60
+_CONVERTER = "plain-text/2"
 
 
 def convert(source: Source, options: ConversionOptions) -> Converted:  # noqa: ARG001
     """Keep Markdown as it is; make paragraphs of plain text, in which nothing is markup."""
     decoded = decode(source.path.read_bytes(), declared_charset(source.mime_type))
     markdown = decoded.text if source.kind is Format.MARKDOWN else _paragraphs(decoded.text)
-    return Converted(markdown, {"encoding": decoded.encoding, "lossy": decoded.lossy})
+    return Converted(
+        markdown, {"encoding": decoded.encoding}, lossy=decoded.lossy, converter=_CONVERTER
+    )
+
+
+def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
+    """Return the decoded text; of Markdown, what a reader sees."""
+    text = decode(source.path.read_bytes(), declared_charset(source.mime_type)).text
+    return SecondReading("".join(shown(text)) if source.kind is Format.MARKDOWN else text)
 
 
 def _paragraphs(text: str) -> str:

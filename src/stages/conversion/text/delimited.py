@@ -5,17 +5,20 @@ from __future__ import annotations
 import csv
 from collections import Counter
 from collections.abc import Iterator
+from io import StringIO
 from itertools import islice
 from typing import Final
 
-from stages.conversion.decoding import declared_charset, decode
 from stages.conversion.markdown import table
 from stages.conversion.result import ConversionOptions, Converted, Source
+from stages.conversion.second_reading import SecondReading
+from stages.conversion.text.decoding import declared_charset, decode
 from stages.errors import UnconvertibleDocument
 
 _DELIMITERS: Final = ",;\t|"
 _SAMPLE_ROWS = 200
 _MAX_FIELD_CHARS = 10_000_000
+_CONVERTER = "delimited/2"
 
 
 def convert(source: Source, options: ConversionOptions) -> Converted:
@@ -34,11 +37,16 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
             rows.append(row)
     metadata = {
         "encoding": decoded.encoding,
-        "lossy": decoded.lossy,
         "delimiter": delimiter,
         "rows": len(rows),
     }
-    return Converted(table(rows), metadata)
+    return Converted(table(rows), metadata, lossy=decoded.lossy, converter=_CONVERTER)
+
+
+def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
+    """Return the decoded text as it stands in the file."""
+    text = decode(source.path.read_bytes(), declared_charset(source.mime_type)).text
+    return SecondReading(_without_separator_line(text))
 
 
 def delimiter_of(text: str) -> str:
@@ -66,8 +74,9 @@ def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    lines = text.split("\n")
-    if lines and lines[0].lower().startswith("sep="):  # how Excel names the separator
-        lines = lines[1:]
-    for line in lines:
-        yield line + "\n"
+    yield from StringIO(_without_separator_line(text))
+
+
+def _without_separator_line(text: str) -> str:
+    """Drop the line by which Excel names the separator."""
+    return text.partition("\n")[2] if text[:4].lower() == "sep=" else text

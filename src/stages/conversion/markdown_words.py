@@ -1,0 +1,108 @@
+"""Markdown as a reader sees it: without marks, addresses of links and tags."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from stages.conversion.words import pieces_of
+
+_TOKEN: Final = re.compile(
+    r"""
+    ^[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+(?P<fence>`{3,}|~{3,})[^`\n]*$
+    | (?<!`)(?P<ticks>`{1,8})(?!`)(?P<code>.{1,2000}?)(?<!`)(?P=ticks)(?!`)
+    | (?P<escape>\\[!-/:-@\[-`{-~])
+    | (?P<target>\]\((?:<[^<>\n]*+>|(?:[^()\s\\<]++|\\.|\([^()\s]*+\))*+)
+        (?:[ \t]+"(?:[^"\\\n]++|\\.)*+")?\))
+    | (?P<math>\$\$[^$]++\$\$|\$[^$\n]++\$)
+    | (?P<parting></?(?:sup|sub|br)[ ]?/?>)
+    | (?P<tag></?(?:u|b|i|em|strong|s|mark|ins|kbd)>)
+    | (?P<entity>&\#?\w{1,31};)
+    | (?P<mark>(?<=\w)(?:\*+|~~)+(?=\w))
+    """,
+    re.VERBOSE | re.MULTILINE,
+)
+_SPECIAL: Final = re.compile(r"[`~\\\]$<&*]")
+_TEXT_COMMAND: Final = re.compile(r"\\(?:text|mathrm|mathbf|mathit|operatorname)\*?\s*\{")
+_COMMAND: Final = re.compile(r"\\([A-Za-z]+)")
+_SPOKEN: Final = re.compile(  # functions that are written by their names
+    r"(?:arc)?(?:sin|cos|tan)h?|coth?|sec|csc|l[ng]|log|exp|lim(?:inf|sup)?|max|min|sup|inf|det|dim"
+    r"|deg|gcd|hom|ker|arg|Pr|[bp]?mod"
+)
+_OTHER_LETTERS: Final = {
+    "ell": "l", "hbar": "ħ", "imath": "i", "jmath": "j", "Re": "R", "Im": "I", "lambda": "λ",
+}  # fmt: skip
+
+
+def shown(markdown: str) -> Iterator[str]:
+    """Return the text that a reader sees, piece by piece; marks that part words become blanks."""
+    reader = _Reader()
+    for piece in pieces_of(markdown):
+        yield _TOKEN.sub(reader.seen, piece) if _SPECIAL.search(piece) else piece
+
+
+class _Reader:
+    """Knows whether the text that comes is code."""
+
+    def __init__(self) -> None:
+        self._fence = ""
+
+    def seen(self, match: re.Match[str]) -> str:
+        """Return what a reader sees in place of a mark."""
+        kind = match.lastgroup
+        if kind == "fence":
+            return self._fenced(match["fence"], match[0])
+        if self._fence or kind is None:
+            return match[0]
+        return match["code"] or _SEEN[kind](match[0])
+
+    def _fenced(self, marks: str, line: str) -> str:
+        if not self._fence:
+            self._fence = marks
+            return ""
+        if marks.startswith(self._fence) and line.strip(" \t>") == marks:
+            self._fence = ""
+            return ""
+        return line
+
+
+def _math(formula: str) -> str:
+    text = _TEXT_COMMAND.sub("{", formula)
+    return _COMMAND.sub(_letters, text).replace("_", " ")
+
+
+def _letters(match: re.Match[str]) -> str:
+    name = match[1]
+    if _SPOKEN.fullmatch(name):
+        return f" {name} "
+    letter = _OTHER_LETTERS.get(name) or _OTHER_LETTERS.get(name.lower())
+    return f" {letter or _greek(name.removeprefix('var'))} "
+
+
+def _greek(name: str) -> str:
+    try:
+        return unicodedata.lookup(f"GREEK SMALL LETTER {name}")
+    except KeyError:
+        return ""
+
+
+def _nothing(_: str) -> str:
+    return ""
+
+
+def _blank(_: str) -> str:
+    return " "
+
+
+_SEEN: Final[Mapping[str, Callable[[str], str]]] = {
+    "escape": lambda text: text[1:],
+    "target": _blank,
+    "math": _math,
+    "parting": _blank,
+    "tag": _nothing,
+    "entity": html.unescape,
+    "mark": _nothing,
+}

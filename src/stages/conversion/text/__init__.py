@@ -1,0 +1,1 @@
+"""HTML, mail, tables and plain text: all that is text in some encoding."""
