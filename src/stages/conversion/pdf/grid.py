@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from stages.conversion.pdf_page import Rule, Word
+from stages.conversion.pdf.page import Rule, Word
 
 _NEAR_POINTS = 3.0
 _MIN_CELL_POINTS = 4.0

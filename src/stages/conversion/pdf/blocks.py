@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from stages.conversion.markdown import fence, heading, paragraph, table
-from stages.conversion.pdf_grid import Grid
-from stages.conversion.pdf_lines import Line, lines_of
-from stages.conversion.pdf_page import Word
+from stages.conversion.pdf.grid import Grid
+from stages.conversion.pdf.lines import Line, lines_of
+from stages.conversion.pdf.page import Word
 
 _BULLET: Final = re.compile(r"^([•◦▪‣●○■□\u2013\u2014·\uf0b7\u2043*-]|\(?\d{1,3}[.)])\s+(?=\S)")
 _ITEM: Final = re.compile(r"(?:-|\d+\.) ")

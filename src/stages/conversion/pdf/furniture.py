@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from stages.conversion.pdf_lines import Line
+from stages.conversion.pdf.lines import Line
 
 _NUMBER = re.compile(r"\d{1,4}(?!\d)")
 _BARE_NUMBER = re.compile(r"^\W*\d{1,4}\W*$")

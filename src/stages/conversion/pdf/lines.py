@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import median
 
-from stages.conversion.pdf_grid import Grid
-from stages.conversion.pdf_page import Word
+from stages.conversion.pdf.grid import Grid
+from stages.conversion.pdf.page import Word
 
 _CELL_GAP = 1.5  # of the font's size: words further apart are cells of a table or of two columns
 _MIN_COLUMN_LINES = 4

@@ -15,11 +15,11 @@ from typing import Any
 import pypdfium2
 
 from stages.conversion.markdown import blocks
-from stages.conversion.pdf_blocks import Fonts, fonts_of, markdown_of
-from stages.conversion.pdf_furniture import Furniture
-from stages.conversion.pdf_grid import find_grids
-from stages.conversion.pdf_lines import Line, in_reading_order, lines_of
-from stages.conversion.pdf_page import Page, read_page
+from stages.conversion.pdf.blocks import Fonts, fonts_of, markdown_of
+from stages.conversion.pdf.furniture import Furniture
+from stages.conversion.pdf.grid import find_grids
+from stages.conversion.pdf.lines import Line, in_reading_order, lines_of
+from stages.conversion.pdf.page import Page, read_page
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.errors import UnconvertibleDocument
 
