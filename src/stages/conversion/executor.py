@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Protocol
@@ -62,7 +63,7 @@ def convert(original: InputFile, options: ConversionOptions) -> tuple[Format, Co
             "The document holds no text; if it shows pictures of text, run text recognition (OCR) "
             "on it first."
         )
-    return kind, Converted(markdown, converted.metadata)
+    return kind, replace(converted, markdown=markdown)
 
 
 def converter_of(kind: Format) -> Converter:

@@ -38,3 +38,6 @@ class Converted:
 
     markdown: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    lossy: bool = False
+    converter: str = ""

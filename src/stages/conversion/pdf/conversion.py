@@ -1,162 +1,183 @@
-"""PDF: words with their places by pdfium, layout by rules of our own.
+"""PDF to Markdown: fonts tell headings, gaps tell columns and tables, rules tell grids.
 
-Fonts tell headings, gaps tell columns and tables, rules tell grids. See the decision about PDF for
-what was compared.
+See the decisions about PDF for what was compared.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import pypdfium2
 
-from stages.conversion.markdown import blocks
-from stages.conversion.pdf.blocks import Fonts, fonts_of, markdown_of
-from stages.conversion.pdf.furniture import Furniture
+from stages.conversion.pdf.blocks import Fonts, blocks_of, fonts_of, joined_blocks
+from stages.conversion.pdf.columns import in_reading_order
+from stages.conversion.pdf.furniture import Furniture, PageLines
 from stages.conversion.pdf.grid import find_grids
-from stages.conversion.pdf.lines import Line, in_reading_order, lines_of
-from stages.conversion.pdf.page import Page, read_page
+from stages.conversion.pdf.hyphens import Hyphens
+from stages.conversion.pdf.inline import plain, rendered
+from stages.conversion.pdf.lines import Line, lines_of
+from stages.conversion.pdf.opening import content_of, opened
+from stages.conversion.pdf.page import Page, Sheet, read_page
+from stages.conversion.pdf.structure import with_horizontal_fonts, with_marked_layers
+from stages.conversion.pdf.tables import Block, continues, joined
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.errors import UnconvertibleDocument
 
-_PASSWORD_ERROR = 4  # FPDF_ERR_PASSWORD
-_HYPHENATED = re.compile(r"\w-\w")
+CONVERTER: Final = "pdfium-layout/2"
+_MAX_UNREADABLE: Final = 0.5  # of the characters that are drawn
+_MAX_PICTURES: Final = 0.5  # of the pages
 
 
 def convert(source: Source, options: ConversionOptions) -> Converted:
     """Convert a PDF that holds text; raise UnconvertibleDocument for scans and broken files."""
-    with _opened(source) as document:
-        _refuse_size(document, options)
-        pages = [_Laid.out(page) for page in _pages(document)]
-    without_text = [number for number, page in enumerate(pages, start=1) if not page.words]
-    if len(without_text) == len(pages):
-        raise UnconvertibleDocument(_no_text(pages))
-    furniture = Furniture.among([page.lines for page in pages])
+    pages = read_pages(source, options)
+    refuse_unreadable(pages)
+    left_out = Counter[str]()
+    for page in pages:
+        left_out.update(page.left_out)
+    laid = [_Laid.out(page) for page in pages]
+    lines_left_out = 0
     if not options.keep_running_headers:
-        pages = [
-            replace(page, lines=furniture.without(page.lines, number))
-            for number, page in enumerate(pages)
-        ]
+        laid, lines_left_out = _without_furniture(laid, left_out)
+    markdown = _markdown(laid, left_out)
     metadata = {
         "pages": len(pages),
-        "pagesWithoutText": without_text[:100],
-        "tables": sum(page.tables for page in pages),
-        "runningLinesLeftOut": 0 if options.keep_running_headers else furniture.left_out,
+        "pagesWithoutText": [n for n, page in enumerate(pages, start=1) if lacks_text(page)][:100],
+        "tables": sum(page.tables for page in laid),
+        "runningLinesLeftOut": lines_left_out,
     }
-    return Converted(_markdown(pages), metadata)
+    return Converted(
+        markdown,
+        metadata,
+        left_out={kind: count for kind, count in sorted(left_out.items()) if count},
+        converter=CONVERTER,
+    )
+
+
+def read_pages(source: Source, options: ConversionOptions) -> list[Page]:
+    """Return all pages of the PDF, read on a copy in memory."""
+    original = content_of(source.path)
+    content = with_marked_layers(original)
+    pages = _pages(content, options, has_layers=content is not original)
+    if any(page.has_text_objects and not page.drawn for page in pages):
+        laid = with_horizontal_fonts(content)
+        if laid is not None:
+            return _pages(laid, options, has_layers=content is not original)
+    return pages
+
+
+def _pages(content: bytes, options: ConversionOptions, *, has_layers: bool) -> list[Page]:
+    with opened(content, options) as document:
+        return [_page(document, index, has_layers) for index in range(len(document))]
+
+
+def _page(document: Any, index: int, has_layers: bool) -> Page:
+    try:
+        return read_page(document, index, has_layers=has_layers)
+    except pypdfium2.PdfiumError as error:
+        raise UnconvertibleDocument(
+            f"Page {index + 1} of the PDF is damaged; export or download the document again."
+        ) from error
+
+
+def lacks_text(page: Page) -> bool:
+    """Tell whether a page shows a picture or letters without meaning in place of text."""
+    return not page.words or page.mostly_picture or page.unreadable > _MAX_UNREADABLE * page.drawn
+
+
+def refuse_unreadable(pages: Sequence[Page]) -> None:
+    """Raise UnconvertibleDocument if most of the pages need text recognition."""
+    drawn, unreadable = sum(p.drawn for p in pages), sum(p.unreadable for p in pages)
+    if unreadable > _MAX_UNREADABLE * drawn:
+        raise UnconvertibleDocument(
+            f"The fonts of the PDF do not say which letters they show ({unreadable} of {drawn} "
+            "characters); run text recognition (OCR) on it and hand in the result."
+        )
+    without = [page for page in pages if lacks_text(page)]
+    pictures = [page for page in without if page.has_pictures]
+    if len(without) == len(pages) and not pictures:
+        raise UnconvertibleDocument(
+            "The PDF holds no text; export it again from the program that it was written in. If "
+            "its letters are drawn as shapes, run text recognition (OCR) on it."
+        )
+    if len(pictures) > _MAX_PICTURES * len(pages):
+        raise UnconvertibleDocument(
+            f"The PDF is a scan: {len(pictures)} of its {len(pages)} pages are pictures without "
+            "text; run text recognition (OCR) on it and hand in the result."
+        )
 
 
 @dataclass(frozen=True)
 class _Laid:
-    """A page's lines, its tables among them."""
+    """A page's lines, its tables among them; `others` run in other directions than most."""
 
-    words: int
-    lines: Sequence[Line]
+    lines: PageLines
+    others: tuple[PageLines, ...]
     tables: int
-    has_pictures: bool
 
     @staticmethod
     def out(page: Page) -> _Laid:
-        grids = find_grids(page.rules, page.words) if page.rules else []
-        inside = {id(word) for grid in grids for row in grid.rows for cell in row for word in cell}
-        outside = [word for word in page.words if id(word) not in inside]
-        lines = lines_of(outside)
-        for grid in grids:
-            below = (n for n, line in enumerate(lines) if line.top >= grid.top)
-            lines.insert(next(below, len(lines)), Line.around(grid))
-        return _Laid(len(page.words), lines, len(grids), page.has_pictures)
+        laid = [_lines(sheet) for sheet in page.sheets]
+        tables = sum(line.grid is not None for part in laid for line in part.lines)
+        return _Laid(laid[0], tuple(laid[1:]), tables)
 
 
-def _opened(source: Source) -> pypdfium2.PdfDocument:
-    try:
-        return pypdfium2.PdfDocument(source.path)
-    except pypdfium2.PdfiumError as error:
-        if getattr(error, "err_code", None) == _PASSWORD_ERROR or "password" in str(error).lower():
-            raise UnconvertibleDocument(
-                "The PDF is protected by a password; remove the password and hand it in again."
-            ) from error
-        raise UnconvertibleDocument(
-            "The PDF is cut off or damaged and cannot be opened; export or download it anew."
-        ) from error
+def _lines(sheet: Sheet) -> PageLines:
+    grids = find_grids(sheet.rules, sheet.words) if sheet.rules else []
+    inside = {id(word) for grid in grids for row in grid.rows for cell in row for word in cell}
+    outside = [word for word in sheet.words if id(word) not in inside] if inside else sheet.words
+    lines = lines_of(outside)
+    for grid in grids:
+        below = (n for n, line in enumerate(lines) if line.top >= grid.top)
+        lines.insert(next(below, len(lines)), Line.around(grid))
+    return PageLines(lines, sheet.frame.height)
 
 
-def _refuse_size(document: Any, options: ConversionOptions) -> None:
-    if not len(document):
-        raise UnconvertibleDocument(
-            "The PDF has no pages, probably because it is cut off; export or download it anew."
-        )
-    if len(document) > options.max_pages:
-        raise UnconvertibleDocument(
-            f"The PDF has {len(document)} pages and {options.max_pages} are allowed; split it, or "
-            "raise maxPages in the options of this stage."
-        )
+def _without_furniture(laid: Sequence[_Laid], left_out: Counter[str]) -> tuple[list[_Laid], int]:
+    furniture = Furniture.among([page.lines for page in laid])
+    kept = [
+        replace(page, lines=page.lines._replace(lines=furniture.without(page.lines, number)))
+        for number, page in enumerate(laid)
+    ]
+    left_out["runningLines"] += furniture.words_left_out
+    return kept, furniture.left_out
 
 
-def _pages(document: Any) -> Iterator[Page]:
-    for index in range(len(document)):
-        try:
-            page = document[index]
-        except pypdfium2.PdfiumError as error:
-            raise UnconvertibleDocument(
-                f"Page {index + 1} of the PDF is damaged; export or download the document anew."
-            ) from error
-        try:
-            yield read_page(page)
-        finally:
-            page.close()
-
-
-def _no_text(pages: Sequence[_Laid]) -> str:
-    if any(page.has_pictures for page in pages):
-        return (
-            "The PDF is a scan: its pages are pictures without text; run text recognition (OCR) on "
-            "it and hand in the result."
-        )
-    return "The PDF holds no text; export it anew from the program that it was written in."
-
-
-def _markdown(pages: Sequence[_Laid]) -> str:
-    fonts = fonts_of(line for page in pages for line in page.lines)
-    hyphens = _Hyphens(line.text for page in pages for line in page.lines)
-    return _continued([_page(page, fonts, hyphens) for page in pages])
-
-
-def _page(page: _Laid, fonts: Fonts, hyphens: _Hyphens) -> str:
-    regions = in_reading_order(page.lines)
-    return blocks(markdown_of(region, fonts, hyphens.join) for region in regions)
-
-
-def _continued(pages: Sequence[str]) -> str:
-    """Join pages; a paragraph that runs on over the page break becomes one again."""
-    whole = ""
+def _markdown(pages: Sequence[_Laid], left_out: Counter[str]) -> str:
+    parts = [part for page in pages for part in (page.lines, *page.others)]
+    fonts = fonts_of(line for part in parts for line in part.lines)
+    hyphens = Hyphens(plain(line.text) for part in parts for line in part.lines)
+    blocks: list[Block] = []
     for page in pages:
-        whole = f"{whole} {page}" if whole and _runs_on(whole, page) else blocks([whole, page])
-    return whole
+        _append(blocks, list(_blocks(page, fonts, hyphens)), left_out)
+    return rendered(joined_blocks(blocks))
+
+
+def _blocks(page: _Laid, fonts: Fonts, hyphens: Hyphens) -> Iterator[Block]:
+    for part in (page.lines, *page.others):
+        for region in in_reading_order(part.lines):
+            yield from blocks_of(region, fonts, hyphens.join)
+
+
+def _append(blocks: list[Block], page: list[Block], left_out: Counter[str]) -> None:
+    """Add a page; a paragraph or table that runs on over the page break becomes one again."""
+    if blocks and page:
+        last, first = blocks[-1], page[0]
+        if last.table is not None and first.table is not None:
+            if continues(last.table, first.table):
+                table, lost = joined(last.table, first.table)
+                left_out["repeatedHeaders"] += lost
+                blocks[-1] = Block(table=table)
+                page = page[1:]
+        elif last.table is None and first.table is None and _runs_on(last.text, first.text):
+            blocks[-1] = Block(f"{last.text} {first.text}")
+            page = page[1:]
+    blocks.extend(page)
 
 
 def _runs_on(before: str, after: str) -> bool:
-    last = before.rsplit("\n\n", 1)[-1]
-    plain = not last.startswith(("#", "|", "```", ">"))
-    return plain and (last[-1:].isalpha() or last[-1:] == ",") and after[:1].islower()
-
-
-class _Hyphens:
-    """Joins words that a line end broke, keeping hyphens that the document uses elsewhere."""
-
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._compounds = Counter(
-            word.lower() for text in texts for word in text.split() if _HYPHENATED.search(word)
-        )
-
-    def join(self, before: str, after: str) -> str:
-        """Return two lines as one, the first of which ends in a hyphen."""
-        head = before.rsplit(maxsplit=1)[-1] if before.split() else ""
-        tail = after.split(maxsplit=1)[0] if after.split() else ""
-        stays = not (tail[:1].islower() and head[-2:-1].isalpha())
-        if stays or (head + tail).lower() in self._compounds:
-            return before + after
-        return before[:-1] + after
+    plain_text = not before.startswith(("#", "|", "```", ">"))
+    return plain_text and (before[-1:].isalpha() or before[-1:] == ",") and after[:1].islower()

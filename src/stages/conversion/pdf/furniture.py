@@ -1,108 +1,145 @@
-"""Running headers, footers and page numbers: lines that return from page to page."""
+"""Running headers, footers and page numbers: lines that return, word for word, from page to page.
+
+Nothing else is left out: a number that counts up within a line is data, and so is a row of a table
+that is the same on each page. Each running line stays where it stands first.
+"""
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final, NamedTuple
 
+from stages.conversion.pdf.inline import plain
 from stages.conversion.pdf.lines import Line
 
-_NUMBER = re.compile(r"\d{1,4}(?!\d)")
-_BARE_NUMBER = re.compile(r"^\W*\d{1,4}\W*$")
-_PAGE_NUMBER = re.compile(r"^\W*(?:\w{1,6}\W*)?\d{1,4}(?:\W+\w{1,4}\W+\d{1,4})?\W*$")
-_EDGE_LINES = 2
-_MIN_PAGES = 3
-_MIN_SHARE = 0.4
-_LARGER = 1.05  # than the size of most text: a heading's
+_PAGE_NUMBER: Final = re.compile(
+    r"\W*(?:(?:page|seite|página|pagina|strana|sida|side|p\.?|s\.)\s*)?"
+    r"(?:(?P<digits>\d{1,4})|[ivxlc]{1,7})(?:\s*(?:/|of|von|de|di|sur|av)\s*\d{1,4})?\W*",
+    re.IGNORECASE,
+)
+_EDGE_ROWS: Final = 2
+_EDGE_SHARE: Final = 0.14  # of the page's height: beyond it nothing is at an edge
+_MIN_PAGES: Final = 3
+_MIN_SHARE: Final = 0.5
+_IN_LINE_POINTS: Final = 8.0
 
 _Key = tuple[str, int]
 
 
+class PageLines(NamedTuple):
+    """The lines of a page from top to bottom, and its height in points."""
+
+    lines: Sequence[Line]
+    height: float
+
+
 @dataclass
 class Furniture:
-    """Lines at the edges of many pages; each stays where it stands first, but for page numbers.
+    """Texts and places of lines that return, and page numbers by how far they are ahead.
 
-    `repeated` are what such lines say and where. A number in them stands for those that count
-    with the pages: "Chapter 7" atop of page 9 says nothing of the kind, nor does any heading.
+    `left_out` counts lines, `words_left_out` their words.
     """
 
     repeated: frozenset[_Key]
-    body_size: float
+    offsets: frozenset[_Key]
     left_out: int = 0
+    words_left_out: int = 0
     _seen: set[str] = field(default_factory=set)
 
     @staticmethod
-    def among(pages: Sequence[Sequence[Line]]) -> Furniture:
-        """Find what returns in the same place of at least 40 % of the pages."""
-        body_size = _body_size(pages)
-        counts: Counter[_Key] = Counter()
+    def among(pages: Sequence[PageLines]) -> Furniture:
+        """Find what returns in the same place of at least half of the pages."""
+        texts: Counter[_Key] = Counter()
+        offsets: Counter[_Key] = Counter()
         for number, page in enumerate(pages):
-            counts.update(
-                key
-                for line in _edges(page)
-                for key in set(_keys(line, number, _size_of_text(line, page, body_size)))
-            )
+            lines = [line for row in _edge_rows(page) for line in row]
+            texts.update({_key(line) for line in lines})
+            offsets.update({key for line in lines for key in _number_keys(line, number)})
         enough = max(_MIN_PAGES, _MIN_SHARE * len(pages))
-        repeated = frozenset(key for key, count in counts.items() if count >= enough)
-        return Furniture(repeated, body_size)
+        return Furniture(
+            frozenset(key for key, count in texts.items() if count >= enough),
+            frozenset(key for key, count in offsets.items() if count >= _MIN_PAGES),
+        )
 
-    def without(self, lines: Sequence[Line], page_number: int) -> list[Line]:
+    def without(self, page: PageLines, page_number: int) -> list[Line]:
         """Return the lines of a page, of which the first is 0, that say something new."""
-        edges = {id(line) for line in _edges(lines)}
-        kept = [
-            kept
-            for line in lines
-            for kept in (self._kept(line, lines, page_number) if id(line) in edges else [line])
-        ]
-        self.left_out += len(lines) - len(kept)
-        return kept
+        dropped: set[int] = set()
+        smaller: dict[int, Line] = {}
+        for row in _edge_rows(page):
+            kinds = [self._kind(line, page_number) for line in row]
+            if not all(kinds):
+                continue
+            for line, kind in zip(row, kinds, strict=True):
+                if kind == "number" or _key(line)[0] in self._seen:
+                    dropped.add(id(line))
+                    self.words_left_out += len(line.words)
+                else:
+                    self._seen.add(_key(line)[0])
+                    smaller[id(line)] = _small(line)
+        self.left_out += len(dropped)
+        return [smaller.get(id(line), line) for line in page.lines if id(line) not in dropped]
 
-    def _kept(self, line: Line, page: Sequence[Line], page_number: int) -> Sequence[Line]:
-        keys = _keys(line, page_number, _size_of_text(line, page, self.body_size))
-        key = next((key for key in keys if key in self.repeated), None)
-        if key is None:
-            return [line]
-        first = key[0] not in self._seen
-        self._seen.add(key[0])
-        return [_small(line)] if first and not _PAGE_NUMBER.match(line.text) else []
-
-
-def _body_size(pages: Sequence[Sequence[Line]]) -> float:
-    """Return the size of most of the text."""
-    sizes: Counter[float] = Counter()
-    for page in pages:
-        for line in page:
-            sizes[line.size] += len(line.text)
-    return max(sizes, key=lambda size: sizes[size], default=0.0)
+    def _kind(self, line: Line, page_number: int) -> str:
+        if any(key in self.offsets for key in _number_keys(line, page_number)):
+            return "number"
+        return "text" if _key(line) in self.repeated else ""
 
 
-def _size_of_text(line: Line, page: Sequence[Line], body_size: float) -> float:
-    """Return the size that a heading exceeds: endless for the last line, as none ends a page."""
-    return math.inf if len(page) > _EDGE_LINES and line is page[-1] else body_size
+def _key(line: Line) -> _Key:
+    return plain(line.text), round(line.top / 12)
+
+
+def _number_keys(line: Line, page_number: int) -> Iterator[_Key]:
+    """Give how far a page number that stands alone is ahead of its page, and on which side."""
+    match = _PAGE_NUMBER.fullmatch(plain(line.text))
+    if match is None:
+        return
+    digits = match["digits"]
+    ahead = f"{int(digits) - page_number:+d}" if digits else "roman"
+    yield ahead, round(line.top / 12)
 
 
 def _small(line: Line) -> Line:
-    """Return the line in a size in which nobody takes it for a heading."""
+    """Return the line in a size in which it is not taken for a heading."""
     return Line(tuple(word._replace(size=1.0, bold=False) for word in line.words))
 
 
-def _edges(lines: Sequence[Line]) -> list[Line]:
-    return [*lines[:_EDGE_LINES], *lines[max(_EDGE_LINES, len(lines) - _EDGE_LINES) :]]
+def _edge_rows(page: PageLines) -> list[list[Line]]:
+    """Return the rows at the page's edges that are not part of a table."""
+    rows = _rows(page.lines)
+    top, bottom = page.height * _EDGE_SHARE, page.height * (1 - _EDGE_SHARE)
+    chosen = []
+    for number, row in enumerate(rows):
+        first, last = number < _EDGE_ROWS, number >= len(rows) - _EDGE_ROWS
+        at_edge = (first and row[0].bottom <= top) or (last and row[0].top >= bottom)
+        if not at_edge or any(line.grid is not None for line in row):
+            continue
+        neighbours = rows[max(number - 1, 0) : number] + rows[number + 1 : number + 2]
+        if not any(_same_columns(row, other) for other in neighbours):
+            chosen.append(row)
+    return chosen
 
 
-def _keys(line: Line, page_number: int, body_size: float) -> Iterator[_Key]:
-    """Give what the line says and where, then the same with each number as counted from its page.
+def _rows(lines: Sequence[Line]) -> list[list[Line]]:
+    rows: list[list[Line]] = []
+    for line in lines:
+        if rows and abs(rows[-1][-1].bottom - line.bottom) < 3.0 and line.x0 > rows[-1][-1].x0:
+            rows[-1].append(line)
+        else:
+            rows.append([line])
+    return rows
 
-    A heading counts chapters, not pages, even where each page is a chapter.
-    """
-    place = round(line.top / 12)
-    yield line.text, place
-    is_heading = (line.bold and body_size < math.inf) or line.size > body_size * _LARGER
-    if is_heading and not _BARE_NUMBER.match(line.text):
-        return
-    for found in _NUMBER.finditer(line.text):
-        offset = int(found[0]) - page_number
-        yield f"{line.text[: found.start()]}#{offset:+d}{line.text[found.end() :]}", place
+
+def _same_columns(row: Sequence[Line], other: Sequence[Line]) -> bool:
+    """Tell whether two rows are of one table: several cells, each under another."""
+    return (
+        len(row) > 1
+        and len(row) == len(other)
+        and all(
+            min(abs(a.x0 - b.x0), abs(a.x1 - b.x1)) <= _IN_LINE_POINTS
+            for a, b in zip(row, other, strict=True)
+        )
+    )

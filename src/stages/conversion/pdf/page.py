@@ -1,214 +1,126 @@
-"""Read the words and ruling lines of a PDF's page, with where they stand and how they are set.
-
-Coordinates are in points, y growing downwards from the page's top as it is shown.
-"""
+"""Read a PDF's page: its words and ruling lines, by the direction in which the words run."""
 
 from __future__ import annotations
 
-import ctypes
-import re
-import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Final, NamedTuple, TypeAlias
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import pypdfium2.raw as pdfium
 
-_BOLD: Final = re.compile(r"bold|black|heavy|semibold|demi", re.IGNORECASE)
-_MONO: Final = re.compile(r"courier|mono|consol|menlo|typewriter|cmtt|inconsolata", re.IGNORECASE)
-_SOFT_HYPHEN: Final = "\u00ad"
-_THIN_POINTS: Final = 3.0
-_WORD_GAP: Final = 0.25  # of the font's size: beyond it, two words though no space is between
-_HYPHEN_MARK: Final = 0x02  # what the library puts for a hyphen that breaks a word
+from stages.conversion.pdf import native
+from stages.conversion.pdf.annotations import Link, Overlay, read_overlay, words_of
+from stages.conversion.pdf.drawing import Drawing, Rule, read_drawing
+from stages.conversion.pdf.frames import Box, Frame, frame_of
+from stages.conversion.pdf.words import Word, read_words
 
-Box: TypeAlias = tuple[float, float, float, float]
-
-
-class Word(NamedTuple):
-    """One word and its box; `size` is the font's in points, `broken` a hyphenated line end."""
-
-    text: str
-    x0: float
-    top: float
-    x1: float
-    bottom: float
-    size: float
-    bold: bool
-    mono: bool
-    broken: bool = False
+_PICTURE_SHARE: Final = 0.6  # of a page's area
+_STAMP_WORDS: Final = 5  # a number or a name set on a scanned page
 
 
-class Rule(NamedTuple):
-    """A thin straight line, or a side of a rectangle."""
+@dataclass(frozen=True)
+class Sheet:
+    """The words of a page that run in one direction, and its rules, so turned that they lie."""
 
-    x0: float
-    top: float
-    x1: float
-    bottom: float
-
-    @property
-    def horizontal(self) -> bool:
-        """True for a line that lies, False for one that stands."""
-        return self.x1 - self.x0 >= self.bottom - self.top
+    frame: Frame
+    words: tuple[Word, ...]
+    rules: tuple[Rule, ...]
 
 
 @dataclass(frozen=True)
 class Page:
-    """What stands on one page."""
+    """What stands on one page; the sheet with most of its words comes first.
 
-    width: float
-    height: float
-    words: tuple[Word, ...]
-    rules: tuple[Rule, ...]
+    `drawn` and `unreadable` count characters, `left_out` words by kind.
+    """
+
+    sheets: tuple[Sheet, ...]
+    drawn: int
+    unreadable: int
     has_pictures: bool
+    mostly_picture: bool
+    has_text_objects: bool
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def words(self) -> int:
+        """How many words stand on it."""
+        return sum(len(sheet.words) for sheet in self.sheets)
 
 
-class _Char(NamedTuple):
-    code: int
-    x0: float
-    top: float
-    x1: float
-    bottom: float
-    size: float
-    at: int
+def read_page(document: Any, index: int, *, has_layers: bool = False) -> Page:
+    """Return the page's words; raise PdfiumError if it is damaged.
+
+    `has_layers` tells that objects of layers that are off are marked (see `structure`).
+    """
+    page = document[index]
+    try:
+        overlay = read_overlay(document, page)
+        if overlay.to_flatten and pdfium.FPDFPage_Flatten(page.raw, pdfium.FLAT_NORMALDISPLAY) == 1:
+            page.close()
+            page = document[index]
+        return _read(page, overlay, has_layers)
+    finally:
+        page.close()
 
 
-def read_page(page: Any) -> Page:
-    """Return the page's words in the order of the file, and its rules."""
-    to_shown = _turned(page)
-    width, height = page.get_size()
+def _read(page: Any, overlay: Overlay, has_layers: bool) -> Page:
+    crop = _shown_box(page)
     text_page = page.get_textpage()
     try:
-        words = tuple(_words(text_page.raw, to_shown))
+        found = read_words(native.address_of(text_page.raw), crop, has_layers=has_layers)
     finally:
         text_page.close()
-    rules, has_pictures = _drawn(page, to_shown)
-    return Page(width, height, words, rules, has_pictures)
+    drawing = read_drawing(native.address_of(page.raw), crop)
+    angles = sorted(found.by_angle, key=lambda a: (-_letters(found.by_angle[a]), a)) or [0]
+    sheets = []
+    for number, angle in enumerate(angles):
+        frame = frame_of(angle, crop)
+        words = found.by_angle.get(angle, [])
+        if number == 0:
+            words = words + [w for each in overlay.fields for w in words_of(each, frame)]
+        sheets.append(_sheet(frame, words, overlay.links, drawing))
+    area = (crop[2] - crop[0]) * (crop[3] - crop[1])
+    covered = drawing.picture_area >= _PICTURE_SHARE * area
+    return Page(
+        tuple(sheets),
+        found.drawn,
+        found.unreadable,
+        drawing.picture_area > 0,
+        covered and sum(map(len, found.by_angle.values())) <= _STAMP_WORDS,
+        drawing.has_text,
+        dict(found.left_out),
+    )
 
 
-def _turned(page: Any) -> Callable[[float, float, float, float], Box]:
-    """Return what maps a box of the file (left, bottom, right, top) to one as shown."""
-    left, bottom, right, top = page.get_cropbox()
-    rotation = page.get_rotation()
-
-    def shown(x0: float, y0: float, x1: float, y1: float) -> Box:
-        match rotation:
-            case 90:
-                return y0 - bottom, x0 - left, y1 - bottom, x1 - left
-            case 180:
-                return right - x1, y0 - bottom, right - x0, y1 - bottom
-            case 270:
-                return top - y1, right - x1, top - y0, right - x0
-            case _:
-                return x0 - left, top - y1, x1 - left, top - y0
-
-    return shown
+def _letters(words: Iterable[Word]) -> int:
+    return sum(len(word.text) for word in words)
 
 
-def _chars(text_page: Any, to_shown: Callable[..., Box]) -> Iterator[_Char]:
+def _sheet(frame: Frame, words: list[Word], links: Sequence[Link], drawing: Drawing) -> Sheet:
+    return Sheet(frame, tuple(_linked(words, links, frame)), tuple(drawing.rules(frame)))
+
+
+def _linked(words: list[Word], links: Sequence[Link], frame: Frame) -> list[Word]:
+    """Mark the words that stand within a link's box."""
+    if not links:
+        return words
+    boxes = sorted((frame.box(*link.box), link.address) for link in links)
+    boxes.sort(key=lambda each: each[0][1])
+    tops = [box[1] for box, _ in boxes]
+    tallest = max(box[3] - box[1] for box, _ in boxes)
+    linked = []
+    for word in words:
+        x, y = (word.x0 + word.x1) / 2, (word.top + word.bottom) / 2
+        near = boxes[bisect_left(tops, y - tallest) : bisect_left(tops, y)]
+        address = next((a for box, a in near if box[0] <= x <= box[2] and y <= box[3]), "")
+        linked.append(word._replace(link=address) if address else word)
+    return linked
+
+
+def _shown_box(page: Any) -> Box:
+    """Return the part of the page that is shown: its crop box within its media box."""
     rect = pdfium.FS_RECTF()
-    for index in range(pdfium.FPDFText_CountChars(text_page)):
-        code = pdfium.FPDFText_GetUnicode(text_page, index)
-        pdfium.FPDFText_GetLooseCharBox(text_page, index, rect)
-        box = to_shown(rect.left, rect.bottom, rect.right, rect.top)
-        yield _Char(code, *box, pdfium.FPDFText_GetFontSize(text_page, index), index)
-
-
-def _words(text_page: Any, to_shown: Callable[..., Box]) -> Iterator[Word]:
-    styles = lru_cache(maxsize=None)(_style)
-    pending: list[_Char] = []
-    for char in _chars(text_page, to_shown):
-        if _is_space(char.code):
-            yield from _word(text_page, pending, styles)
-            pending = []
-        elif pending and _apart(pending[-1], char):
-            yield from _word(text_page, pending, styles)
-            pending = [char]
-        else:
-            pending.append(char)
-    yield from _word(text_page, pending, styles)
-
-
-def _is_space(code: int) -> bool:
-    return code in (0, 9, 10, 13, 32, 0xA0, 0x3000) or 0x2000 <= code <= 0x200B
-
-
-def _apart(before: _Char, after: _Char) -> bool:
-    if before.code == _HYPHEN_MARK:
-        return True
-    size = max(before.size, 1.0)
-    away = abs(after.bottom - before.bottom) > size and after.top > before.bottom
-    return away or after.x0 - before.x1 > size * _WORD_GAP or before.x0 - after.x1 > size
-
-
-def _word(
-    text_page: Any, chars: list[_Char], styles: Callable[[str], tuple[bool, bool]]
-) -> Iterator[Word]:
-    text = _text(chars)
-    if not text:
-        return
-    bold, mono = styles(_font_name(text_page, chars[0].at))
-    broken = chars[-1].code == _HYPHEN_MARK or text.endswith(_SOFT_HYPHEN)
-    yield Word(
-        text.replace(_SOFT_HYPHEN, "-" if broken else ""),
-        min(c.x0 for c in chars),
-        min(c.top for c in chars),
-        max(c.x1 for c in chars),
-        max(c.bottom for c in chars),
-        round(chars[0].size * 2) / 2,
-        bold,
-        mono,
-        broken,
-    )
-
-
-def _text(chars: list[_Char]) -> str:
-    codes = [0x2D if c.code == _HYPHEN_MARK else c.code for c in chars]
-    raw = b"".join(
-        code.to_bytes(2, "little") if code < 0x10000 else chr(code).encode("utf-16-le")
-        for code in codes
-        if code not in (0xFFFE, 0xFFFF)
-    )
-    text = raw.decode("utf-16-le", errors="ignore")
-    return unicodedata.normalize("NFKC", text) if _has_ligature(text) else text
-
-
-def _has_ligature(text: str) -> bool:
-    return any("\ufb00" <= char <= "\ufb06" for char in text)
-
-
-def _font_name(text_page: Any, index: int) -> str:
-    flags = ctypes.c_int()
-    buffer = ctypes.create_string_buffer(128)
-    pdfium.FPDFText_GetFontInfo(text_page, index, buffer, 128, flags)
-    return buffer.value.decode("utf-8", "replace")
-
-
-def _style(font_name: str) -> tuple[bool, bool]:
-    return bool(_BOLD.search(font_name)), bool(_MONO.search(font_name))
-
-
-def _drawn(page: Any, to_shown: Callable[..., Box]) -> tuple[tuple[Rule, ...], bool]:
-    rules: list[Rule] = []
-    pictures = False
-    for item in page.get_objects(
-        filter=[pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=4
-    ):
-        if item.type == pdfium.FPDF_PAGEOBJ_IMAGE:
-            pictures = True
-            continue
-        rules.extend(_rules_of(to_shown(*item.get_bounds())))
-    return tuple(rules), pictures
-
-
-def _rules_of(box: Box) -> Iterator[Rule]:
-    x0, top, x1, bottom = box
-    if x1 - x0 <= _THIN_POINTS or bottom - top <= _THIN_POINTS:
-        if max(x1 - x0, bottom - top) > _THIN_POINTS:
-            yield Rule(*box)
-        return
-    yield Rule(x0, top, x1, top)
-    yield Rule(x0, bottom, x1, bottom)
-    yield Rule(x0, top, x0, bottom)
-    yield Rule(x1, top, x1, bottom)
+    pdfium.FPDF_GetPageBoundingBox(page.raw, rect)
+    return rect.left, rect.bottom, rect.right, rect.top
