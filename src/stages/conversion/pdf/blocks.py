@@ -5,23 +5,27 @@ from __future__ import annotations
 import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from stages.conversion.markdown import fence, heading, paragraph, table
-from stages.conversion.pdf_grid import Grid
-from stages.conversion.pdf_lines import Line, lines_of
-from stages.conversion.pdf_page import Word
+from stages.conversion.markdown import fence, heading, paragraph
+from stages.conversion.pdf.grid import Cell, Grid
+from stages.conversion.pdf.lines import Line, lines_of
+from stages.conversion.pdf.tables import Block, Table
 
 _BULLET: Final = re.compile(r"^([•◦▪‣●○■□\u2013\u2014·\uf0b7\u2043*-]|\(?\d{1,3}[.)])\s+(?=\S)")
 _ITEM: Final = re.compile(r"(?:-|\d+\.) ")
+_LEADER: Final = re.compile(r"(?:[.·…_‥]\s?){4,}\s*(?=[\divxlcA-Z-]{0,8}$)")
+_LABEL: Final = re.compile(r"^\w[^:.!?]{0,40}:(?:\s|$)")
 _LARGER: Final = 1.08
 _MAX_HEADING_CHARS = 160
 _MAX_HEADING_LINES = 3
 _INDENT_POINTS: Final = 6.0
 _PARAGRAPH_GAP: Final = 1.3  # of the usual distance of baselines within the region
+_LABEL_GAP: Final = 1.6  # of the font's size
 _COLUMN_NEAR_POINTS: Final = 8.0
+_SHORT: Final = 0.3  # of a region's width, left free at a line's end though a word had room
 
 Joiner: TypeAlias = Callable[[str, str], str]
 
@@ -48,8 +52,8 @@ def fonts_of(lines: Iterable[Line]) -> Fonts:
     """Return the document's fonts: most characters are prose, what is larger are headings."""
     sizes: Counter[float] = Counter()
     for line in lines:
-        if line.text:
-            sizes[line.size] += len(line.text)
+        if line.grid is None:
+            sizes[line.size] += line.length
     if not sizes:
         return Fonts(10.0, ())
     body = max(sizes, key=lambda size: sizes[size])
@@ -57,48 +61,74 @@ def fonts_of(lines: Iterable[Line]) -> Fonts:
     return Fonts(body, tuple(larger))
 
 
-def markdown_of(region: Sequence[Line], fonts: Fonts, join: Joiner) -> str:
-    """Return the Markdown of one region's lines."""
+def blocks_of(region: Sequence[Line], fonts: Fonts, join: Joiner) -> Iterator[Block]:
+    """Give the blocks of one region's lines."""
     measure = _Measure.of(region)
     rows = _rows(region)
-    parts: list[str] = []
     index = 0
     while index < len(rows):
+        if any(line.grid is not None for line in rows[index]):
+            yield from _beside_grids(rows[index], fonts, join)
+            index += 1
+            continue
         length = _table_length(rows, index)
-        grid = rows[index][0].grid
-        if grid is not None:
-            length = 1
-            parts.append(_grid(grid, join))
-        elif length:
-            parts.append(_table(rows[index : index + length]))
+        if length:
+            table = _table(rows[index : index + length])
+            if all(row[0].endswith(":") for row in table.rows) and len(table.columns) == 2:
+                yield from _answers(table)
+            else:
+                yield Block(table=table)
         else:
             length = _block_length(rows, index, measure, fonts)
-            parts.append(_block(rows[index : index + length], fonts, join))
+            yield Block(_block(rows[index : index + length], fonts, join))
         index += length
-    return _with_tight_lists(parts)
 
 
-def _with_tight_lists(parts: Sequence[str]) -> str:
+def _answers(table: Table) -> Iterator[Block]:
+    """Give each row of labels and what stands behind them as a line of its own."""
+    for row in table.rows:
+        yield Block(paragraph(" ".join(text for text in row if text)))
+
+
+def _beside_grids(row: _Row, fonts: Fonts, join: Joiner) -> Iterator[Block]:
+    """Give a table with rules, and what stands beside it on the height of its first line."""
+    for line in row:
+        if line.grid is not None:
+            yield from _grid(line.grid, join)
+        else:
+            yield Block(_block([(line,)], fonts, join))
+
+
+def joined_blocks(parts: Iterable[Block]) -> str:
     """Join blocks by blank lines, but items of a list that follow each other by none."""
-    text = ""
+    pieces: list[str] = []
     previous = ""
-    for part in filter(None, parts):
-        tight = _ITEM.match(part) and _ITEM.match(previous)
-        text += ("\n" if tight else "\n\n" if text else "") + part
-        previous = part
-    return text
+    for part in parts:
+        text = part.markdown()
+        if not text:
+            continue
+        tight = _ITEM.match(text) and _ITEM.match(previous)
+        pieces.append(("\n" if tight else "\n\n" if pieces else "") + text)
+        previous = text
+    return "".join(pieces)
 
 
 @dataclass(frozen=True)
 class _Measure:
-    """The usual distance of baselines in a region, and where its longest line ends, in points."""
+    """The usual distance of baselines in a region, and where its lines begin and end, in points."""
 
     leading: float
+    left: float
     right: float
 
     @staticmethod
     def of(region: Sequence[Line]) -> _Measure:
-        return _Measure(_leading(region), max((line.x1 for line in region), default=0.0))
+        lines = [line for line in region if line.grid is None]
+        return _Measure(
+            _leading(lines),
+            min((line.x0 for line in lines), default=0.0),
+            max((line.x1 for line in lines), default=0.0),
+        )
 
 
 _Row: TypeAlias = tuple[Line, ...]
@@ -116,6 +146,8 @@ def _rows(lines: Sequence[Line]) -> list[_Row]:
 
 
 def _beside(a: Line, b: Line) -> bool:
+    if a.grid is not None or b.grid is not None:
+        return False
     return min(a.bottom, b.bottom) - max(a.top, b.top) > 0.4 * min(
         a.bottom - a.top, b.bottom - b.top
     )
@@ -124,6 +156,8 @@ def _beside(a: Line, b: Line) -> bool:
 def _unbulleted(row: list[Line]) -> _Row:
     """Join a bullet or number that stands far before its text with that text."""
     if len(row) == 2 and _BULLET.match(row[0].text + " x"):
+        return (Line(row[0].words + row[1].words),)
+    if len(row) == 2 and _LEADER.search(row[0].text + row[1].text):
         return (Line(row[0].words + row[1].words),)
     return tuple(row)
 
@@ -160,8 +194,9 @@ def _in_line(row: _Row, first: _Row) -> bool:
     )
 
 
-def _table(rows: Sequence[_Row]) -> str:
-    return table([[line.text for line in row] for row in rows])
+def _table(rows: Sequence[_Row]) -> Table:
+    columns = tuple(min(row[n].x0 for row in rows) for n in range(len(rows[0])))
+    return Table(tuple(tuple(line.text for line in row) for row in rows), columns, ruled=False)
 
 
 def _block_length(rows: Sequence[_Row], start: int, measure: _Measure, fonts: Fonts) -> int:
@@ -177,7 +212,8 @@ def _block_length(rows: Sequence[_Row], start: int, measure: _Measure, fonts: Fo
 def _parted(first: Line, before: Line, after: Line, measure: _Measure, fonts: Fonts) -> bool:
     """Tell whether a new block begins between two lines that follow each other."""
     distance = after.bottom - before.bottom
-    if fonts.level_of(before) != fonts.level_of(after) or before.mono != after.mono:
+    level = fonts.level_of(before)
+    if level != fonts.level_of(after) or before.mono != after.mono:
         return True
     usual = max(measure.leading, after.size * 1.15)
     if distance < 0 or distance > _PARAGRAPH_GAP * usual:
@@ -186,13 +222,31 @@ def _parted(first: Line, before: Line, after: Line, measure: _Measure, fonts: Fo
         return False
     if abs(after.size - before.size) > 0.6:
         return True
+    if level is None and _ends_early(before, after, distance, measure):
+        return True
     return bool(_BULLET.match(after.text)) or _indented(first, before, after, measure)
+
+
+def _ends_early(before: Line, after: Line, distance: float, measure: _Measure) -> bool:
+    """Tell whether a line ends on purpose: an entry of contents, a label, an address."""
+    if _LEADER.search(before.text):
+        return True
+    free = measure.right - before.x1
+    if free < after.words[0].x1 - after.words[0].x0 + before.size or before.words[-1].broken:
+        return False
+    if _LABEL.match(after.text) and (
+        _LABEL.match(before.text) or distance > after.size * _LABEL_GAP
+    ):
+        return True
+    if _BULLET.match(before.text) or not after.text[:1].isalnum() or after.text[:1].islower():
+        return False
+    return free > _SHORT * (measure.right - measure.left) and after.x0 - before.x0 < 1.0
 
 
 def _indented(first: Line, before: Line, after: Line, measure: _Measure) -> bool:
     """Tell whether a line begins a paragraph by its indent, or ends an item of a list by none."""
     if _BULLET.match(first.text):
-        hangs = after.x0 >= first.words[1].x0 - _INDENT_POINTS / 2
+        hangs = len(first.words) > 1 and after.x0 >= first.words[1].x0 - _INDENT_POINTS / 2
         if hangs:
             return False
         return before is not first or before.x1 < measure.right - 4 * before.size
@@ -207,6 +261,7 @@ def _block(rows: Sequence[_Row], fonts: Fonts, join: Joiner) -> str:
     level = fonts.level_of(lines[0])
     if level is not None and len(rows) <= _MAX_HEADING_LINES and len(text) <= _MAX_HEADING_CHARS:
         return heading(text, level)
+    text = _LEADER.sub(" … ", text)
     match = _BULLET.match(text)
     return _item(match, text) if match else paragraph(text)
 
@@ -221,8 +276,20 @@ def _joined(lines: Sequence[Line], join: Joiner) -> str:
     text = lines[0].text
     for before, after in itertools.pairwise(lines):
         hyphenated = before.words[-1].broken or text.endswith("-")
-        text = join(text, after.text) if hyphenated else f"{text} {after.text}"
+        if hyphenated:
+            text = join(text, after.text)
+        elif _is_solid(text[-1:]) and _is_solid(after.text[:1]):
+            text += after.text
+        else:
+            text = f"{text} {after.text}"
     return text
+
+
+def _is_solid(char: str) -> bool:
+    """Tell whether no space stands between this character and the next over a line's end."""
+    return (
+        "\u3000" <= char <= "\u30ff" or "\u3400" <= char <= "\u9fff" or "\uff00" <= char <= "\uff65"
+    )
 
 
 def _code(rows: Sequence[_Row]) -> str:
@@ -241,17 +308,43 @@ def _spaced(line: Line, left: float) -> str:
     text = ""
     for word in line.words:
         column = round((word.x0 - left) / width)
-        text += " " * max(column - len(text), 1 if text else 0) + word.text
+        gap = 0 if word.glued else 1
+        text += " " * max(column - len(text), gap if text else 0) + word.text
     return text
 
 
-def _grid(grid: Grid, join: Joiner) -> str:
-    rows = [[_cell(cell, join) for cell in row] for row in grid.rows]
-    used = [any(column) for column in zip(*rows, strict=True)]
-    kept = [[text for text, use in zip(row, used, strict=True) if use] for row in rows if any(row)]
-    return table(kept)
+def _grid(grid: Grid, join: Joiner) -> Iterator[Block]:
+    rows = tuple(
+        tuple(_cell(cell, join) for cell in row) for part in grid.rows for row in _parts(part)
+    )
+    filled = [row for row in rows if any(row)]
+    columns = sum(any(column) for column in zip(*rows, strict=True))
+    if len(filled) < 2 or columns < 2:
+        for text in (text for row in filled for text in row if text):
+            yield Block(paragraph(text))
+        return
+    yield Block(table=Table(rows, grid.columns, ruled=True))
 
 
-def _cell(words: Sequence[Word], join: Joiner) -> str:
+def _parts(row: Sequence[Cell]) -> list[tuple[Cell, ...]]:
+    """Split a row whose cells hold the same number of lines, each beside the others'."""
+    cells = [lines_of(cell) for cell in row]
+    filled = [lines for lines in cells if lines]
+    counts = {len(lines) for lines in filled}
+    if len(filled) < 2 or len(counts) != 1 or min(counts) < 3:
+        return [tuple(row)]
+    level = all(
+        max(line.bottom for line in across) - min(line.bottom for line in across) < 3.0
+        for across in zip(*filled, strict=True)
+    )
+    if not level:
+        return [tuple(row)]
+    return [
+        tuple(lines[number].words if lines else () for lines in cells)
+        for number in range(min(counts))
+    ]
+
+
+def _cell(words: Cell, join: Joiner) -> str:
     lines = lines_of(words)
     return _joined(lines, join) if lines else ""

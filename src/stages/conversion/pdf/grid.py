@@ -1,0 +1,195 @@
+"""Find tables that are drawn with rules, cell by cell, and put words into their cells.
+
+A cell is the smallest rectangle whose four corners are crossings of rules; cells that share a
+corner are one table. Frames within frames share none, so they are no table.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from stages.conversion.pdf.drawing import Rule
+from stages.conversion.pdf.words import Word
+
+_NEAR_POINTS: Final = 3.0
+_SNAP_POINTS: Final = 2.0
+_MIN_CELL_POINTS: Final = 4.0
+_MAX_CROSSINGS: Final = 250_000  # rules lying times rules standing: beyond it a diagram
+_MAX_LOOK: Final = 8  # crossings tried in each direction for a cell's opposite corner
+_LAYOUT_SHARE: Final = 0.6  # of a table's words in one cell of many lines: a page's frame
+_LAYOUT_LINES: Final = 8
+
+Cell = tuple[Word, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table's box, where its columns begin and end, and its cells' words, row by row."""
+
+    top: float
+    bottom: float
+    x0: float
+    x1: float
+    columns: tuple[float, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+class _Edge(NamedTuple):
+    """A rule: `at` is its place across, `start` and `end` along its direction."""
+
+    at: float
+    start: float
+    end: float
+
+
+class _Box(NamedTuple):
+    x0: float
+    top: float
+    x1: float
+    bottom: float
+
+
+def find_grids(rules: Sequence[Rule], words: Sequence[Word]) -> list[Grid]:
+    """Return the tables of at least two rows and two columns that hold words."""
+    lying = _merged_edges(_Edge((r.top + r.bottom) / 2, r.x0, r.x1) for r in rules if r.horizontal)
+    standing = _merged_edges(
+        _Edge((r.x0 + r.x1) / 2, r.top, r.bottom) for r in rules if not r.horizontal
+    )
+    if len(lying) < 3 or len(standing) < 3 or len(lying) * len(standing) > _MAX_CROSSINGS:
+        return []
+    grids = (_grid(cells, words) for cells in _tables(_cells(lying, standing)))
+    return [grid for grid in grids if grid is not None]
+
+
+def _merged_edges(edges: Iterable[_Edge]) -> list[_Edge]:
+    """Join rules on one line that touch each other."""
+    groups: list[list[_Edge]] = []
+    for edge in sorted(edges):
+        if groups and edge.at - groups[-1][0].at <= _SNAP_POINTS:
+            groups[-1].append(edge)
+        else:
+            groups.append([edge])
+    return [edge for group in groups for edge in _joined(group)]
+
+
+def _joined(group: list[_Edge]) -> Iterator[_Edge]:
+    at = sum(edge.at for edge in group) / len(group)
+    start, end = None, 0.0
+    for edge in sorted(group, key=lambda e: e.start):
+        if start is None:
+            start, end = edge.start, edge.end
+        elif edge.start <= end + _NEAR_POINTS:
+            end = max(end, edge.end)
+        else:
+            yield _Edge(at, start, end)
+            start, end = edge.start, edge.end
+    if start is not None:
+        yield _Edge(at, start, end)
+
+
+def _cells(lying: list[_Edge], standing: list[_Edge]) -> Iterator[_Box]:
+    along: dict[int, list[int]] = defaultdict(list)  # of a lying rule: the standing that cross it
+    down: dict[int, list[int]] = defaultdict(list)
+    for h, row in enumerate(lying):
+        for v, column in enumerate(standing):
+            if (
+                row.start - _NEAR_POINTS <= column.at <= row.end + _NEAR_POINTS
+                and column.start - _NEAR_POINTS <= row.at <= column.end + _NEAR_POINTS
+            ):
+                along[h].append(v)
+                down[v].append(h)
+    crossings = {(h, v) for h, vs in along.items() for v in vs}
+    for h, columns in along.items():
+        for n, v in enumerate(columns):
+            rights = columns[n + 1 : n + 1 + _MAX_LOOK]
+            belows = [each for each in down[v] if each > h][:_MAX_LOOK]
+            corner = _opposite(crossings, rights, belows)
+            if corner is not None:
+                box = _Box(standing[v].at, lying[h].at, standing[corner[1]].at, lying[corner[0]].at)
+                if min(box.x1 - box.x0, box.bottom - box.top) >= _MIN_CELL_POINTS:
+                    yield box
+
+
+def _opposite(
+    crossings: set[tuple[int, int]], rights: list[int], belows: list[int]
+) -> tuple[int, int] | None:
+    for h in belows:
+        for v in rights:
+            if (h, v) in crossings:
+                return h, v
+    return None
+
+
+def _tables(cells: Iterable[_Box]) -> list[list[_Box]]:
+    """Group cells that share a corner."""
+    groups: dict[int, list[_Box]] = {}
+    owner: dict[tuple[float, float], int] = {}
+    for number, cell in enumerate(cells):
+        corners = [(x, y) for x in (cell.x0, cell.x1) for y in (cell.top, cell.bottom)]
+        touched = {owner[corner] for corner in corners if corner in owner}
+        members = [cell]
+        for group in touched:
+            members.extend(groups.pop(group))
+        groups[number] = members
+        for each in members:
+            for x in (each.x0, each.x1):
+                owner[x, each.top] = owner[x, each.bottom] = number
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _grid(cells: list[_Box], words: Sequence[Word]) -> Grid | None:
+    xs = _merged({x for cell in cells for x in (cell.x0, cell.x1)})
+    ys = _merged({y for cell in cells for y in (cell.top, cell.bottom)})
+    if len(xs) < 3 or len(ys) < 3:
+        return None
+    filled = _filled(cells, words, xs, ys)
+    texts = [cell for row in filled for cell in row if cell]
+    if len(texts) < 2 or _is_layout(texts):
+        return None
+    rows = tuple(tuple(tuple(cell) for cell in row) for row in filled)
+    return Grid(ys[0], ys[-1], xs[0], xs[-1], tuple(xs), rows)
+
+
+def _filled(
+    cells: list[_Box], words: Sequence[Word], xs: list[float], ys: list[float]
+) -> list[list[list[Word]]]:
+    """Put words into cells; one that spans several holds all of its words in the first."""
+    owner: dict[tuple[int, int], tuple[int, int]] = {}
+    for cell in cells:
+        first = _place(ys, cell.top), _place(xs, cell.x0)
+        for row in range(first[0], max(_place(ys, cell.bottom), first[0] + 1)):
+            for column in range(first[1], max(_place(xs, cell.x1), first[1] + 1)):
+                owner[row, column] = first
+    filled: list[list[list[Word]]] = [[[] for _ in xs[1:]] for _ in ys[1:]]
+    for word in words:
+        row = bisect_right(ys, (word.top + word.bottom) / 2) - 1
+        column = bisect_right(xs, (word.x0 + word.x1) / 2) - 1
+        place = owner.get((row, column)) if row < len(filled) and column < len(xs) - 1 else None
+        if place is not None:
+            filled[place[0]][place[1]].append(word)
+    return filled
+
+
+def _place(values: list[float], value: float) -> int:
+    at = bisect_right(values, value + _MIN_CELL_POINTS / 2) - 1
+    return min(max(at, 0), len(values) - 1)
+
+
+def _is_layout(cells: Sequence[Sequence[Word]]) -> bool:
+    """Tell whether one cell holds most of the words in many lines: text within a frame."""
+    largest = max(cells, key=len)
+    if len(largest) < _LAYOUT_SHARE * sum(map(len, cells)):
+        return False
+    return len({round(word.bottom / 4) for word in largest}) > _LAYOUT_LINES
+
+
+def _merged(values: Iterable[float]) -> list[float]:
+    found: list[float] = []
+    for value in sorted(values):
+        if not found or value - found[-1] > _MIN_CELL_POINTS:
+            found.append(value)
+    return found

@@ -1,0 +1,192 @@
+"""Put a page's words into lines, and read each line in the direction of its script."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from stages.conversion.pdf.grid import Grid
+from stages.conversion.pdf.inline import text_of
+from stages.conversion.pdf.words import Word
+
+_CELL_GAP = 1.5  # of the font's size: words further apart are cells of a table or of two columns
+_FAR_SMALLER = 2.1  # a size so many times another's: a dropped capital beside its lines
+_RTL = ("R", "AL")
+_FIRST_RTL = "\u0590"
+
+
+@dataclass(frozen=True)
+class Line:
+    """Words side by side on one baseline, with no wide gap among them; or a table with rules."""
+
+    words: tuple[Word, ...]
+    grid: Grid | None = None
+
+    @staticmethod
+    def around(grid: Grid) -> Line:
+        """Return what stands for a whole table among the lines of its page."""
+        box = Word("", grid.x0, grid.top, grid.x1, grid.bottom, 0.0, bold=False, mono=False)
+        return Line((box,), grid)
+
+    @cached_property
+    def text(self) -> str:
+        """The words with a space between any two that none joins, with marks (see `inline`)."""
+        return text_of(self.words)
+
+    @cached_property
+    def length(self) -> int:
+        """How many characters its words have."""
+        return sum(len(word.text) for word in self.words) + len(self.words) - 1
+
+    @cached_property
+    def x0(self) -> float:
+        """The left end."""
+        return min(word.x0 for word in self.words)
+
+    @cached_property
+    def x1(self) -> float:
+        """The right end."""
+        return max(word.x1 for word in self.words)
+
+    @cached_property
+    def top(self) -> float:
+        """The upper end."""
+        return min(word.top for word in self.words)
+
+    @cached_property
+    def bottom(self) -> float:
+        """The lower end of its largest words, on which its distance from others is measured."""
+        largest = self.size
+        return max(word.bottom for word in self.words if word.size >= largest)
+
+    @cached_property
+    def size(self) -> float:
+        """The size of most of its characters, in points."""
+        if len(self.words) == 1:
+            return self.words[0].size
+        sizes: dict[float, int] = {}
+        for word in self.words:
+            sizes[word.size] = sizes.get(word.size, 0) + len(word.text)
+        return max(sizes, key=lambda size: (sizes[size], size))
+
+    @cached_property
+    def bold(self) -> bool:
+        """True if every word is."""
+        return all(word.bold for word in self.words)
+
+    @cached_property
+    def mono(self) -> bool:
+        """True if every word is set in a typewriter's font."""
+        return all(word.mono for word in self.words)
+
+    @cached_property
+    def link(self) -> bool:
+        """True if every word leads somewhere."""
+        return all(word.link for word in self.words)
+
+
+def lines_of(words: Iterable[Word]) -> list[Line]:
+    """Return lines from top to bottom, those on one baseline from left to right."""
+    rows: list[_Row] = []
+    for row in sorted(_runs(words), key=_Row.middle):
+        if rows and rows[-1].takes(row.anchor):
+            rows[-1].add(row)
+        else:
+            rows.append(row)
+    return [line for row in rows for line in _split(sorted(row.words, key=lambda w: w.x0))]
+
+
+def _runs(words: Iterable[Word]) -> list[_Row]:
+    """Group words that nothing parts: a raised digit is on the line of its base."""
+    runs: list[_Row] = []
+    for word in words:
+        if word.glued and runs:
+            runs[-1].add(_Row(word))
+        else:
+            runs.append(_Row(word))
+    return runs
+
+
+class _Row:
+    """Words on one baseline; the tallest of them is their anchor."""
+
+    __slots__ = ("anchor", "words")
+
+    def __init__(self, word: Word) -> None:
+        self.words = [word]
+        self.anchor = word
+
+    def middle(self) -> float:
+        """Return the height of the anchor's middle."""
+        return (self.anchor.top + self.anchor.bottom) / 2
+
+    def takes(self, word: Word) -> bool:
+        """Tell whether a word's middle lies within the row that its neighbours span."""
+        anchor = self.anchor
+        larger, smaller = max(anchor.size, word.size), min(anchor.size, word.size)
+        if larger > smaller * _FAR_SMALLER:
+            return abs(anchor.baseline - word.baseline) <= max(smaller * 0.4, 1.0)
+        distance = (word.top + word.bottom - anchor.top - anchor.bottom) / 2
+        return distance <= max(larger * 0.45, 1.0)
+
+    def add(self, other: _Row) -> None:
+        """Take the words of another."""
+        self.words.extend(other.words)
+        if other.anchor.size > self.anchor.size:
+            self.anchor = other.anchor
+
+
+def _split(row: list[Word]) -> list[Line]:
+    pieces = [[row[0]]]
+    right = row[0].x1
+    for word in row[1:]:
+        before = pieces[-1][-1]
+        if word.x0 - right > _CELL_GAP * max(before.size, word.size):
+            pieces.append([word])
+        else:
+            pieces[-1].append(word)
+        right = max(right, word.x1)
+    return [Line(tuple(_in_logical_order(piece))) for piece in pieces]
+
+
+def _in_logical_order(words: list[Word]) -> list[Word]:
+    """Return a line's words, which stand from left to right, in the order in which they are read.
+
+    Words of right-to-left scripts run leftwards; numbers and Latin words among them keep theirs.
+    """
+    if all(word.text[-1:] < _FIRST_RTL or word.text.isascii() for word in words):
+        return words
+    directions = [_direction(word.text) for word in words]
+    leftwards = sum(len(w.text) for w, d in zip(words, directions, strict=True) if d < 0)
+    rightwards = sum(len(w.text) for w, d in zip(words, directions, strict=True) if d > 0)
+    if not leftwards:
+        return words
+    base = -1 if leftwards >= rightwards else 1
+    pairs = list(zip(words, directions, strict=True))
+    runs: list[tuple[int, list[Word]]] = []
+    for word, direction in pairs if base > 0 else reversed(pairs):
+        if runs and runs[-1][0] == (direction or base):
+            runs[-1][1].append(word)
+        else:
+            runs.append((direction or base, [word]))
+    return [
+        word for direction, run in runs for word in (run if direction == base else reversed(run))
+    ]
+
+
+def _direction(text: str) -> int:
+    """Return -1 for a word that runs leftwards, 1 for one that runs rightwards, else 0."""
+    for char in text:
+        kind = unicodedata.bidirectional(char)
+        if kind in _RTL:
+            return -1
+        if kind in ("L", "EN", "AN"):
+            return 1
+    return 0
+
+
+def text_length(lines: Sequence[Line]) -> int:
+    """Return how many characters the lines have."""
+    return sum(line.length for line in lines)
