@@ -13,7 +13,7 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from stages.conversion.archive import refuse_harmful_archive
+from stages.conversion.office.archive import refuse_harmful_archive
 from stages.errors import UnconvertibleDocument
 from unit.stages.making import SAMPLES, converted, converted_bytes, with_part, zip_of
 

@@ -6,8 +6,8 @@ from typing import Final
 
 import mammoth
 
-from stages.conversion.archive import refuse_harmful_archive
 from stages.conversion.html import markdown_of
+from stages.conversion.office.archive import refuse_harmful_archive
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.errors import UnconvertibleDocument
 
