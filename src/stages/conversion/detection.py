@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import Final
 
-from stages.conversion.archive import read_part
+from stages.conversion.office.archive import read_part
 from stages.conversion.text.decoding import looks_like_text
 from stages.errors import UnconvertibleDocument
 
@@ -40,9 +40,9 @@ class Format(StrEnum):
 
 _MODULES: Final[Mapping[Format, str]] = {
     Format.PDF: "pdf",
-    Format.DOCX: "docx",
-    Format.PPTX: "pptx",
-    Format.SPREADSHEET: "spreadsheet",
+    Format.DOCX: "office.docx",
+    Format.PPTX: "office.pptx",
+    Format.SPREADSHEET: "office.spreadsheet",
     Format.HTML: "text.html",
     Format.CSV: "text.delimited",
     Format.MARKDOWN: "text.plain",

@@ -13,7 +13,7 @@ from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from stages.conversion.archive import refuse_harmful_archive
+from stages.conversion.office.archive import refuse_harmful_archive
 from stages.errors import UnconvertibleDocument
 from unit.stages.making import SAMPLES, converted, converted_bytes, with_part, zip_of
 
@@ -84,8 +84,8 @@ _CASES: dict[str, tuple[bytes, str, str]] = {
     ),
     "cells far apart": (workbook_with_stray_cell(), "a.xlsx", "stray cells"),
     "password": (pdf_with("secret", userPassword="lamp", ownerPassword="o"), "a.pdf", "password"),
-    "cut pdf": (sample("alder-river-survey.pdf")[:600], "a.pdf", "anew"),
-    "pdf head only": (b"%PDF-1.7\n", "a.pdf", "anew"),
+    "cut pdf": (sample("alder-river-survey.pdf")[:600], "a.pdf", "again"),
+    "pdf head only": (b"%PDF-1.7\n", "a.pdf", "again"),
     "pdf of nothing": (pdf_with(""), "a.pdf", "no text"),
     "scan": (scanned_pdf(), "a.pdf", "is a scan"),
     "page of nothing": (b"<html><head><title>x</title></head><body></body></html>", "a", "no text"),

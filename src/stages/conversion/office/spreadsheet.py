@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum
 
-from stages.conversion.archive import refuse_harmful_archive
 from stages.conversion.markdown import blocks, heading, table
+from stages.conversion.office.archive import refuse_harmful_archive
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.errors import UnconvertibleDocument
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import mammoth
 
-from stages.conversion.archive import refuse_harmful_archive
+from stages.conversion.office.archive import refuse_harmful_archive
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.text.html import markdown_of
 from stages.errors import UnconvertibleDocument

@@ -8,8 +8,8 @@ from typing import Any
 from pptx import Presentation
 from pptx.enum.shapes import MSO_SHAPE_TYPE
 
-from stages.conversion.archive import refuse_harmful_archive
 from stages.conversion.markdown import blocks, escaped, heading, paragraph, table
+from stages.conversion.office.archive import refuse_harmful_archive
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.errors import UnconvertibleDocument
 
