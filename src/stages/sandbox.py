@@ -30,6 +30,7 @@ HEAVY_MODULES = (
     "stages.chunker",
     "stages.facts",
     "stages.optimizer",
+    "stages.warm",
     *(
         f"stages.conversion.{module}"
         for module in ("delimited", "docx", "html", "pdf", "pptx", "spreadsheet", "text")
