@@ -219,7 +219,7 @@ def test_pictures_hold_no_facts() -> None:
         ("会议于5月1日举行并决定建造灯塔。他说“灯塔有12米高。”然后他走回灯塔。", 3),
         ("会議の議事録です。「灯台は12mです。」と彼は言った。", 3),
         (
-            "It is at No. 4, Harbour St. in Varn. Mr. J. R. Abel left 9 lamps... He lit the 3 lamps.",
+            "It is at No. 4, Harbour St. in Varn. Mr. J. R. Abel left 9... He lit the 3 lamps.",
             3,
         ),
         ("M. Dupont est arrivé à 10 h à Varn. Mme Martin est partie en 1871.", 2),
