@@ -27,6 +27,9 @@ TAKEN = b"taken"  # said of a task before anything is done about it
 
 _PR_SET_PDEATHSIG = 1
 _M_ARENA_MAX = -8
+# A stage makes a million tokens that live until it ends, and walking them again and again takes as
+# long as parsing; all that is left is collected after each task.
+_COLLECT = (50_000, 20, 100)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ def child_main(pipe: connection.Connection, limits: Limits, last_words: Path, lo
     _be_silent(last_words)
     _confine(limits)
     gc.freeze()  # what was preloaded stays: collections need not walk it
+    gc.set_threshold(*_COLLECT)
     executor_of: Load = lru_cache(maxsize=None)(load)
     while True:
         try:

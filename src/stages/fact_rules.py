@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 from markdown_it.token import Token
 
-from stages.markdown_reading import Lines, parse, plain_text
-
-with warnings.catch_warnings():  # its patterns hold escapes that Python has begun to frown on
-    warnings.simplefilter("ignore")
-    import pysbd
+from stages.markdown_reading import Lines, inline_text, parse_blocks
+from stages.sentences import sentences
 
 
 class Candidate(NamedTuple):
@@ -48,17 +43,46 @@ _NAME: Final = re.compile(r"(?<=[^\W\d_][\s,;:(\"“„»«])[^\W\d_a-zß-öø-�
 _KEY_VALUE: Final = re.compile(
     r"^[ \t]*(?:[-*+][ \t]+)?(?P<key>[^\W_][^:\n|]{0,58}?)[ \t]*:[ \t]+(?P<value>\S[^\n]*)$"
 )
-_MARKUP: Final = re.compile(r"\\([^\w\s])|[*_~`]+|!?\[([^\]]*)\]\([^)]*\)")
 _IDEOGRAPH: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-_CELL_END: Final = re.compile(r"(?<!\\)\|")
-_SENTENCE_PIECE_CHARS = 4_000  # the segmenter's time grows faster than its text
+_QUOTED: Final = re.compile(r"(?:[ \t]*>[ \t]?)*")
+_BULLET: Final = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s+(?:\[[ xX]\]\s+)?")
+_QUOTE_MARKS: Final = re.compile(r"\n[ \t]*(?:>[ \t]?)+")
+_BETWEEN: Final = "\u2003\u2002\u2003"  # white space to the parser, which stands in no text
 _MIN_WORDS, _MAX_WORDS = 4, 80
 
 
-def candidates(text: str, language: str) -> Iterator[Candidate]:
-    """Return what one chunk may state, in order: rows, items, key-value lines, sentences."""
+def candidates(text: str, language: str, context: str | None = None) -> Iterator[Candidate]:
+    """Return what one chunk may state, in order: rows, items, key-value lines, sentences.
+
+    `context` is what the chunk is read under: rows of a table take their columns' names from it.
+    """
+    whole, shift = _within(text, context)
+    for found in _candidates(whole, language):
+        if found.start >= shift:
+            yield found._replace(start=found.start - shift, end=found.end - shift)
+
+
+def first_sentence(text: str, language: str, context: str | None = None) -> Iterator[Candidate]:
+    """Return the first sentence of some length, for a chunk in which no rule finds anything."""
+    whole, shift = _within(text, context)
+    lines = Lines(whole)
+    for before, token in pairwise(parse_blocks(whole)):
+        if token.type == "inline" and token.map and _is_prose(before):
+            start, end = _lines_of(whole, lines, token.map)
+            for found in _sentences(whole, max(start, shift), end, language):
+                if len(found.statement.split()) >= _MIN_WORDS:
+                    yield found._replace(start=found.start - shift, end=found.end - shift)
+                    return
+
+
+def _within(text: str, context: str | None) -> tuple[str, int]:
+    """Return the text under its context, and where it begins there."""
+    return (f"{context}\n{text}", len(context) + 1) if context else (text, 0)
+
+
+def _candidates(text: str, language: str) -> Iterator[Candidate]:
     lines = Lines(text)
-    tokens = parse(text)
+    tokens = parse_blocks(text)
     header: list[str] = []
     for index, token in enumerate(tokens):
         if token.type == "tr_open" and token.map:
@@ -71,18 +95,6 @@ def candidates(text: str, language: str) -> Iterator[Candidate]:
             start, end = _lines_of(text, lines, token.map)
             item = tokens[index - 1].level > 0 and _in_item(tokens, index)
             yield from _prose(text, start, end, token, language, item=item)
-
-
-def first_sentence(text: str, language: str) -> Iterator[Candidate]:
-    """Return the first sentence of some length, for a chunk in which no rule finds anything."""
-    lines = Lines(text)
-    for before, token in pairwise(parse(text)):
-        if token.type == "inline" and token.map and _is_prose(before):
-            for start, end in sentences(text, *_lines_of(text, lines, token.map), language):
-                statement = _plain(text[start:end])
-                if len(statement.split()) >= _MIN_WORDS:
-                    yield Candidate("statement", statement, start, end)
-                    return
 
 
 def _is_prose(opening: Token) -> bool:
@@ -102,7 +114,7 @@ def _cells(tokens: Sequence[Token], row: int) -> list[str]:
         if token.type == "tr_close":
             break
         if token.type == "inline":
-            found.append(plain_text(token))
+            found.append(_plain(token.content))
     return found
 
 
@@ -127,17 +139,31 @@ def _prose(
     if pairs and all(pairs):
         yield from (pair for pair in pairs if pair is not None)
         return
-    if item and len(plain_text(token).split()) <= _MAX_WORDS:
-        begin = _after_marker(text, start, end)
-        statement = plain_text(token)
+    begin = _after_marks(text, start, end, item=item)
+    statement = _plain(token.content) if item else ""
+    if item and len(statement.split()) <= _MAX_WORDS:
         if len(statement.split()) >= 2 or _NUMBER.search(statement):
             yield Candidate(_kind(statement) or "list_item", statement, begin, end)
         return
-    for first, last in sentences(text, start, end, language):
-        statement = _plain(text[first:last])
-        kind = _kind(statement) if _is_statement(statement) else None
+    for found in _sentences(text, begin, end, language):
+        kind = _kind(found.statement) if _is_statement(found.statement) else None
         if kind:
-            yield Candidate(kind, statement, first, last)
+            yield found._replace(kind=kind)
+
+
+def _sentences(text: str, start: int, end: int, language: str) -> Iterator[Candidate]:
+    """Return the sentences between two places as statements of no kind yet.
+
+    They are parsed together, since emphasis may run over several.
+    """
+    spans = [_trimmed(text, *span) for span in sentences(text, start, end, language)]
+    pieces = [_QUOTE_MARKS.sub("\n", text[first:last]) for first, last in spans]
+    parsed = inline_text(_BETWEEN.join(pieces)).split(_BETWEEN)
+    if len(parsed) != len(pieces):  # one lies within an address or a tag
+        parsed = [inline_text(piece) for piece in pieces]
+    for (first, last), statement in zip(spans, parsed, strict=True):
+        if first < last:
+            yield Candidate("statement", " ".join(statement.split()), first, last)
 
 
 def _kind(statement: str) -> str | None:
@@ -174,9 +200,11 @@ def _line_spans(text: str, start: int, end: int) -> list[tuple[int, int]]:
     return spans
 
 
-def _after_marker(text: str, start: int, end: int) -> int:
-    match = re.match(r"(?:[-*+]|\d{1,9}[.)])\s+(?:\[[ xX]\]\s+)?", text[start:end])
-    return start + match.end() if match else start
+def _after_marks(text: str, start: int, end: int, *, item: bool) -> int:
+    """Return where the words of a paragraph begin, behind quote marks and an item's bullet."""
+    start += len(_QUOTED.match(text[start:end])[0])  # type: ignore[index]  # it matches nothing too
+    bullet = _BULLET.match(text[start:end]) if item else None
+    return start + bullet.end() if bullet else start
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -184,31 +212,6 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return start + len(piece) - len(piece.lstrip()), end - len(piece) + len(piece.rstrip())
 
 
-def _plain(piece: str) -> str:
-    """Take the markup out of a piece of source that may begin or end anywhere."""
-    return " ".join(_MARKUP.sub(lambda m: m[1] or m[2] or "", piece).split())
-
-
-@lru_cache(maxsize=8)
-def _segmenter(language: str) -> pysbd.Segmenter:
-    return pysbd.Segmenter(language=language, clean=False)
-
-
-def sentences(text: str, start: int, end: int, language: str) -> Iterator[tuple[int, int]]:
-    """Return the spans of the sentences between two places of a text.
-
-    The segmenter's own spans go wrong where a sentence returns; each is looked up again instead.
-    """
-    position = start
-    for piece in _pieces(text[start:end]):
-        for sentence in _segmenter(language).segment(piece):
-            wanted = sentence.strip()
-            found = text.find(wanted, position, end) if wanted else -1
-            if found >= 0:
-                position = found + len(wanted)
-                yield found, position
-
-
-def _pieces(text: str) -> Iterator[str]:
-    for start in range(0, len(text), _SENTENCE_PIECE_CHARS):
-        yield text[start : start + _SENTENCE_PIECE_CHARS]
+def _plain(source: str) -> str:
+    """Return inline Markdown as readers see it, on one line."""
+    return " ".join(inline_text(source).split())

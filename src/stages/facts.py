@@ -26,7 +26,7 @@ class FactGenerator:
     file_type: str = "facts_json"
     suffix: str = ".facts.json"
     mime_type: str = "application/json"
-    version: str = "1"
+    version: str = "2"
     in_process: bool = False
     reads: tuple[str, ...] = ("chunks_json",)
     options_model: type[BaseModel] = FactOptions
@@ -44,17 +44,20 @@ class FactGenerator:
 def facts(chunks: Sequence[Chunk], options: FactOptions | None = None) -> list[Fact]:
     """Return the facts of a document's chunks, in order, each said once."""
     limit = (options or FactOptions()).max_facts_per_chunk
-    language = language_of("\n".join(chunk.text for chunk in chunks[:20]))
+    language = language_of("\n".join(chunk.text for chunk in chunks[:20] if chunk.indexed))
     said: set[tuple[str, str]] = set()
     found: list[Fact] = []
     for chunk in chunks:
-        for candidate in _fresh(_of_chunk(chunk.text, language), said, limit):
+        for candidate in _fresh(_of_chunk(chunk, language), said, limit):
             found.append(_fact(len(found), chunk, candidate))
     return found
 
 
-def _of_chunk(text: str, language: str) -> list[Candidate]:
-    return list(candidates(text, language)) or list(first_sentence(text, language))
+def _of_chunk(chunk: Chunk, language: str) -> list[Candidate]:
+    if not chunk.indexed:
+        return []
+    found = list(candidates(chunk.text, language, chunk.context))
+    return found or list(first_sentence(chunk.text, language, chunk.context))
 
 
 def _fresh(

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -18,6 +18,8 @@ from mdit_py_plugins.front_matter import front_matter_plugin
 from stages.errors import UnconvertibleDocument
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
+_BETWEEN_DIGITS: Final = re.compile(r"(?<=\d)\*+(?=\d)")
+_NAME_IN_UNDERSCORES: Final = re.compile(r"(?<![\w\\])__[a-z][a-z0-9_]*[a-z0-9]__(?!\w)")
 
 
 @cache
@@ -28,6 +30,16 @@ def _parser() -> MarkdownIt:
 def parse(markdown: str) -> list[Token]:
     """Return the tokens of `markdown`; `map` of a block's token is its lines, end not included."""
     return _parser().parse(markdown)
+
+
+@cache
+def _block_parser() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable("table").use(front_matter_plugin).disable("inline")
+
+
+def parse_blocks(markdown: str) -> list[Token]:
+    """Return the tokens of blocks alone; what stands within an inline token is not parsed."""
+    return _block_parser().parse(markdown)
 
 
 def read_markdown(path: Path) -> str:
@@ -58,19 +70,29 @@ class Lines:
 
 @dataclass(frozen=True)
 class Heading:
-    """A heading that is not inside another block; `start` counts code points."""
+    """A heading that is not inside another block; `start` counts code points.
+
+    `source` is the heading as the Markdown has it.
+    """
 
     start: int
     level: int
-    text: str
+    source: str
+    inline: Token
+
+    @cached_property
+    def text(self) -> str:
+        """The heading without markup; of thousands, few are ever asked for."""
+        return plain_text(_parser().parseInline(self.inline.content)[0])
 
 
-def headings(markdown: str, tokens: Sequence[Token]) -> Iterator[Heading]:
-    """Return the headings in order, their text without markup."""
+def block_headings(markdown: str, tokens: Sequence[Token]) -> Iterator[Heading]:
+    """Return the headings among the tokens of `parse_blocks`, in order."""
     lines = Lines(markdown)
-    for token, following in pairwise(tokens):
+    for token, inline in pairwise(tokens):
         if token.type == "heading_open" and token.level == 0 and token.map:
-            yield Heading(lines.start(token.map[0]), int(token.tag[1]), plain_text(following))
+            start, end = (lines.start(line) for line in token.map)
+            yield Heading(start, int(token.tag[1]), markdown[start:end].strip(), inline)
 
 
 def plain_text(token: Token) -> str:
@@ -78,12 +100,32 @@ def plain_text(token: Token) -> str:
     return " ".join("".join(_pieces(token.children or [])).split())
 
 
+def inline_text(source: str) -> str:
+    """Return a piece of inline Markdown as readers see it, white space as it is.
+
+    Asterisks between digits and underscores around a name in lower case are signs, whatever
+    CommonMark makes of them: they multiply, or are part of the name.
+    """
+    literal = _NAME_IN_UNDERSCORES.sub(_escape, _BETWEEN_DIGITS.sub(_escape, source))
+    [token] = _parser().parseInline(literal)
+    return "".join(_pieces(token.children or []))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return re.sub(r"([*_])", r"\\\1", match[0])
+
+
+_RAISED: Final = {"<sup>": "^", "<br>": " ", "<br/>": " ", "<br />": " "}
+
+
 def _pieces(children: Sequence[Token]) -> Iterator[str]:
     for child in children:
         if child.type in ("softbreak", "hardbreak"):
             yield " "
+        elif child.type in ("s_open", "s_close"):
+            yield "~~"  # what is struck out does not hold any more
         elif child.type == "html_inline":
-            yield " " if child.content.lower().startswith("<br") else ""
+            yield _RAISED.get(child.content.lower(), "")
         elif child.type == "image":
             yield "".join(_pieces(child.children or []))
         else:

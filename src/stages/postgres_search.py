@@ -125,7 +125,7 @@ class PostgresSearchStore:
                 return Stored(0, 0)
             connection.execute("DELETE FROM search_chunks WHERE document_id = %s", [document_id])
             connection.cursor().executemany(_INSERT, rows)
-        return Stored(len(chunks), len(facts))
+        return Stored(len(rows), len(facts))
 
     def search(
         self,
@@ -168,12 +168,16 @@ def _rows(
     chunks: Sequence[Chunk],
     facts: Sequence[Fact],
 ) -> Iterator[dict[str, Any]]:
-    config = _CONFIGS.get(language_of("\n".join(chunk.text for chunk in chunks[:20])), _ANY)
+    config = _CONFIGS.get(
+        language_of("\n".join(chunk.text for chunk in chunks[:20] if chunk.indexed)), _ANY
+    )
     by_chunk = defaultdict(list)
     for fact in facts:
         by_chunk[fact.chunk_index].append(_storable(fact.model_dump(mode="json", by_alias=True)))
     for chunk in chunks:
-        body = _storable(chunk.text)
+        if not chunk.indexed:
+            continue
+        body = _storable("\n".join(filter(None, (chunk.context, chunk.text))))
         headings = [_storable(heading) for heading in chunk.heading_path]
         yield {
             "document_id": document_id,

@@ -31,6 +31,7 @@ HEAVY_MODULES = (
     "stages.chunker",
     "stages.facts",
     "stages.optimizer",
+    "stages.warm",
     *sorted({f"stages.conversion.{kind.module}" for kind in Format}),
 )
 

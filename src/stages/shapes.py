@@ -27,6 +27,9 @@ class Chunk(_Shape):
     """One span of the Markdown; `start` and `end` count its code points, `end` not included.
 
     `heading_path` are the headings, from the outermost in, under which its first word stands.
+    `context` is Markdown from further up that it is read under, for lines of its own ahead of
+    `text`: the heading of its section, the header of its table, the mark that opens its code. One
+    that is not `indexed` holds no text: the payload of a picture.
     """
 
     index: int = Field(ge=0)
@@ -34,7 +37,9 @@ class Chunk(_Shape):
     start: int = Field(ge=0)
     end: int = Field(ge=0)
     heading_path: tuple[str, ...]
+    context: str | None = None
     token_count: int = Field(ge=0)
+    indexed: bool = True
 
 
 class ChunksDocument(_Shape):
@@ -79,9 +84,9 @@ def read_document(path: Path, shape: type[DocumentT]) -> DocumentT:
 
 
 def write_document(path: Path, document: BaseModel) -> None:
-    """Write compact JSON with sorted keys: equal documents give equal bytes."""
+    """Write compact JSON with sorted keys and without defaults: equal documents, equal bytes."""
     path.write_text(
-        canonical_json(document.model_dump(mode="json", by_alias=True)),
+        canonical_json(document.model_dump(mode="json", by_alias=True, exclude_defaults=True)),
         encoding="utf-8",
         newline="\n",
     )

@@ -71,7 +71,7 @@ def test_words_are_found_in_the_language_of_their_document(
 
 def test_hits_say_where_they_are(store: PostgresSearchStore, pool: ConnectionPool) -> None:
     add_document(pool, "a")
-    filler = "Nothing at all happens here. " * 6
+    filler = "Nothing at all happens here. " * 5
     markdown = f"# Varn\n\n{filler}\n\n## The weir\n\nThe keeper measured the **weir** twice.\n"
     put(store, "a", markdown, "harbour")
     (hit, *_) = store.search("keepers measuring").hits

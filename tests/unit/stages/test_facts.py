@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stages.chunker import Chunker, ChunkerOptions, chunk
 from stages.errors import UnconvertibleDocument
 from stages.facts import FactGenerator, FactOptions, facts
 from stages.languages import language_of
+from stages.sentences import sentences
 from stages.shapes import Fact
 from unit.stages.making import SAMPLES, converted, input_file, output_of, task_of
-from unit.stages.markdown_texts import MARKDOWN
+from unit.stages.markdown_texts import ANY_TEXT, MARKDOWN
 
 _SMALL = ChunkerOptions(min_tokens=4, max_tokens=24)
 
@@ -146,3 +148,94 @@ def test_chunks_in_another_format_are_refused(tmp_path: Path, content: str) -> N
     file = input_file(path, file_type="chunks_json")
     with pytest.raises(UnconvertibleDocument, match="run the stage that makes it again"):
         FactGenerator().run(task_of("fact-generator", tmp_path / "work", file))
+
+
+@pytest.mark.parametrize(
+    ("markdown", "statement"),
+    [
+        ("The limit max_retry_count is 5 by default.", None),
+        ("The file __init__.py sets MAX_BATCH_SIZE to 20.", None),
+        (
+            r"The key max\_idle and \_\_main\_\_ is 5 now.",
+            "The key max_idle and __main__ is 5 now.",
+        ),
+        ("In Bonn 2*3*4 gives 24 units.", None),
+        ("The product of 4 * 5 * 6 is 120 by the table.", None),
+        ("The load is ~5 % of all units in Berlin.", None),
+        (
+            "The **load** is *five*, says [Ada](https://varn.example/a_b).",
+            "The load is five, says Ada.",
+        ),
+        (
+            "The load is 3 \u00d7 10<sup>6</sup> N of H<sub>2</sub>O.",
+            "The load is 3 \u00d7 10^6 N of H2O.",
+        ),
+        ("The price is ~~40~~ 55 crowns today.", "The price is ~~40~~ 55 crowns today."),
+        ("Fish &amp; chips cost 5 &lt; 6 crowns.", "Fish & chips cost 5 < 6 crowns."),
+        ("Use `a_b *c*` for all 12 lamps.", "Use a_b *c* for all 12 lamps."),
+    ],
+)
+def test_statements_keep_every_sign_that_a_reader_sees(
+    markdown: str, statement: str | None
+) -> None:
+    assert [fact.statement for fact in found_in(markdown)] == [statement or markdown]
+
+
+def test_emphasis_may_run_over_sentences_and_quotes_over_lines() -> None:
+    markdown = "> **The lamp of Varn was lit\n> in 1871. It is 12 m high.** All know the tower."
+    assert [fact.statement for fact in found_in(markdown)] == [
+        "The lamp of Varn was lit in 1871.",
+        "It is 12 m high.",
+    ]
+
+
+def test_rows_have_their_columns_names_wherever_a_chunk_begins() -> None:
+    rows = "".join(f"| item{n} | {n * 7} | Bonn |\n" for n in range(300))
+    found = found_in(f"| Item | Amount | City |\n| --- | --- | --- |\n{rows}")
+    assert [fact.statement for fact in found] == [
+        f"Item: item{n}; Amount: {n * 7}; City: Bonn" for n in range(300)
+    ]
+
+
+def test_code_that_goes_on_in_another_chunk_is_no_fact() -> None:
+    code = "".join(f"x = {n}  # it was {n} in 1871, said Varn of the lamp.\n" for n in range(300))
+    assert len(chunk(f"```python\n{code}```\n")) > 3
+    assert found_in(f"```python\n{code}```\n") == []
+
+
+def test_pictures_hold_no_facts() -> None:
+    payload = "data:image/png;base64," + "QUJD7" * 1_000
+    assert found_in(f"![x]({payload})\n") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        (
+            "Am 3. Mai 1871 kam Dr. Abel, z. B. mit dem Zug, an. Die Lampe (ca. 3 m hoch) brannte.",
+            2,
+        ),
+        ("Die Anlage kostet ca. 1.000 Euro nach Abs. 2 Satz 3. Sie steht in Varn am Meer.", 2),
+        ("会议于5月1日举行并决定建造灯塔。他说“灯塔有12米高。”然后他走回灯塔。", 3),
+        ("会議の議事録です。「灯台は12mです。」と彼は言った。", 3),
+        (
+            "It is at No. 4, Harbour St. in Varn. Mr. J. R. Abel left 9... He lit the 3 lamps.",
+            3,
+        ),
+        ("M. Dupont est arrivé à 10 h à Varn. Mme Martin est partie en 1871.", 2),
+        ("The song ♬ of 1999 is sold. The ♭ key of 1871 is lost. The ∯ sign is 12 m high.", 3),
+        ("The lamp… burns 3 litres a night. It is the lamp of Varn.", 2),
+    ],
+)
+def test_sentences_end_where_readers_end_them(text: str, sentences: int) -> None:
+    found = found_in(text)
+    assert len(found) == sentences, [fact.statement for fact in found]
+    assert "".join(fact.quote for fact in found).replace(" ", "") == text.replace(" ", "")
+
+
+@given(ANY_TEXT, st.sampled_from(["en", "de", "fr", "ja", "xx"]))
+@settings(deadline=None)
+def test_sentences_tile_any_text(text: str, language: str) -> None:
+    wide = text.replace("a", "B\u2028.").replace("b", "\u00a0. ")
+    spans = list(sentences(wide, 0, len(wide), language))
+    assert "".join(wide[start:end] for start, end in spans) == wide
