@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -27,9 +27,12 @@ def _parser() -> MarkdownIt:
     return MarkdownIt("commonmark").enable(["table", "strikethrough"]).use(front_matter_plugin)
 
 
-def parse(markdown: str) -> list[Token]:
-    """Return the tokens of `markdown`; `map` of a block's token is its lines, end not included."""
-    return _parser().parse(markdown)
+def parse(markdown: str, env: MutableMapping[str, Any] | None = None) -> list[Token]:
+    """Return the tokens of `markdown`; `map` of a block's token is its lines, end not included.
+
+    `env` may hold definitions of links from elsewhere, and gets those found.
+    """
+    return _parser().parse(markdown, {} if env is None else env)
 
 
 @cache
@@ -66,6 +69,17 @@ class Lines:
     def at(self, offset: int) -> int:
         """Return the line that holds the character at `offset`."""
         return bisect_right(self._starts, offset) - 1
+
+
+class Blocks:
+    """A text parsed into blocks: its tokens, its lines, the definitions of links in it."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.lines = Lines(text)
+        self.env: dict[str, Any] = {}
+        self.tokens = _block_parser().parse(text, self.env)
+        self.env.setdefault("references", {})
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,168 @@
+"""Write Markdown in one way, block by block, each only if it then says the same."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Final
+
+import mdformat.plugins
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from mdformat.renderer import MDRenderer
+
+from stages.markdown_reading import Blocks
+from stages.optimizer.headings import even_levels, with_level
+from stages.optimizer.sameness import says_the_same
+from stages.optimizer.tables import table_of
+
+_LISTS: Final = frozenset({"bullet_list_open", "ordered_list_open"})
+_DEFINITIONS = "definitions"
+_AS_IT_IS: Final = frozenset({"html_block", "front_matter", _DEFINITIONS})
+_PLAIN_LINE: Final = r"(?![-+=:]|\d+[.)])[^\s*_\[\]<>&\\|~#`$](?:[^\s*_\[\]<>&\\|~#`$]| (?! |$))*"
+_PLAIN_TEXT: Final = re.compile(rf"{_PLAIN_LINE}(?:\n{_PLAIN_LINE})*", re.MULTILINE)
+_PLAIN_HEADING: Final = re.compile(rf"#{{1,6}} {_PLAIN_LINE}")
+# The formatter's time grows with the square of some blocks' length.
+_MOST_CHARS, _MOST_LINES = 20_000, 300
+_TIMES: Final = 3  # until a block comes to rest
+_OPTIONS: Final = {"number": True, "wrap": "keep"}
+
+Env = MutableMapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Formatted:
+    """The text, its blocks, and how many of them were left as they were, by reason."""
+
+    markdown: str
+    blocks: int
+    left: Mapping[str, int]
+
+
+@dataclass
+class _Block:
+    """Lines that are formatted together; `kind` is the type of the first token."""
+
+    kind: str
+    first: int
+    end: int
+    tokens: list[Token] = field(default_factory=list)
+
+
+def formatted(document: Blocks, *, fix_headings: bool) -> Formatted:
+    """Return the text with each block that can be formatted written in one way."""
+    levels = even_levels(document.tokens) if fix_headings else {}
+    blocks = [
+        (block, source) for block in _blocks(document) if (source := _source(document, block))
+    ]
+    written: list[str] = []
+    left: Counter[str] = Counter()
+    for number, (block, source) in enumerate(blocks):
+        if block.first in levels:
+            source = with_level(source, levels[block.first])  # noqa: PLW2901  (it is the block's)
+        result, reason = _written(block, source, document.env, first=number == 0)
+        written.append(result)
+        left.update([reason] if reason else [])
+    whole = "\n\n".join(written) + "\n" if written else ""
+    if whole != document.text and _sources(Blocks(whole)) != written:
+        sources = [source for _, source in blocks]
+        return Formatted("\n\n".join(sources) + "\n", len(blocks), {"notTheSame": len(blocks)})
+    return Formatted(whole, len(blocks), left)
+
+
+def _source(document: Blocks, block: _Block) -> str:
+    lines = document.lines
+    return document.text[lines.start(block.first) : lines.start(block.end)].strip("\n").rstrip()
+
+
+def _sources(document: Blocks) -> list[str]:
+    return [source for block in _blocks(document) if (source := _source(document, block))]
+
+
+def _written(block: _Block, source: str, env: Env, *, first: bool) -> tuple[str, str]:
+    """Return a block as it is to be written, and why it is left as it was, "" if it is not."""
+    if block.kind in _AS_IT_IS or _is_plain(block, source):
+        return source, ""
+    if block.kind == "hr":
+        return "***" if first else "---", ""  # at the top, --- would begin a front matter
+    if block.kind == "table_open":
+        result: str | None = table_of(block.tokens)
+    elif block.kind != "fence" and (len(source) > _MOST_CHARS or source.count("\n") > _MOST_LINES):
+        return source, "long"
+    else:
+        result = _at_rest(source, env)
+    if result is None:
+        return source, "unsteady"
+    return (result, "") if says_the_same(source, result, env) else (source, "notTheSame")
+
+
+def _is_plain(block: _Block, source: str) -> bool:
+    """Return whether nothing can be done about a block: a thousand times as fast as trying it."""
+    if block.kind == "heading_open":
+        return _PLAIN_HEADING.fullmatch(source) is not None
+    return block.kind == "paragraph_open" and _PLAIN_TEXT.fullmatch(source) is not None
+
+
+def _blocks(document: Blocks) -> Iterator[_Block]:
+    """Return the blocks in order, those between them, such as definitions of links, among them.
+
+    Lists that follow each other are one block: the formatter tells them apart by their marks.
+    """
+    current: _Block | None = None
+    position = 0
+    for token in document.tokens:
+        if token.level == 0 and token.map and token.nesting >= 0:
+            if current is not None and not _go_together(current, token):
+                yield current
+                position, current = current.end, None
+            if current is None:
+                yield _Block(_DEFINITIONS, position, token.map[0])
+                current = _Block(token.type, token.map[0], token.map[1])
+            current.end = token.map[1]
+        if current is not None:
+            current.tokens.append(token)
+    if current is not None:
+        yield current
+        position = current.end
+    yield _Block(_DEFINITIONS, position, document.text.count("\n") + 1)
+
+
+def _go_together(block: _Block, token: Token) -> bool:
+    return block.kind in _LISTS and (token.type in _LISTS or token.type == "code_block")
+
+
+def _at_rest(source: str, env: Env) -> str | None:
+    """Return the block as the formatter writes it once that changes nothing more, else None."""
+    current = source
+    for _ in range(_TIMES):
+        try:
+            following = _mdformat(current, env)
+        except (RecursionError, ValueError, KeyError, IndexError, AssertionError):
+            return None
+        if following == current:
+            return current
+        current = following
+    return None
+
+
+def _mdformat(source: str, env: Env) -> str:
+    parser = _formatter()
+    own = {"references": dict(env["references"])}
+    tokens: Sequence[Token] = parser.parse(source, own)
+    renderer: MDRenderer = parser.renderer  # type: ignore[assignment]  # it was given this one
+    return renderer.render(tokens, parser.options, own, finalize=False).strip("\n")
+
+
+@cache
+def _formatter() -> MarkdownIt:
+    parser = MarkdownIt(renderer_cls=MDRenderer)  # type: ignore[arg-type]  # takes any argument
+    parser.options["mdformat"] = _OPTIONS
+    parser.options["store_labels"] = True
+    extension = mdformat.plugins.PARSER_EXTENSIONS["gfm"]
+    parser.options["parser_extension"] = [extension]
+    parser.options["codeformatters"] = {}
+    extension.update_mdit(parser)
+    return parser
