@@ -10,9 +10,12 @@ import sentencex
 
 # sentencex 1.0.32 panics where white space of more than one byte stands ahead of a full stop.
 _WIDE_SPACE: Final = re.compile(r"[^\S\n ]")
-# It knows neither the French "M. Dupont" nor the German "Abs. 2".
+# It knows neither the French "M. Dupont" and "Dr. Dupont" nor the German "Abs. 2" and "Kap. IV".
 _INITIAL: Final = re.compile(r"(?:^|\s)[^\W\d_]\.\s*$")
 _SHORT: Final = re.compile(r"(?:^|[\s(])[^\W\d_a-zß-öø-ÿ][^\W\d_]{1,3}\.\s*$")
+_TITLE: Final = re.compile(
+    r"\b(?:Dr|Pr|Prof|Mevr|Fa|Kap|Bd|Abb|Tab|Anm|av|pag|approx|ca|env|resp|incl)\.\s*$"
+)
 _CLOSING: Final = re.compile(r"[*_~`]+")
 
 
@@ -36,7 +39,9 @@ def sentences(text: str, start: int, end: int, language: str) -> Iterator[tuple[
 
 def _goes_on(sentence: str, following: str) -> bool:
     ending = sentence[-12:]
-    return bool(_INITIAL.search(ending) or (following.isdigit() and _SHORT.search(ending)))
+    if _INITIAL.search(ending) or _TITLE.search(ending):
+        return True
+    return following.isdigit() and _SHORT.search(ending) is not None
 
 
 def _segments(text: str, language: str) -> list[str]:
