@@ -62,7 +62,7 @@ def read_pages(source: Source, options: ConversionOptions) -> list[Page]:
     original = content_of(source.path)
     content = with_marked_layers(original)
     pages = _pages(content, options, has_layers=content is not original)
-    if any(page.has_text_objects and not page.drawn for page in pages):
+    if any(page.unread_objects for page in pages):
         laid = with_horizontal_fonts(content)
         if laid is not None:
             return _pages(laid, options, has_layers=content is not original)

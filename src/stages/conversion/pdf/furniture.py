@@ -40,11 +40,13 @@ class PageLines(NamedTuple):
 class Furniture:
     """Texts and places of lines that return, and page numbers by how far they are ahead.
 
-    `left_out` counts lines, `words_left_out` their words.
+    `counted` are last lines that return but for their numbers. `left_out` counts lines,
+    `words_left_out` their words.
     """
 
     repeated: frozenset[_Key]
     offsets: frozenset[_Key]
+    counted: frozenset[_Key]
     left_out: int = 0
     words_left_out: int = 0
     _seen: set[str] = field(default_factory=set)
@@ -54,14 +56,17 @@ class Furniture:
         """Find what returns in the same place of at least half of the pages."""
         texts: Counter[_Key] = Counter()
         offsets: Counter[_Key] = Counter()
+        counted: Counter[_Key] = Counter()
         for number, page in enumerate(pages):
             lines = [line for row in _edge_rows(page) for line in row]
             texts.update({_key(line) for line in lines})
             offsets.update({key for line in lines for key in _number_keys(line, number)})
+            counted.update({_counted(line) for line in lines[-1:]})
         enough = max(_MIN_PAGES, _MIN_SHARE * len(pages))
         return Furniture(
             frozenset(key for key, count in texts.items() if count >= enough),
             frozenset(key for key, count in offsets.items() if count >= _MIN_PAGES),
+            frozenset(key for key, count in counted.items() if count >= enough),
         )
 
     def without(self, page: PageLines, page_number: int) -> list[Line]:
@@ -70,6 +75,7 @@ class Furniture:
         smaller: dict[int, Line] = {}
         for row in _edge_rows(page):
             kinds = [self._kind(line, page_number) for line in row]
+            smaller.update({id(li): _small(li) for li in row if _counted(li) in self.counted})
             if not all(kinds):
                 continue
             for line, kind in zip(row, kinds, strict=True):
@@ -90,6 +96,11 @@ class Furniture:
 
 def _key(line: Line) -> _Key:
     return plain(line.text), round(line.top / 12)
+
+
+def _counted(line: Line) -> _Key:
+    """Return what a line says but for its numbers: a footer with them is kept, but no heading."""
+    return re.sub(r"\d+", "#", plain(line.text)), round(line.top / 12)
 
 
 def _number_keys(line: Line, page_number: int) -> Iterator[_Key]:

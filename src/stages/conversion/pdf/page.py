@@ -32,7 +32,8 @@ class Sheet:
 class Page:
     """What stands on one page; the sheet with most of its words comes first.
 
-    `drawn` and `unreadable` count characters, `left_out` words by kind.
+    `drawn` and `unreadable` count characters, `unread_objects` pieces of text of which none came,
+    `left_out` words by kind.
     """
 
     sheets: tuple[Sheet, ...]
@@ -40,7 +41,7 @@ class Page:
     unreadable: int
     has_pictures: bool
     mostly_picture: bool
-    has_text_objects: bool
+    unread_objects: int
     left_out: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -89,7 +90,7 @@ def _read(page: Any, overlay: Overlay, has_layers: bool) -> Page:
         found.unreadable,
         drawing.picture_area > 0,
         covered and sum(map(len, found.by_angle.values())) <= _STAMP_WORDS,
-        drawing.has_text,
+        len(drawing.texts - found.objects),
         dict(found.left_out),
     )
 

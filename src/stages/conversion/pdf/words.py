@@ -46,6 +46,7 @@ _HYPHEN_MARK: Final = "\x02"  # what the library puts for a hyphen that breaks a
 _GAP: Final = 0.16  # of the font's size: beyond it, two words though no space is between
 _BREAKS: Final = (_HYPHEN_MARK, _SOFT_HYPHEN)
 _FIRST_VERTICAL: Final = "\u1100"  # no script before it is set in columns
+_GLYPH_NUMBERS: Final = 0.04  # of a font's characters: spaces and signs that are no letters
 _WIDE: Final = 0.75  # of the font's size, a character: a word that is wider may be several
 _FAR: Final = 0.6  # of the font's size, beyond what is usual in the word
 _ASCENT, _DESCENT = 0.75, 0.25  # of the font's size, from the baseline
@@ -80,12 +81,14 @@ class Word(NamedTuple):
 class PageWords:
     """The words of a page by the direction in which they run, and what was not taken.
 
-    Counts are of characters but for `left_out`, which is words by kind.
+    `drawn` and `unreadable` count characters, `left_out` words by kind; `objects` are the handles
+    of the text objects that characters were read of.
     """
 
     by_angle: dict[int, list[Word]] = field(default_factory=lambda: defaultdict(list))
     drawn: int = 0
     unreadable: int = 0
+    objects: frozenset[int] = frozenset()
     left_out: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
@@ -98,6 +101,7 @@ class _Run(NamedTuple):
     mono: bool
     hidden: bool
     unmapped: bool
+    font: int
 
 
 def read_words(text_page: int, crop: Box, *, has_layers: bool) -> PageWords:
@@ -118,6 +122,7 @@ class _Reader:
         self._matrix_ref = ctypes.byref(self._matrix)
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
         self._x_ref, self._y_ref = ctypes.byref(self._x), ctypes.byref(self._y)
+        self._doubtful: dict[int, list[int]] = defaultdict(lambda: [0, 0])
         self._seen: dict[str, list[tuple[int, float, float]]] = {}
         self.found = PageWords()
 
@@ -127,6 +132,13 @@ class _Reader:
         text = "".join(map(chr, codes))
         for match in _WORD.finditer(text):
             self._take(match[0], match.start(), match.end())
+        # Numbers of glyphs in place of letters: some of them are control characters, most are not.
+        self.found.unreadable += sum(
+            seeming
+            for seeming, bad in self._doubtful.values()
+            if bad > _GLYPH_NUMBERS * (seeming + bad)
+        )
+        self.found.objects = frozenset(self._runs)
         return self.found
 
     def _take(self, text: str, start: int, end: int) -> None:
@@ -231,6 +243,8 @@ class _Reader:
             unreadable = len(_UNREADABLE.findall(text))
             if run.unmapped:
                 unreadable += len(_PRIVATE.findall(text))
+                self._doubtful[run.font][0] += len(text) - unreadable
+                self._doubtful[run.font][1] += unreadable
             self.found.unreadable += unreadable
             text = normalized(text)
         return text + _HYPHEN_MARK if broken and text else text
@@ -248,10 +262,11 @@ class _Reader:
             size = height / 1.15
         if angle == 0 and text[0] >= _FIRST_VERTICAL and self._runs_down(index, handle):
             angle = DOWNWARDS
-        bold, mono = self._style(index, handle)
+        font = native.font_of(handle) or 0 if handle else 0
+        bold, mono = self._style(index, font)
         hidden = self._has_layers and bool(handle) and _is_hidden(handle)
         unmapped = native.is_unmapped(self._page, index) == 1
-        run = self._runs[handle] = _Run(size, angle, bold, mono, hidden, unmapped)
+        run = self._runs[handle] = _Run(size, angle, bold, mono, hidden, unmapped, font)
         return run
 
     def _runs_down(self, index: int, handle: int) -> bool:
@@ -266,8 +281,7 @@ class _Reader:
         native.origin(self._page, index, self._x_ref, self._y_ref)
         return self._x.value, self._y.value
 
-    def _style(self, index: int, handle: int) -> tuple[bool, bool]:
-        font = native.font_of(handle) if handle else 0
+    def _style(self, index: int, font: int) -> tuple[bool, bool]:
         style = self._styles.get(font)
         if style is None:
             buffer, flags = ctypes.create_string_buffer(128), ctypes.c_int()
