@@ -37,6 +37,8 @@ _MAX_SCRIPT_CHARS: Final = 12
 
 def text_of(words: Sequence[Word]) -> str:
     """Return the words of a line with spaces between them, raised and lowered ones marked."""
+    if len(words) == 1:
+        return _linked(words[0].text, words[0])
     pieces: list[str] = []
     base: Word | None = None
     before: Word | None = None
@@ -98,6 +100,11 @@ def _says(text: str, address: str) -> bool:
 def plain(text: str) -> str:
     """Return text without its marks."""
     return _MARKED.sub("", text) if _MARKED.search(text) else text
+
+
+def unmarked(text: str) -> str:
+    """Return text without its marks, raised and lowered words set apart."""
+    return plain(_SCRIPT.sub(" ", text))
 
 
 def rendered(markdown: str) -> str:

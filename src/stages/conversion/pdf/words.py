@@ -24,9 +24,9 @@ _MONO: Final = re.compile(
     r"courier|mono(?!type)|consol|menlo|typewriter|cm(?:sl|i)?tt|tctt|sftt|inconsolata|lettergothic",
     re.IGNORECASE,
 )
+_SPACE: Final = "\x00\t\n\r \xa0\u2000-\u200b\u2028\u2029\u3000\ufeff"
 _WORD: Final = re.compile(
-    "[^\x00\x02\t\n\r \xa0\u2000-\u200b\u2028\u2029\u3000\ufeff]*\x02"
-    "|[^\x00\x02\t\n\r \xa0\u2000-\u200b\u2028\u2029\u3000\ufeff]+"
+    f"(?P<leader>(?:[.\u00b7] ?){{4,}}+)|[^\x02{_SPACE}]*\x02|[^\x02{_SPACE}]+"
 )
 _UNREADABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd-\uffff]")
 _PRIVATE: Final = re.compile("[\ue000-\uf8ff]")
@@ -46,6 +46,8 @@ _HYPHEN_MARK: Final = "\x02"  # what the library puts for a hyphen that breaks a
 _GAP: Final = 0.16  # of the font's size: beyond it, two words though no space is between
 _BREAKS: Final = (_HYPHEN_MARK, _SOFT_HYPHEN)
 _FIRST_VERTICAL: Final = "\u1100"  # no script before it is set in columns
+_ROW_POINTS: Final = 8.0
+_MAX_PLACES: Final = 100  # of one word in one row: beyond it a drawing
 _GLYPH_NUMBERS: Final = 0.04  # of a font's characters: spaces and signs that are no letters
 _WIDE: Final = 0.75  # of the font's size, a character: a word that is wider may be several
 _FAR: Final = 0.6  # of the font's size, beyond what is usual in the word
@@ -123,7 +125,7 @@ class _Reader:
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
         self._x_ref, self._y_ref = ctypes.byref(self._x), ctypes.byref(self._y)
         self._doubtful: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-        self._seen: dict[str, list[tuple[int, float, float]]] = {}
+        self._seen: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
         self.found = PageWords()
 
     def read(self) -> PageWords:
@@ -131,7 +133,10 @@ class _Reader:
         codes = [unicode_of(page, index) for index in range(native.count_chars(page))]
         text = "".join(map(chr, codes))
         for match in _WORD.finditer(text):
-            self._take(match[0], match.start(), match.end())
+            if match["leader"]:
+                self._take_leader(match[0].rstrip(" "), match.start())
+            else:
+                self._take(match[0], match.start(), match.end())
         # Numbers of glyphs in place of letters: some of them are control characters, most are not.
         self.found.unreadable += sum(
             seeming
@@ -155,6 +160,13 @@ class _Reader:
             box = self._box_of(begin, finish)
             run = self._runs.get(handle) or self._run_of(piece, begin, handle, box)
             before = self._add(piece, begin, box, run, before)
+
+    def _take_leader(self, text: str, start: int) -> None:
+        """Take a row of dots as one word: there are thousands of them in a table of contents."""
+        box = self._box_of(start, start + len(text))
+        handle = native.object_of(self._page, start) or 0
+        run = self._runs.get(handle) or self._run_of(text, start, handle, box)
+        self._add("." * text.count(text[0]), start, box, run)
 
     def _take_object(self, text: str, start: int, end: int, handle: int) -> None:
         """Take characters of one text object, split where it moved on without a space."""
@@ -335,12 +347,16 @@ class _Reader:
         return min(a, rect.left), min(b, rect.bottom), max(c, rect.right), max(d, rect.top)
 
     def _is_duplicate(self, text: str, angle: int, x0: float, baseline: float, size: float) -> bool:
-        places = self._seen.setdefault(text, [])
+        """Tell whether the word was drawn at this place before; look in the lines around it."""
         near = size * _DUPLICATE
-        for other, x, y in places:
-            if other == angle and abs(x - x0) < near and abs(y - baseline) < near:
-                return True
-        places.append((angle, x0, baseline))
+        row = int(baseline // _ROW_POINTS)
+        for key in ((text, angle, row - 1), (text, angle, row), (text, angle, row + 1)):
+            for x, y in self._seen.get(key, ()):
+                if abs(x - x0) < near and abs(y - baseline) < near:
+                    return True
+        places = self._seen.setdefault((text, angle, row), [])
+        if len(places) < _MAX_PLACES:
+            places.append((x0, baseline))
         return False
 
 
