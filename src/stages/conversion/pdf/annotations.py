@@ -15,7 +15,7 @@ import pypdfium2.raw as pdfium
 
 from stages.conversion.pdf.frames import Box, Frame
 from stages.conversion.pdf.inline import TICKED, UNTICKED
-from stages.conversion.pdf.words import Word
+from stages.conversion.pdf.word import Word
 
 _MAX_LINK_CHARS: Final = 2_000
 _PASSWORD_FLAG: Final = 1 << 13

@@ -166,7 +166,8 @@ def _without_furniture(laid: Sequence[_Laid], left_out: Counter[str]) -> tuple[l
 def _markdown(pages: Sequence[_Laid], left_out: Counter[str]) -> str:
     parts = [part for page in pages for part in (page.lines, *page.others)]
     fonts = fonts_of(line for part in parts for line in part.lines)
-    hyphens = Hyphens(plain(line.text) for part in parts for line in part.lines)
+    texts = (line.text for part in parts for line in part.lines)
+    hyphens = Hyphens(plain(text) for text in texts if "-" in text)
     blocks: list[Block] = []
     for page in pages:
         _append(blocks, list(_blocks(page, fonts, hyphens)), left_out)

@@ -21,6 +21,7 @@ _PAGE_NUMBER: Final = re.compile(
     re.IGNORECASE,
 )
 _EDGE_ROWS: Final = 2
+_EDGE_LINES: Final = 24  # more than stand side by side in so many rows
 _EDGE_SHARE: Final = 0.14  # of the page's height: beyond it nothing is at an edge
 _MIN_PAGES: Final = 3
 _MIN_SHARE: Final = 0.5
@@ -120,7 +121,10 @@ def _small(line: Line) -> Line:
 
 def _edge_rows(page: PageLines) -> list[list[Line]]:
     """Return the rows at the page's edges that are not part of a table."""
-    rows = _rows(page.lines)
+    lines = page.lines
+    if len(lines) > 2 * _EDGE_LINES:
+        lines = [*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:]]
+    rows = _rows(lines)
     top, bottom = page.height * _EDGE_SHARE, page.height * (1 - _EDGE_SHARE)
     chosen = []
     for number, row in enumerate(rows):

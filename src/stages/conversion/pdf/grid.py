@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from stages.conversion.pdf.drawing import Rule
-from stages.conversion.pdf.words import Word
+from stages.conversion.pdf.word import Word
 
 _NEAR_POINTS: Final = 3.0
 _SNAP_POINTS: Final = 2.0

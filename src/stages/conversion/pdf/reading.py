@@ -20,7 +20,7 @@ from stages.conversion.markdown import paragraph
 from stages.conversion.pdf.conversion import metadata_of, read_pages, take_pages
 from stages.conversion.pdf.inline import text_of, unmarked
 from stages.conversion.pdf.page import Page
-from stages.conversion.pdf.words import Word
+from stages.conversion.pdf.word import Word
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.second_reading import SecondReading
 
@@ -122,7 +122,7 @@ def _unbroken(words: Sequence[Word]) -> Iterator[str]:
     """Give the words of a page, those that a line's end broke joined, scripts apart."""
     head = ""
     for run in _runs(words):
-        text = head + unmarked(text_of(run))
+        text = head + (unmarked(text_of(run)) if len(run) > 1 else run[0].text)
         head = ""
         if run[-1].broken and text.endswith("-"):
             head = text[:-1]
