@@ -74,7 +74,7 @@ def blocks_of(region: Sequence[Line], fonts: Fonts, join: Joiner) -> Iterator[Bl
         length = _table_length(rows, index)
         if length:
             table = _table(rows[index : index + length])
-            if all(row[0].endswith(":") for row in table.rows) and len(table.columns) == 2:
+            if _are_answers(table):
                 yield from _answers(table)
             else:
                 yield Block(table=table)
@@ -82,6 +82,12 @@ def blocks_of(region: Sequence[Line], fonts: Fonts, join: Joiner) -> Iterator[Bl
             length = _block_length(rows, index, measure, fonts)
             yield Block(_block(rows[index : index + length], fonts, join))
         index += length
+
+
+def _are_answers(table: Table) -> bool:
+    """Tell whether rows are labels with what was filled in, and no table."""
+    labels = sum(row[0].endswith(":") for row in table.rows)
+    return len(table.columns) == 2 and labels * 2 >= len(table.rows)
 
 
 def _answers(table: Table) -> Iterator[Block]:

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from operator import attrgetter
 
 from stages.conversion.pdf.grid import Grid
@@ -13,6 +14,7 @@ from stages.conversion.pdf.inline import text_of
 from stages.conversion.pdf.word import Word
 
 _CELL_GAP = 1.5  # of the font's size: words further apart are cells of a table or of two columns
+_MIN_SPACED = 4
 _FAR_SMALLER = 2.1  # a size so many times another's: a dropped capital beside its lines
 _RTL = ("R", "AL")
 _LEFT_END = attrgetter("x0")
@@ -159,7 +161,24 @@ def _split(row: list[Word]) -> list[Line]:
         else:
             pieces[-1].append(word)
         right = max(right, word.x1)
-    return [Line(tuple(_in_logical_order(piece))) for piece in pieces]
+    return [Line(tuple(_in_logical_order(_letterspaced(piece)))) for piece in pieces]
+
+
+def _letterspaced(words: list[Word]) -> list[Word]:
+    """Join capitals that stand apart by as much each: a heading whose letters are spaced out."""
+    if len(words) < _MIN_SPACED or sum(len(word.text) == 1 for word in words) < len(words) * 0.8:
+        return words
+    if not all(word.text.isupper() for word in words):
+        return words
+    gaps = [after.x0 - before.x1 for before, after in pairwise(words)]
+    limit = sorted(gaps)[len(gaps) // 2] * 1.5 + words[0].size * 0.1
+    joined = [words[0]]
+    for word, gap in zip(words[1:], gaps, strict=True):
+        if gap < limit:
+            joined[-1] = joined[-1].with_more(word)
+        else:
+            joined.append(word)
+    return joined
 
 
 def _in_logical_order(words: list[Word]) -> list[Word]:

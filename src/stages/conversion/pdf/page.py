@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -81,7 +82,8 @@ def _read(page: Any, overlay: Overlay, has_layers: bool) -> Page:
         frame = frame_of(angle, crop)
         words = found.by_angle.get(angle, [])
         if number == 0:
-            words = words + [w for each in overlay.fields for w in words_of(each, frame)]
+            values = [w for each in overlay.fields for w in words_of(each, frame, words)]
+            words = words + values
         sheets.append(_sheet(frame, words, overlay.links, drawing))
     area = (crop[2] - crop[0]) * (crop[3] - crop[1])
     covered = drawing.picture_area >= _PICTURE_SHARE * area
@@ -92,7 +94,7 @@ def _read(page: Any, overlay: Overlay, has_layers: bool) -> Page:
         drawing.picture_area > 0,
         covered and sum(map(len, found.by_angle.values())) <= _STAMP_WORDS,
         len(drawing.texts - found.objects),
-        dict(found.left_out),
+        dict(overlay.left_out + Counter(found.left_out)),
     )
 
 
