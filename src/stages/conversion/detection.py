@@ -122,7 +122,7 @@ def detect(path: Path, file_name: str, mime_type: str) -> Format:
     """Return the format of the file; raise UnconvertibleDocument, saying what to do, if none."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    if b"%PDF-" in head[:1024] or _is_pdf_further_in(path, head):
+    if head.lstrip().startswith(b"%PDF-") or _is_pdf_further_in(path, head):
         return Format.PDF
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zipped(path)
@@ -140,9 +140,14 @@ def detect(path: Path, file_name: str, mime_type: str) -> Format:
 
 
 def _is_pdf_further_in(path: Path, head: bytes) -> bool:
-    """Tell whether a whole PDF follows on something else, such as the head of a message."""
+    """Tell whether a PDF follows on something else, such as the head of a message.
+
+    A text that only speaks of the header of such files is none.
+    """
     if _PDF_HEADER.search(head) is None:
         return False
+    if not looks_like_text(head):
+        return True
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 2048))
         tail = file.read()
