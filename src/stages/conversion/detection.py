@@ -91,6 +91,7 @@ _HTML_START: Final = re.compile(
 _HTML_TAGS: Final = re.compile(
     rb"<(?:p|div|h[1-6]|ul|ol|li|table|tr|td|span|a|br|article|section)\b[^>]*>", re.IGNORECASE
 )
+_PDF_HEADER: Final = re.compile(rb"%PDF-[12]\.\d[\r\n]")
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 _BY_EXTENSION: Final[Mapping[str, Format]] = {
@@ -121,7 +122,7 @@ def detect(path: Path, file_name: str, mime_type: str) -> Format:
     """Return the format of the file; raise UnconvertibleDocument, saying what to do, if none."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    if b"%PDF-" in head[:1024]:
+    if head.lstrip().startswith(b"%PDF-") or _is_pdf_further_in(path, head):
         return Format.PDF
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zipped(path)
@@ -136,6 +137,21 @@ def detect(path: Path, file_name: str, mime_type: str) -> Format:
             "damaged: export it anew."
         )
     return _text(head, file_name, mime_type)
+
+
+def _is_pdf_further_in(path: Path, head: bytes) -> bool:
+    """Tell whether a PDF follows on something else, such as the head of a message.
+
+    A text that only speaks of the header of such files is none.
+    """
+    if _PDF_HEADER.search(head) is None:
+        return False
+    if not looks_like_text(head):
+        return True
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 2048))
+        tail = file.read()
+    return b"startxref" in tail and b"%%EOF" in tail
 
 
 def _zipped(path: Path) -> Format:

@@ -91,7 +91,7 @@ def test_pdf_keeps_chapters_that_begin_a_page_each(tmp_path: Path) -> None:
     ]
     for number in range(1, 7):
         assert f"The gauge stood at {number * 7} cm on day {number + 40}." in result.markdown
-    assert "page 3" not in result.markdown
+    assert "\n\nChapters of Varn, page 3" in result.markdown
 
 
 def test_pdf_reads_one_column_after_the_other() -> None:

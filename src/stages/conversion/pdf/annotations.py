@@ -7,15 +7,17 @@ painted on the page (notes, stamps) is flattened into it and read with its text.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import pypdfium2.raw as pdfium
 
 from stages.conversion.pdf.frames import Box, Frame
 from stages.conversion.pdf.inline import TICKED, UNTICKED
-from stages.conversion.pdf.words import Word
+from stages.conversion.pdf.word import ASCENT, DESCENT, Word
 
 _MAX_LINK_CHARS: Final = 2_000
 _PASSWORD_FLAG: Final = 1 << 13
@@ -41,11 +43,12 @@ class Link(NamedTuple):
 
 @dataclass
 class Overlay:
-    """What lies on a page."""
+    """What lies on a page; `left_out` counts words that are not shown or not chosen, by kind."""
 
     fields: list[Field] = field(default_factory=list)
     links: list[Link] = field(default_factory=list)
     to_flatten: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
 def read_overlay(document: Any, page: Any) -> Overlay:
@@ -81,7 +84,7 @@ def _take(annotation: Any, document: Any, form: Any, overlay: Overlay) -> bool:
     if kind == pdfium.FPDF_ANNOT_POPUP or pdfium.FPDFAnnot_GetFlags(annotation) & _HIDDEN_FLAGS:
         return False
     if kind == pdfium.FPDF_ANNOT_WIDGET and form:
-        value = _value(annotation, form)
+        value = _value(annotation, form, overlay.left_out)
         if value is not None:
             if value:
                 overlay.fields.append(Field(value, _box(annotation)))
@@ -95,41 +98,41 @@ def _take(annotation: Any, document: Any, form: Any, overlay: Overlay) -> bool:
     return False
 
 
-def _value(annotation: Any, form: Any) -> str | None:
+def _value(annotation: Any, form: Any, left_out: Counter[str]) -> str | None:
     """Return what a field shows, None if only its appearance tells."""
     kind = pdfium.FPDFAnnot_GetFormFieldType(form, annotation)
     if kind in _TICKS:
         return TICKED if pdfium.FPDFAnnot_IsChecked(form, annotation) else UNTICKED
     if kind in _CHOICES:
-        chosen = ", ".join(_chosen(annotation, form))
-        return chosen or _field_value(annotation, form) or None
+        chosen, others = _options(annotation, form)
+        if kind == pdfium.FPDF_FORMFIELD_LISTBOX:
+            left_out["optionsNotChosen"] += sum(len(other.split()) for other in others)
+        return ", ".join(chosen) or _field_value(annotation, form) or None
     if kind == pdfium.FPDF_FORMFIELD_TEXTFIELD:
         if pdfium.FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD_FLAG:
+            left_out["passwordFields"] += 1 + len(_field_value(annotation, form)) // 6
             return ""
         return _field_value(annotation, form) or None
     return None
 
 
-def _chosen(annotation: Any, form: Any) -> Iterator[str]:
+def _options(annotation: Any, form: Any) -> tuple[list[str], list[str]]:
+    """Return the labels of a field's options: those that are chosen, and the others."""
+    chosen: list[str] = []
+    others: list[str] = []
     for index in range(max(pdfium.FPDFAnnot_GetOptionCount(form, annotation), 0)):
-        if pdfium.FPDFAnnot_IsOptionSelected(form, annotation, index):
-            yield _read_utf16(
-                lambda buffer, size, index=index: pdfium.FPDFAnnot_GetOptionLabel(
-                    form, annotation, index, buffer, size
-                )
-            )
+        label = _read_utf16(partial(pdfium.FPDFAnnot_GetOptionLabel, form, annotation, index))
+        is_chosen = pdfium.FPDFAnnot_IsOptionSelected(form, annotation, index)
+        (chosen if is_chosen else others).append(label)
+    return chosen, others
 
 
 def _field_value(annotation: Any, form: Any) -> str:
-    return _read_utf16(
-        lambda buffer, size: pdfium.FPDFAnnot_GetFormFieldValue(form, annotation, buffer, size)
-    ).strip()
+    return _read_utf16(partial(pdfium.FPDFAnnot_GetFormFieldValue, form, annotation)).strip()
 
 
 def _string(annotation: Any, key: bytes) -> str:
-    return _read_utf16(
-        lambda buffer, size: pdfium.FPDFAnnot_GetStringValue(annotation, key, buffer, size)
-    )
+    return _read_utf16(partial(pdfium.FPDFAnnot_GetStringValue, annotation, key))
 
 
 def _read_utf16(read: Any) -> str:
@@ -171,20 +174,37 @@ def _address(document: Any, annotation: Any) -> str:
     return address if address.lower().startswith(_SHOWN_SCHEMES) else ""
 
 
-def words_of(field_: Field, frame: Frame) -> Iterator[Word]:
-    """Give the words of a value, set within its field: a line each, from the top if several."""
+def words_of(field_: Field, frame: Frame, printed: Sequence[Word]) -> Iterator[Word]:
+    """Give the words of a value, set within its field: a line each, from the top if several.
+
+    The first line stands on the baseline of what is printed beside the field, its label.
+    """
     x0, top, x1, bottom = frame.box(*field_.box)
     lines = [line for line in field_.value.splitlines() if line.strip()]
     pitch = (bottom - top) / max(len(lines), 1)
-    size = round(min(max(pitch * 0.7, 4.0), 10.0) * 2) / 2
+    size = min(max(pitch * 0.7, 4.0), 10.0)
+    baseline = top + pitch / 2 + size * (DESCENT + 0.05)
+    label = _label((x0, top, x1, bottom), printed)
+    if label is not None:
+        size, baseline = label.size, label.baseline
     for number, line in enumerate(lines):
-        middle = top + pitch * (number + 0.5)
         advance = min(size * 0.5, (x1 - x0) / max(len(line), 1))
-        at = x0
+        at, level = x0, baseline + number * max(min(pitch, size * 1.2), 1.0)
         for text in line.split(" "):
             if text:
                 yield Word(
-                    text, at, middle - size / 2, at + advance * len(text), middle + size / 2,
-                    size, bold=False, mono=False,
+                    text, at, level - size * ASCENT, at + advance * len(text),
+                    level + size * DESCENT, size, bold=False, mono=False,
                 )  # fmt: skip
             at += advance * (len(text) + 1)
+
+
+def _label(box: Box, printed: Sequence[Word]) -> Word | None:
+    """Return the word nearest to the field, before or behind it on its height."""
+    x0, top, x1, bottom = box
+    beside = [
+        word
+        for word in printed
+        if top < word.baseline < bottom + word.size / 2 and (word.x1 <= x0 + 2 or word.x0 >= x1 - 2)
+    ]
+    return min(beside, key=lambda w: max(x0 - w.x1, 2 * (w.x0 - x1)), default=None)

@@ -16,7 +16,7 @@ from stages.conversion.pdf.tables import Block, Table
 
 _BULLET: Final = re.compile(r"^([•◦▪‣●○■□\u2013\u2014·\uf0b7\u2043*-]|\(?\d{1,3}[.)])\s+(?=\S)")
 _ITEM: Final = re.compile(r"(?:-|\d+\.) ")
-_LEADER: Final = re.compile(r"(?:[.·…_‥]\s?){4,}\s*(?=[\divxlcA-Z-]{0,8}$)")
+_LEADER: Final = re.compile(r"\s*(?:[.·…_‥]\s?){4,}\s*(?=[\divxlcA-Z-]{0,8}$)")
 _LABEL: Final = re.compile(r"^\w[^:.!?]{0,40}:(?:\s|$)")
 _LARGER: Final = 1.08
 _MAX_HEADING_CHARS = 160
@@ -74,7 +74,7 @@ def blocks_of(region: Sequence[Line], fonts: Fonts, join: Joiner) -> Iterator[Bl
         length = _table_length(rows, index)
         if length:
             table = _table(rows[index : index + length])
-            if all(row[0].endswith(":") for row in table.rows) and len(table.columns) == 2:
+            if _are_answers(table):
                 yield from _answers(table)
             else:
                 yield Block(table=table)
@@ -82,6 +82,12 @@ def blocks_of(region: Sequence[Line], fonts: Fonts, join: Joiner) -> Iterator[Bl
             length = _block_length(rows, index, measure, fonts)
             yield Block(_block(rows[index : index + length], fonts, join))
         index += length
+
+
+def _are_answers(table: Table) -> bool:
+    """Tell whether rows are labels with what was filled in, and no table."""
+    labels = sum(row[0].endswith(":") for row in table.rows)
+    return len(table.columns) == 2 and labels * 2 >= len(table.rows)
 
 
 def _answers(table: Table) -> Iterator[Block]:

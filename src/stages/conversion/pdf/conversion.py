@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Final
 
 import pypdfium2
@@ -30,9 +31,12 @@ CONVERTER: Final = "pdfium-layout/2"
 _MAX_UNREADABLE: Final = 0.5  # of the characters that are drawn
 _MAX_PICTURES: Final = 0.5  # of the pages
 
+_last_pages: dict[Path, list[Page]] = {}  # of one document, until its second reading
+
 
 def convert(source: Source, options: ConversionOptions) -> Converted:
     """Convert a PDF that holds text; raise UnconvertibleDocument for scans and broken files."""
+    _last_pages.clear()
     pages = read_pages(source, options)
     refuse_unreadable(pages)
     left_out = Counter[str]()
@@ -43,18 +47,31 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
     if not options.keep_running_headers:
         laid, lines_left_out = _without_furniture(laid, left_out)
     markdown = _markdown(laid, left_out)
-    metadata = {
-        "pages": len(pages),
-        "pagesWithoutText": [n for n, page in enumerate(pages, start=1) if lacks_text(page)][:100],
-        "tables": sum(page.tables for page in laid),
-        "runningLinesLeftOut": lines_left_out,
-    }
+    _last_pages[source.path] = pages
+    tables = sum(page.tables for page in laid)
     return Converted(
         markdown,
-        metadata,
+        metadata_of(pages, tables=tables, running_lines=lines_left_out),
         left_out={kind: count for kind, count in sorted(left_out.items()) if count},
         converter=CONVERTER,
     )
+
+
+def metadata_of(pages: Sequence[Page], *, tables: int, running_lines: int) -> dict[str, Any]:
+    """Return what is worth recording of the pages."""
+    return {
+        "pages": len(pages),
+        "pagesWithoutText": [n for n, page in enumerate(pages, start=1) if lacks_text(page)][:100],
+        "tables": tables,
+        "runningLinesLeftOut": running_lines,
+    }
+
+
+def take_pages(source: Source) -> list[Page] | None:
+    """Return the pages that the last conversion has read, once, if they are of this document."""
+    pages = _last_pages.pop(source.path, None)
+    _last_pages.clear()
+    return pages
 
 
 def read_pages(source: Source, options: ConversionOptions) -> list[Page]:
@@ -62,7 +79,7 @@ def read_pages(source: Source, options: ConversionOptions) -> list[Page]:
     original = content_of(source.path)
     content = with_marked_layers(original)
     pages = _pages(content, options, has_layers=content is not original)
-    if any(page.has_text_objects and not page.drawn for page in pages):
+    if any(page.unread_objects for page in pages):
         laid = with_horizontal_fonts(content)
         if laid is not None:
             return _pages(laid, options, has_layers=content is not original)
@@ -149,7 +166,8 @@ def _without_furniture(laid: Sequence[_Laid], left_out: Counter[str]) -> tuple[l
 def _markdown(pages: Sequence[_Laid], left_out: Counter[str]) -> str:
     parts = [part for page in pages for part in (page.lines, *page.others)]
     fonts = fonts_of(line for part in parts for line in part.lines)
-    hyphens = Hyphens(plain(line.text) for part in parts for line in part.lines)
+    texts = (line.text for part in parts for line in part.lines)
+    hyphens = Hyphens(plain(text) for text in texts if "-" in text)
     blocks: list[Block] = []
     for page in pages:
         _append(blocks, list(_blocks(page, fonts, hyphens)), left_out)

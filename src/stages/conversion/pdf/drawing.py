@@ -41,11 +41,11 @@ class Rule(NamedTuple):
 
 @dataclass
 class Drawing:
-    """What a page shows beside its text; `picture_area` in square points."""
+    """What a page draws; `picture_area` in square points, `texts` handles of text objects."""
 
     lines: list[Box] = field(default_factory=list)
     picture_area: float = 0.0
-    has_text: bool = False
+    texts: set[int] = field(default_factory=set)
 
     def rules(self, frame: Frame) -> list[Rule]:
         """Return the lines as they stand in this frame; none of a page that is a diagram."""
@@ -65,7 +65,7 @@ def read_drawing(page: int, crop: Box) -> Drawing:
 def _read(item: int, outer: _Transform, drawing: Drawing, crop: Box, depth: int) -> None:
     kind = native.kind_of(item)
     if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-        drawing.has_text = True
+        drawing.texts.add(item)
     elif kind == pdfium.FPDF_PAGEOBJ_PATH:
         if len(drawing.lines) <= _MAX_RULES and _is_painted(item):
             drawing.lines.extend(_lines(item, outer))

@@ -21,6 +21,7 @@ _PAGE_NUMBER: Final = re.compile(
     re.IGNORECASE,
 )
 _EDGE_ROWS: Final = 2
+_EDGE_LINES: Final = 24  # more than stand side by side in so many rows
 _EDGE_SHARE: Final = 0.14  # of the page's height: beyond it nothing is at an edge
 _MIN_PAGES: Final = 3
 _MIN_SHARE: Final = 0.5
@@ -40,11 +41,13 @@ class PageLines(NamedTuple):
 class Furniture:
     """Texts and places of lines that return, and page numbers by how far they are ahead.
 
-    `left_out` counts lines, `words_left_out` their words.
+    `counted` are last lines that return but for their numbers. `left_out` counts lines,
+    `words_left_out` their words.
     """
 
     repeated: frozenset[_Key]
     offsets: frozenset[_Key]
+    counted: frozenset[_Key]
     left_out: int = 0
     words_left_out: int = 0
     _seen: set[str] = field(default_factory=set)
@@ -54,14 +57,17 @@ class Furniture:
         """Find what returns in the same place of at least half of the pages."""
         texts: Counter[_Key] = Counter()
         offsets: Counter[_Key] = Counter()
+        counted: Counter[_Key] = Counter()
         for number, page in enumerate(pages):
             lines = [line for row in _edge_rows(page) for line in row]
             texts.update({_key(line) for line in lines})
             offsets.update({key for line in lines for key in _number_keys(line, number)})
+            counted.update({_counted(line) for line in lines[-1:]})
         enough = max(_MIN_PAGES, _MIN_SHARE * len(pages))
         return Furniture(
             frozenset(key for key, count in texts.items() if count >= enough),
             frozenset(key for key, count in offsets.items() if count >= _MIN_PAGES),
+            frozenset(key for key, count in counted.items() if count >= enough),
         )
 
     def without(self, page: PageLines, page_number: int) -> list[Line]:
@@ -70,6 +76,7 @@ class Furniture:
         smaller: dict[int, Line] = {}
         for row in _edge_rows(page):
             kinds = [self._kind(line, page_number) for line in row]
+            smaller.update({id(li): _small(li) for li in row if _counted(li) in self.counted})
             if not all(kinds):
                 continue
             for line, kind in zip(row, kinds, strict=True):
@@ -92,6 +99,11 @@ def _key(line: Line) -> _Key:
     return plain(line.text), round(line.top / 12)
 
 
+def _counted(line: Line) -> _Key:
+    """Return what a line says but for its numbers: a footer with them is kept, but no heading."""
+    return re.sub(r"\d+", "#", plain(line.text)), round(line.top / 12)
+
+
 def _number_keys(line: Line, page_number: int) -> Iterator[_Key]:
     """Give how far a page number that stands alone is ahead of its page, and on which side."""
     match = _PAGE_NUMBER.fullmatch(plain(line.text))
@@ -109,7 +121,10 @@ def _small(line: Line) -> Line:
 
 def _edge_rows(page: PageLines) -> list[list[Line]]:
     """Return the rows at the page's edges that are not part of a table."""
-    rows = _rows(page.lines)
+    lines = page.lines
+    if len(lines) > 2 * _EDGE_LINES:
+        lines = [*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:]]
+    rows = _rows(lines)
     top, bottom = page.height * _EDGE_SHARE, page.height * (1 - _EDGE_SHARE)
     chosen = []
     for number, row in enumerate(rows):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from stages.conversion.pdf.drawing import Rule
-from stages.conversion.pdf.words import Word
+from stages.conversion.pdf.word import Word
 
 _NEAR_POINTS: Final = 3.0
 _SNAP_POINTS: Final = 2.0
@@ -126,18 +126,22 @@ def _opposite(
 
 def _tables(cells: Iterable[_Box]) -> list[list[_Box]]:
     """Group cells that share a corner."""
-    groups: dict[int, list[_Box]] = {}
+    boxes = list(cells)
+    parents = list(range(len(boxes)))
+
+    def root(number: int) -> int:
+        while parents[number] != number:
+            parents[number] = number = parents[parents[number]]
+        return number
+
     owner: dict[tuple[float, float], int] = {}
-    for number, cell in enumerate(cells):
-        corners = [(x, y) for x in (cell.x0, cell.x1) for y in (cell.top, cell.bottom)]
-        touched = {owner[corner] for corner in corners if corner in owner}
-        members = [cell]
-        for group in touched:
-            members.extend(groups.pop(group))
-        groups[number] = members
-        for each in members:
-            for x in (each.x0, each.x1):
-                owner[x, each.top] = owner[x, each.bottom] = number
+    for number, cell in enumerate(boxes):
+        for x in (cell.x0, cell.x1):
+            for y in (cell.top, cell.bottom):
+                parents[root(number)] = root(owner.setdefault((x, y), number))
+    groups: dict[int, list[_Box]] = defaultdict(list)
+    for number, cell in enumerate(boxes):
+        groups[root(number)].append(cell)
     return [group for group in groups.values() if len(group) > 1]
 
 

@@ -10,15 +10,14 @@ _HYPHENATED: Final = re.compile(r"\w-\w")
 
 
 class Hyphens:
-    """Joins words that a line end broke, keeping hyphens that the document uses elsewhere."""
+    """Joins words that a line end broke, keeping hyphens that the document uses elsewhere.
+
+    `texts` are the document's lines that hold a hyphen.
+    """
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._compounds = {
-            word.lower()
-            for text in texts
-            if "-" in text
-            for word in text.split()
-            if _HYPHENATED.search(word)
+            word.lower() for text in texts for word in text.split() if _HYPHENATED.search(word)
         }
 
     def join(self, before: str, after: str) -> str:

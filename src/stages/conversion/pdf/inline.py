@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from stages.conversion.pdf.words import Word
+from stages.conversion.pdf.word import Word
 
 _SUP, _END_SUP, _SUB, _END_SUB = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
 _LINK, _END_LINK, _ADDRESS_END = "\ufdd4", "\ufdd5", "\ufdd6"
@@ -37,6 +37,9 @@ _MAX_SCRIPT_CHARS: Final = 12
 
 def text_of(words: Sequence[Word]) -> str:
     """Return the words of a line with spaces between them, raised and lowered ones marked."""
+    size = words[0].size
+    if all(word.size == size and not word.glued and not word.link for word in words):
+        return " ".join([word.text for word in words])
     pieces: list[str] = []
     base: Word | None = None
     before: Word | None = None
@@ -98,6 +101,11 @@ def _says(text: str, address: str) -> bool:
 def plain(text: str) -> str:
     """Return text without its marks."""
     return _MARKED.sub("", text) if _MARKED.search(text) else text
+
+
+def unmarked(text: str) -> str:
+    """Return text without its marks, raised and lowered words set apart."""
+    return plain(_SCRIPT.sub(" ", text))
 
 
 def rendered(markdown: str) -> str:

@@ -6,14 +6,18 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
+from operator import attrgetter
 
 from stages.conversion.pdf.grid import Grid
 from stages.conversion.pdf.inline import text_of
-from stages.conversion.pdf.words import Word
+from stages.conversion.pdf.word import Word
 
 _CELL_GAP = 1.5  # of the font's size: words further apart are cells of a table or of two columns
+_MIN_SPACED = 4
 _FAR_SMALLER = 2.1  # a size so many times another's: a dropped capital beside its lines
 _RTL = ("R", "AL")
+_LEFT_END = attrgetter("x0")
 _FIRST_RTL = "\u0590"
 
 
@@ -58,14 +62,17 @@ class Line:
     @cached_property
     def bottom(self) -> float:
         """The lower end of its largest words, on which its distance from others is measured."""
+        if len(self.words) == 1:
+            return self.words[0].bottom
         largest = self.size
-        return max(word.bottom for word in self.words if word.size >= largest)
+        return max([word.bottom for word in self.words if word.size >= largest])
 
     @cached_property
     def size(self) -> float:
         """The size of most of its characters, in points."""
-        if len(self.words) == 1:
-            return self.words[0].size
+        first = self.words[0].size
+        if all(word.size == first for word in self.words):
+            return first
         sizes: dict[float, int] = {}
         for word in self.words:
             sizes[word.size] = sizes.get(word.size, 0) + len(word.text)
@@ -90,52 +97,58 @@ class Line:
 def lines_of(words: Iterable[Word]) -> list[Line]:
     """Return lines from top to bottom, those on one baseline from left to right."""
     rows: list[_Row] = []
-    for row in sorted(_runs(words), key=_Row.middle):
-        if rows and rows[-1].takes(row.anchor):
-            rows[-1].add(row)
-        else:
+    row: _Row | None = None
+    for _, _, run, anchor in sorted(_runs(words)):
+        if row is None or not row.takes(anchor):
+            row = _Row(anchor)
             rows.append(row)
-    return [line for row in rows for line in _split(sorted(row.words, key=lambda w: w.x0))]
+        row.add(run, anchor)
+    return [line for row in rows for line in _split(sorted(row.words, key=_LEFT_END))]
 
 
-def _runs(words: Iterable[Word]) -> list[_Row]:
-    """Group words that nothing parts: a raised digit is on the line of its base."""
-    runs: list[_Row] = []
-    for word in words:
-        if word.glued and runs:
-            runs[-1].add(_Row(word))
-        else:
-            runs.append(_Row(word))
+def _runs(words: Iterable[Word]) -> list[tuple[float, int, list[Word], Word]]:
+    """Group words that nothing parts: a raised digit is on the line of its base.
+
+    Each comes with the height of its middle, its number, and the tallest of its words.
+    """
+    runs: list[tuple[float, int, list[Word], Word]] = []
+    for number, word in enumerate(words):
+        middle = (word.top + word.bottom) / 2
+        if not word.glued or not runs:
+            runs.append((middle, number, [word], word))
+            continue
+        before, first, run, anchor = runs[-1]
+        run.append(word)
+        if word.size > anchor.size:
+            before, anchor = middle, word
+        runs[-1] = before, first, run, anchor
     return runs
 
 
 class _Row:
     """Words on one baseline; the tallest of them is their anchor."""
 
-    __slots__ = ("anchor", "words")
+    __slots__ = ("_middle", "anchor", "words")
 
-    def __init__(self, word: Word) -> None:
-        self.words = [word]
-        self.anchor = word
-
-    def middle(self) -> float:
-        """Return the height of the anchor's middle."""
-        return (self.anchor.top + self.anchor.bottom) / 2
+    def __init__(self, anchor: Word) -> None:
+        self.words: list[Word] = []
+        self.anchor = anchor
+        self._middle = (anchor.top + anchor.bottom) / 2
 
     def takes(self, word: Word) -> bool:
         """Tell whether a word's middle lies within the row that its neighbours span."""
-        anchor = self.anchor
-        larger, smaller = max(anchor.size, word.size), min(anchor.size, word.size)
+        size, other = self.anchor.size, word.size
+        larger, smaller = (size, other) if size > other else (other, size)
         if larger > smaller * _FAR_SMALLER:
-            return abs(anchor.baseline - word.baseline) <= max(smaller * 0.4, 1.0)
-        distance = (word.top + word.bottom - anchor.top - anchor.bottom) / 2
-        return distance <= max(larger * 0.45, 1.0)
+            return abs(self.anchor.baseline - word.baseline) <= max(smaller * 0.4, 1.0)
+        return (word.top + word.bottom) / 2 - self._middle <= max(larger * 0.45, 1.0)
 
-    def add(self, other: _Row) -> None:
-        """Take the words of another."""
-        self.words.extend(other.words)
-        if other.anchor.size > self.anchor.size:
-            self.anchor = other.anchor
+    def add(self, run: list[Word], anchor: Word) -> None:
+        """Take words and the tallest of them."""
+        self.words.extend(run)
+        if anchor.size > self.anchor.size:
+            self.anchor = anchor
+            self._middle = (anchor.top + anchor.bottom) / 2
 
 
 def _split(row: list[Word]) -> list[Line]:
@@ -148,7 +161,24 @@ def _split(row: list[Word]) -> list[Line]:
         else:
             pieces[-1].append(word)
         right = max(right, word.x1)
-    return [Line(tuple(_in_logical_order(piece))) for piece in pieces]
+    return [Line(tuple(_in_logical_order(_letterspaced(piece)))) for piece in pieces]
+
+
+def _letterspaced(words: list[Word]) -> list[Word]:
+    """Join capitals that stand apart by as much each: a heading whose letters are spaced out."""
+    if len(words) < _MIN_SPACED or sum(len(word.text) == 1 for word in words) < len(words) * 0.8:
+        return words
+    if not all(word.text.isupper() for word in words):
+        return words
+    gaps = [after.x0 - before.x1 for before, after in pairwise(words)]
+    limit = sorted(gaps)[len(gaps) // 2] * 1.5 + words[0].size * 0.1
+    joined = [words[0]]
+    for word, gap in zip(words[1:], gaps, strict=True):
+        if gap < limit:
+            joined[-1] = joined[-1].with_more(word)
+        else:
+            joined.append(word)
+    return joined
 
 
 def _in_logical_order(words: list[Word]) -> list[Word]:
@@ -156,7 +186,7 @@ def _in_logical_order(words: list[Word]) -> list[Word]:
 
     Words of right-to-left scripts run leftwards; numbers and Latin words among them keep theirs.
     """
-    if all(word.text[-1:] < _FIRST_RTL or word.text.isascii() for word in words):
+    if all(word.text.isascii() or max(word.text) < _FIRST_RTL for word in words):
         return words
     directions = [_direction(word.text) for word in words]
     leftwards = sum(len(w.text) for w, d in zip(words, directions, strict=True) if d < 0)

@@ -29,6 +29,7 @@ def address_of(handle: Any) -> int:
 
 count_chars: Final = _bound(pdfium.FPDFText_CountChars)
 unicode_of: Final = _bound(pdfium.FPDFText_GetUnicode)
+text_of: Final = _bound(pdfium.FPDFText_GetText)
 object_of: Final = _bound(pdfium.FPDFText_GetTextObject)
 loose_box: Final = _bound(pdfium.FPDFText_GetLooseCharBox)
 origin: Final = _bound(pdfium.FPDFText_GetCharOrigin)
@@ -37,7 +38,6 @@ char_matrix: Final = _bound(pdfium.FPDFText_GetMatrix)
 font_name: Final = _bound(pdfium.FPDFText_GetFontInfo)
 is_unmapped: Final = _bound(pdfium.FPDFText_HasUnicodeMapError)
 is_hyphen: Final = _bound(pdfium.FPDFText_IsHyphen)
-is_generated: Final = _bound(pdfium.FPDFText_IsGenerated)
 font_of: Final = _bound(pdfium.FPDFTextObj_GetFont)
 
 count_marks: Final = _bound(pdfium.FPDFPageObj_CountMarks)

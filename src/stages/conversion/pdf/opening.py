@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ import pypdfium2
 from stages.conversion.result import ConversionOptions
 from stages.errors import UnconvertibleDocument
 
+_LOGGER: Final = logging.getLogger("pypdfium2")
 _PASSWORD_ERROR: Final = 4  # FPDF_ERR_PASSWORD
 DAMAGED: Final = "The PDF is cut off or damaged and cannot be opened; export or download it again."
 
@@ -53,6 +55,7 @@ def _refuse_size(document: Any, options: ConversionOptions) -> None:
 
 def _prepare_forms(document: Any) -> None:
     """Let pdfium read the fields' values; a form that it cannot read leaves their appearance."""
+    _LOGGER.setLevel(logging.ERROR)  # it warns of XFA forms, whose fields are read all the same
     try:
         document.init_forms()
     except pypdfium2.PdfiumError:

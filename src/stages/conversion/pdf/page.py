@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,7 +14,8 @@ from stages.conversion.pdf import native
 from stages.conversion.pdf.annotations import Link, Overlay, read_overlay, words_of
 from stages.conversion.pdf.drawing import Drawing, Rule, read_drawing
 from stages.conversion.pdf.frames import Box, Frame, frame_of
-from stages.conversion.pdf.words import Word, read_words
+from stages.conversion.pdf.word import Word
+from stages.conversion.pdf.words import read_words
 
 _PICTURE_SHARE: Final = 0.6  # of a page's area
 _STAMP_WORDS: Final = 5  # a number or a name set on a scanned page
@@ -32,7 +34,8 @@ class Sheet:
 class Page:
     """What stands on one page; the sheet with most of its words comes first.
 
-    `drawn` and `unreadable` count characters, `left_out` words by kind.
+    `drawn` and `unreadable` count characters, `unread_objects` pieces of text of which none came,
+    `left_out` words by kind.
     """
 
     sheets: tuple[Sheet, ...]
@@ -40,7 +43,7 @@ class Page:
     unreadable: int
     has_pictures: bool
     mostly_picture: bool
-    has_text_objects: bool
+    unread_objects: int
     left_out: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -79,7 +82,8 @@ def _read(page: Any, overlay: Overlay, has_layers: bool) -> Page:
         frame = frame_of(angle, crop)
         words = found.by_angle.get(angle, [])
         if number == 0:
-            words = words + [w for each in overlay.fields for w in words_of(each, frame)]
+            values = [w for each in overlay.fields for w in words_of(each, frame, words)]
+            words = words + values
         sheets.append(_sheet(frame, words, overlay.links, drawing))
     area = (crop[2] - crop[0]) * (crop[3] - crop[1])
     covered = drawing.picture_area >= _PICTURE_SHARE * area
@@ -89,8 +93,8 @@ def _read(page: Any, overlay: Overlay, has_layers: bool) -> Page:
         found.unreadable,
         drawing.picture_area > 0,
         covered and sum(map(len, found.by_angle.values())) <= _STAMP_WORDS,
-        drawing.has_text,
-        dict(found.left_out),
+        len(drawing.texts - found.objects),
+        dict(overlay.left_out + Counter(found.left_out)),
     )
 
 

@@ -13,6 +13,8 @@ from typing import Any, Final
 import pikepdf
 
 HIDDEN_MARK: Final = "docledger: layer is off"
+_HIDDEN_BEGIN: Final = f"/OC << /Name ({HIDDEN_MARK}) >> BDC\n".encode()
+_HIDDEN_END: Final = b"\nEMC"
 _SUSPECTS: Final = (b"/OCProperties", b"/ObjStm")
 
 
@@ -71,7 +73,7 @@ def _mark_layers(pdf: pikepdf.Pdf) -> bool:
         if _is_off(item, off):
             item["/Name"] = pikepdf.String(HIDDEN_MARK)
         if item.get("/Subtype") == "/Form" and _is_off(item.get("/OC"), off):
-            item.write(b"")
+            item.write(_HIDDEN_BEGIN + item.read_bytes() + _HIDDEN_END)
         if "/Annots" in item:
             _drop_annotations(item, off)
     return True

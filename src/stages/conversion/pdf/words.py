@@ -1,39 +1,40 @@
 """Read a page's words with where they stand, how they are set and in which direction they run.
 
-Each call into the library costs more than what is done with its result, so boxes and fonts are
-asked for once a word or once a text object, never for each character.
+Each call into the library costs more than what is done with its result, so boxes are asked for once
+a word and fonts once a text object, never for each character.
 """
 
 from __future__ import annotations
 
 import ctypes
-import math
 import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final
 
 from stages.conversion.pdf import native
 from stages.conversion.pdf.frames import DOWNWARDS, Box, frame_of
-from stages.conversion.pdf.structure import HIDDEN_MARK
+from stages.conversion.pdf.runs import Run, Runs
+from stages.conversion.pdf.word import (
+    ASCENT,
+    DESCENT,
+    HYPHEN_MARK,
+    SOFT_HYPHEN,
+    UNREADABLE,
+    Word,
+    normalized,
+    without_breaks,
+)
 
-_BOLD: Final = re.compile(r"bold|black|heavy|semibold|demi|cmbx|cmssbx", re.IGNORECASE)
-_MONO: Final = re.compile(
-    r"courier|mono(?!type)|consol|menlo|typewriter|cm(?:sl|i)?tt|tctt|sftt|inconsolata|lettergothic",
-    re.IGNORECASE,
-)
+_SPACE: Final = "\x00\t\n\r \xa0\u2000-\u200b\u2028\u2029\u3000\ufeff"
 _WORD: Final = re.compile(
-    "[^\x00\x02\t\n\r \xa0\u2000-\u200b\u2028\u2029\u3000\ufeff]*\x02"
-    "|[^\x00\x02\t\n\r \xa0\u2000-\u200b\u2028\u2029\u3000\ufeff]+"
+    f"(?P<leader>(?:[.\u00b7] ?){{4,}}+)"
+    f"|(?P<plain>[!-\\]_a-}}]++)(?=[{_SPACE}]|$)"
+    f"|[^{HYPHEN_MARK}{_SPACE}]*{HYPHEN_MARK}|[^{HYPHEN_MARK}{_SPACE}]+"
 )
-_UNREADABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd-\uffff]")
 _PRIVATE: Final = re.compile("[\ue000-\uf8ff]")
-_PRESENTATION: Final = re.compile("[\ufb00-\ufdcf\ufdf0-\ufdff\ufe70-\ufefe\uff01-\uffee]")
-_LIGATURE: Final = re.compile("[\ufb00-\ufb06\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]")
-_SURROGATES: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-_LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _COMBINING: Final = {
     "\u00b4": "\u0301", "`": "\u0300", "¨": "\u0308", "^": "\u0302",
     "\u02c6": "\u0302", "~": "\u0303",
@@ -41,63 +42,29 @@ _COMBINING: Final = {
     "ˇ": "\u030c", "\u00b8": "\u0327",
 }  # fmt: skip
 _ACCENT: Final = re.compile(f"[{re.escape(''.join(_COMBINING))}][A-Za-z\u0131]")
-_SOFT_HYPHEN: Final = "\u00ad"
-_HYPHEN_MARK: Final = "\x02"  # what the library puts for a hyphen that breaks a word
-_GAP: Final = 0.16  # of the font's size: beyond it, two words though no space is between
-_BREAKS: Final = (_HYPHEN_MARK, _SOFT_HYPHEN)
-_FIRST_VERTICAL: Final = "\u1100"  # no script before it is set in columns
+_HYPHEN_CODE: Final = 2
+_BREAKS: Final = (HYPHEN_MARK, SOFT_HYPHEN)
 _WIDE: Final = 0.75  # of the font's size, a character: a word that is wider may be several
 _FAR: Final = 0.6  # of the font's size, beyond what is usual in the word
-_ASCENT, _DESCENT = 0.75, 0.25  # of the font's size, from the baseline
 _DUPLICATE: Final = 0.2  # of the font's size: the same word drawn twice to look bold, or shaded
-
-
-class Word(NamedTuple):
-    """One word and its box in points; `size` is the font's, `broken` a hyphenated line end.
-
-    `glued` words follow the word before them without a space: a raised digit after its base.
-    """
-
-    text: str
-    x0: float
-    top: float
-    x1: float
-    bottom: float
-    size: float
-    bold: bool
-    mono: bool
-    broken: bool = False
-    glued: bool = False
-    link: str = ""
-
-    @property
-    def baseline(self) -> float:
-        """Where the letters stand."""
-        return self.bottom - _DESCENT * (self.bottom - self.top)
+_BUCKET_POINTS: Final = 3.0
+_MAX_PLACES: Final = 100  # of one word in one row: beyond it a drawing
+_GLYPH_NUMBERS: Final = 0.04  # of a font's characters: spaces and signs that are no letters
 
 
 @dataclass
 class PageWords:
     """The words of a page by the direction in which they run, and what was not taken.
 
-    Counts are of characters but for `left_out`, which is words by kind.
+    `drawn` and `unreadable` count characters, `left_out` words by kind; `objects` are the handles
+    of the text objects that characters were read of.
     """
 
     by_angle: dict[int, list[Word]] = field(default_factory=lambda: defaultdict(list))
     drawn: int = 0
     unreadable: int = 0
+    objects: frozenset[int] = frozenset()
     left_out: dict[str, int] = field(default_factory=lambda: defaultdict(int))
-
-
-class _Run(NamedTuple):
-    """How the characters of one text object are set."""
-
-    size: float
-    angle: int
-    bold: bool
-    mono: bool
-    hidden: bool
-    unmapped: bool
 
 
 def read_words(text_page: int, crop: Box, *, has_layers: bool) -> PageWords:
@@ -109,45 +76,84 @@ class _Reader:
     def __init__(self, text_page: int, crop: Box, *, has_layers: bool) -> None:
         self._page = text_page
         self._crop = crop
-        self._has_layers = has_layers
-        self._runs: dict[int, _Run] = {}
-        self._styles: dict[int, tuple[bool, bool]] = {}
+        self._runs = Runs(text_page, has_layers=has_layers)
         self._rect = native.Rectangle()
         self._rect_ref = ctypes.byref(self._rect)
-        self._matrix = native.Matrix()
-        self._matrix_ref = ctypes.byref(self._matrix)
-        self._x, self._y = ctypes.c_double(), ctypes.c_double()
-        self._x_ref, self._y_ref = ctypes.byref(self._x), ctypes.byref(self._y)
-        self._seen: dict[str, list[tuple[int, float, float]]] = {}
+        self._doubtful: dict[int, list[int]] = defaultdict(lambda: [0, 0])
         self.found = PageWords()
 
     def read(self) -> PageWords:
-        page, unicode_of = self._page, native.unicode_of
-        codes = [unicode_of(page, index) for index in range(native.count_chars(page))]
-        text = "".join(map(chr, codes))
-        for match in _WORD.finditer(text):
-            self._take(match[0], match.start(), match.end())
+        for match in _WORD.finditer(_characters(self._page)):
+            start, end = match.span()
+            kind = match.lastgroup
+            if kind == "leader":
+                self._take_leader(match[0].rstrip(" "), start)
+            elif kind is None or not self._take_plain(match[0], start, end):
+                self._take(match[0], start, end)
+        # Numbers of glyphs in place of letters: some of them are control characters, most are not.
+        self.found.unreadable += sum(
+            seeming
+            for seeming, bad in self._doubtful.values()
+            if bad > _GLYPH_NUMBERS * (seeming + bad)
+        )
+        self.found.objects = frozenset(self._runs)
+        for angle, words in self.found.by_angle.items():
+            self.found.by_angle[angle] = _without_duplicates(words)
         return self.found
+
+    def _take_plain(self, text: str, start: int, end: int) -> bool:
+        """Take a word of ASCII in an object that is known, as most are; False if it is not so."""
+        handle = native.object_of(self._page, start)
+        run = self._runs.get(handle)
+        if run is None or not run.is_plain:
+            return False
+        if end - start > 1 and handle != native.object_of(self._page, end - 1):
+            return False
+        rect, crop = self._rect, self._crop
+        native.loose_box(self._page, start, self._rect_ref)
+        x0, x1 = rect.left, rect.right
+        if end - start > 1:
+            native.loose_box(self._page, end - 1, self._rect_ref)
+            x1 = rect.right
+        size, level = run.size, run.level
+        if not 0 < x1 - x0 <= size * (_WIDE * (end - start) + 0.5):
+            return False
+        if not (crop[0] <= x0 and x1 <= crop[2] and crop[1] <= level <= crop[3]):
+            return False
+        self.found.drawn += end - start
+        baseline = crop[3] - level
+        self.found.by_angle[0].append(
+            Word(
+                text, x0 - crop[0], baseline - size * ASCENT, x1 - crop[0],
+                baseline + size * DESCENT, run.rounded, run.bold, run.mono,
+            )
+        )  # fmt: skip
+        return True
 
     def _take(self, text: str, start: int, end: int) -> None:
         """Take a run of characters without a space as one word, or as several glued ones."""
-        page, object_of = self._page, native.object_of
-        stop = end - 1 if text[-1] == _HYPHEN_MARK and end - start > 1 else end
-        first = object_of(page, start) or 0
-        if stop - start == 1 or first == object_of(page, stop - 1):
+        stop = end - 1 if text[-1] == HYPHEN_MARK and end - start > 1 else end
+        first = native.object_of(self._page, start) or 0
+        if stop - start == 1 or first == native.object_of(self._page, stop - 1):
             self._take_object(text, start, stop, first)
             return
         before: tuple[Word, int] | None = None
         for begin, finish, handle in self._pieces(start, stop, first):
             piece = text[begin - start : end - start if finish == stop else finish - start]
-            box = self._box_of(begin, finish)
-            run = self._runs.get(handle) or self._run_of(piece, begin, handle, box)
+            box = self._box(begin, finish)
+            run = self._runs.of(piece[0], begin, handle, box)
             before = self._add(piece, begin, box, run, before)
+
+    def _take_leader(self, text: str, start: int) -> None:
+        """Take a row of dots as one word: there are thousands of them in a table of contents."""
+        box = self._box(start, start + len(text))
+        run = self._runs.of(text[0], start, native.object_of(self._page, start) or 0, box)
+        self._add("." * text.count(text[0]), start, box, run)
 
     def _take_object(self, text: str, start: int, end: int, handle: int) -> None:
         """Take characters of one text object, split where it moved on without a space."""
-        box = self._box_of(start, end)
-        run = self._runs.get(handle) or self._run_of(text, start, handle, box)
+        box = self._box(start, end)
+        run = self._runs.of(text[0], start, handle, box)
         size = run.size * (_WIDE * (end - start) + 0.5)
         if box[2] - box[0] <= size and box[3] - box[1] <= size:
             self._add(text, start, box, run)
@@ -155,10 +161,10 @@ class _Reader:
         begin = start
         for cut in [*self._cuts(start, end, run), end]:
             piece = text[begin - start : None if cut == end else cut - start]
-            self._add(piece, begin, self._box_of(begin, cut), run)
+            self._add(piece, begin, self._box(begin, cut), run)
             begin = cut
 
-    def _cuts(self, start: int, end: int, run: _Run) -> list[int]:
+    def _cuts(self, start: int, end: int, run: Run) -> list[int]:
         """Return where characters stand far apart, in a word that is wider than it can be."""
         gaps = [self._gap(index, run.angle) for index in range(start + 1, end)]
         usual = sorted(gaps)[len(gaps) // 2] if len(gaps) > 2 else 0.0
@@ -167,7 +173,7 @@ class _Reader:
 
     def _gap(self, index: int, angle: int) -> float:
         """Return how far a character stands from the one before it, along their line."""
-        a, b = self._box(index - 1), self._box(index)
+        a, b = self._box(index - 1, index), self._box(index, index + 1)
         at = 1 if angle % 180 else 0
         return max(b[at] - a[at + 2], a[at] - b[at + 2])
 
@@ -182,12 +188,7 @@ class _Reader:
         yield begin, end, handle
 
     def _add(
-        self,
-        text: str,
-        start: int,
-        box: Box,
-        run: _Run,
-        before: tuple[Word, int] | None = None,
+        self, text: str, start: int, box: Box, run: Run, before: tuple[Word, int] | None = None
     ) -> tuple[Word, int] | None:
         """Add a word, or join it with the one before in the same run of characters."""
         self.found.drawn += len(text)
@@ -201,13 +202,14 @@ class _Reader:
         word = self._word(text, start, box, run) if text else None
         if word is None:
             return None
-        if before is not None and before[1] == run.angle and _touch(before[0], word):
-            if _same_setting(before[0], word):
-                word = _merged(before[0], word)
-                self.found.by_angle[run.angle].pop()
+        words = self.found.by_angle[run.angle]
+        if before is not None and before[1] == run.angle and before[0].touches(word):
+            if before[0].is_set_like(word):
+                word = before[0].with_more(word)
+                words.pop()
             else:
                 word = word._replace(glued=True)
-        self.found.by_angle[run.angle].append(word)
+        words.append(word)
         return word, run.angle
 
     def _composed(self, text: str, start: int) -> str:
@@ -215,102 +217,56 @@ class _Reader:
         pieces: list[str] = []
         at = 0
         for match in _ACCENT.finditer(text):
-            accent = self._box(start + match.start())
-            letter = self._box(start + match.start() + 1)
+            index = start + match.start()
+            accent, letter = self._box(index, index + 1), self._box(index + 1, index + 2)
             if letter[0] < (accent[0] + accent[2]) / 2 < letter[2]:
                 both = match[0][1] + _COMBINING[match[0][0]]
                 pieces.append(text[at : match.start()] + unicodedata.normalize("NFC", both))
                 at = match.end()
         return "".join(pieces) + text[at:]
 
-    def _readable(self, text: str, run: _Run) -> str:
+    def _readable(self, text: str, run: Run) -> str:
         """Return the text without what stands for no character, counting that."""
-        broken = text[-1] == _HYPHEN_MARK
+        broken = text[-1] == HYPHEN_MARK
         text = f"{text[:-1]}-" if broken else text
         if run.unmapped or not text.isascii() or not text.isprintable():
-            unreadable = len(_UNREADABLE.findall(text))
+            unreadable = len(UNREADABLE.findall(text))
             if run.unmapped:
                 unreadable += len(_PRIVATE.findall(text))
+                self._doubtful[run.font][0] += len(text) - unreadable
+                self._doubtful[run.font][1] += unreadable
             self.found.unreadable += unreadable
             text = normalized(text)
-        return text + _HYPHEN_MARK if broken and text else text
+        return text + HYPHEN_MARK if broken and text else text
 
-    def _run_of(self, text: str, index: int, handle: int, box: Box) -> _Run:
-        """Find out how a text object is set from its first character."""
-        native.char_matrix(self._page, index, self._matrix_ref)
-        a, b, d = self._matrix.a, self._matrix.b, self._matrix.d
-        size = abs(native.font_size(self._page, index)) * (math.hypot(b, d) or 1.0)
-        angle = 0
-        if b or a < 0:
-            angle = round(math.degrees(math.atan2(b, a)) / 90) * 90 % 360
-        height = box[2] - box[0] if angle % 180 else box[3] - box[1]
-        if height and not height / 4 < size < height * 3:
-            size = height / 1.15
-        if angle == 0 and text[0] >= _FIRST_VERTICAL and self._runs_down(index, handle):
-            angle = DOWNWARDS
-        bold, mono = self._style(index, handle)
-        hidden = self._has_layers and bool(handle) and _is_hidden(handle)
-        unmapped = native.is_unmapped(self._page, index) == 1
-        run = self._runs[handle] = _Run(size, angle, bold, mono, hidden, unmapped)
-        return run
-
-    def _runs_down(self, index: int, handle: int) -> bool:
-        """Tell whether the next character of the object stands below this one."""
-        if not handle or native.object_of(self._page, index + 1) != handle:
-            return False
-        x0, y0 = self._origin(index)
-        x1, y1 = self._origin(index + 1)
-        return y0 - y1 > abs(x1 - x0) * 2 + 0.5
-
-    def _origin(self, index: int) -> tuple[float, float]:
-        native.origin(self._page, index, self._x_ref, self._y_ref)
-        return self._x.value, self._y.value
-
-    def _style(self, index: int, handle: int) -> tuple[bool, bool]:
-        font = native.font_of(handle) if handle else 0
-        style = self._styles.get(font)
-        if style is None:
-            buffer, flags = ctypes.create_string_buffer(128), ctypes.c_int()
-            native.font_name(self._page, index, buffer, 128, ctypes.byref(flags))
-            name = buffer.value.decode("utf-8", "replace")
-            style = bool(_BOLD.search(name)), bool(_MONO.search(name))
-            self._styles[font] = style
-        return style
-
-    def _word(self, text: str, start: int, box: Box, run: _Run) -> Word | None:
+    def _word(self, text: str, start: int, box: Box, run: Run) -> Word | None:
         left, low, right, high = self._crop
-        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-        if not (left <= x <= right and low <= y <= high):
+        size = run.size
+        if not (left <= (box[0] + box[2]) / 2 <= right and low <= (box[1] + box[3]) / 2 <= high):
             self.found.left_out["outsidePage"] += 1
             return None
-        origin = self._origin(start)
-        if run.angle == 0:
-            x0, top, x1, bottom = box[0] - left, high - box[3], box[2] - left, high - box[1]
-            baseline = high - origin[1]
+        if run.has_level:
+            x0, x1, baseline = box[0] - left, box[2] - left, high - run.level
         else:
-            frame = frame_of(run.angle, self._crop)
-            x0, top, x1, bottom = frame.box(*box)
-            baseline = frame.point(*origin)[1]
-        if run.angle == DOWNWARDS and not top - run.size < baseline < bottom + run.size:
-            baseline = bottom
-        size = run.size
-        if self._is_duplicate(text, run.angle, x0, baseline, size):
-            return None
+            x0, x1, baseline = self._turned(start, box, run)
         broken = text[-1] in _BREAKS
-        if broken or _SOFT_HYPHEN in text:
-            text = _without_breaks(text, broken=broken)
-        rounded = round(size * 2) / 2
+        if broken or SOFT_HYPHEN in text:
+            text = without_breaks(text, broken=broken)
         return Word(
-            text, x0, baseline - size * _ASCENT, x1, baseline + size * _DESCENT,
-            rounded, run.bold, run.mono, broken,
+            text, x0, baseline - size * ASCENT, x1, baseline + size * DESCENT,
+            run.rounded, run.bold, run.mono, broken,
         )  # fmt: skip
 
-    def _box(self, index: int) -> Box:
-        rect = self._rect
-        native.loose_box(self._page, index, self._rect_ref)
-        return rect.left, rect.bottom, rect.right, rect.top
+    def _turned(self, start: int, box: Box, run: Run) -> tuple[float, float, float]:
+        """Return the ends of a word and its baseline in the frame of its direction."""
+        frame = frame_of(run.angle, self._crop)
+        x0, top, x1, bottom = frame.box(*box)
+        baseline = frame.point(*self._runs.origin(start))[1]
+        if run.angle == DOWNWARDS and not top - run.size < baseline < bottom + run.size:
+            baseline = bottom
+        return x0, x1, baseline
 
-    def _box_of(self, start: int, end: int) -> Box:
+    def _box(self, start: int, end: int) -> Box:
         """Return the box of the first and last of some characters."""
         rect = self._rect
         native.loose_box(self._page, start, self._rect_ref)
@@ -320,63 +276,38 @@ class _Reader:
         native.loose_box(self._page, end - 1, self._rect_ref)
         return min(a, rect.left), min(b, rect.bottom), max(c, rect.right), max(d, rect.top)
 
-    def _is_duplicate(self, text: str, angle: int, x0: float, baseline: float, size: float) -> bool:
-        places = self._seen.setdefault(text, [])
-        near = size * _DUPLICATE
-        for other, x, y in places:
-            if other == angle and abs(x - x0) < near and abs(y - baseline) < near:
-                return True
-        places.append((angle, x0, baseline))
-        return False
 
+def _characters(text_page: int) -> str:
+    """Return the page's text, one character for each that the library counts.
 
-def _without_breaks(text: str, *, broken: bool) -> str:
-    """Return a word without marks of where it may be broken; a hyphen ends one that is."""
-    text = text.rstrip(_HYPHEN_MARK)
-    if _SOFT_HYPHEN in text:
-        text = text.rstrip(_SOFT_HYPHEN).replace(_SOFT_HYPHEN, "") + ("-" if broken else "")
-    return text
-
-
-def normalized(text: str) -> str:
-    """Return text as it is searched for: ligatures and Arabic letter forms as plain letters."""
-    if _LONE_SURROGATE.search(text):
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
-    text = _UNREADABLE.sub("", text)
-    return unicodedata.normalize("NFKC", text) if _LIGATURE.search(text) else text
-
-
-def _touch(before: Word, after: Word) -> bool:
-    """Tell whether nothing parts two runs of characters that stand in one line."""
-    size = max(before.size, after.size, 1.0)
-    gap = max(after.x0 - before.x1, before.x0 - after.x1)
-    return gap <= size * _GAP and after.top < before.bottom and before.top < after.bottom
-
-
-def _same_setting(before: Word, after: Word) -> bool:
-    return (
-        abs(before.size - after.size) < 0.12 * max(before.size, after.size)
-        and abs(before.baseline - after.baseline) < 0.12 * max(before.size, 1.0)
-        and before.bold == after.bold
-        and before.mono == after.mono
+    The library gives all of them in one call, but for those that are none or are two in UTF-16.
+    """
+    count = native.count_chars(text_page)
+    buffer = (ctypes.c_ushort * (count + 1))()
+    length = native.text_of(text_page, 0, count, buffer)
+    text = bytes(buffer)[: 2 * max(length - 1, 0)].decode("utf-16-le", "surrogatepass")
+    if len(text) == count:
+        return text
+    codes = (native.unicode_of(text_page, index) for index in range(count))
+    return "".join(
+        HYPHEN_MARK if code == _HYPHEN_CODE and native.is_hyphen(text_page, index) else chr(code)
+        for index, code in enumerate(codes)
     )
 
 
-def _merged(before: Word, after: Word) -> Word:
-    return before._replace(
-        text=before.text + after.text,
-        x0=min(before.x0, after.x0),
-        x1=max(before.x1, after.x1),
-        broken=after.broken,
-    )
-
-
-def _is_hidden(handle: int) -> bool:
-    """Tell whether the object belongs to a layer that is off, which `structure` has marked."""
-    for index in range(native.count_marks(handle)):
-        mark = native.mark_of(handle, index)
-        buffer, length = (ctypes.c_ushort * 64)(), ctypes.c_ulong()
-        found = native.mark_text(mark, b"Name", buffer, 128, ctypes.byref(length))
-        if found and HIDDEN_MARK in bytes(buffer)[: length.value].decode("utf-16-le", "replace"):
-            return True
-    return False
+def _without_duplicates(words: list[Word]) -> list[Word]:
+    """Leave out words that are drawn again at the same place, or as good as there."""
+    places = {(w.text, int(w.x0 / _BUCKET_POINTS), int(w.bottom / _BUCKET_POINTS)) for w in words}
+    if len(places) == len(words):
+        return words
+    kept: list[Word] = []
+    seen: dict[tuple[str, int], list[Word]] = defaultdict(list)
+    for word in words:
+        before = seen[word.text, int(word.bottom / _BUCKET_POINTS / 3)]
+        near = word.size * _DUPLICATE
+        if any(abs(w.x0 - word.x0) < near and abs(w.bottom - word.bottom) < near for w in before):
+            continue
+        if len(before) < _MAX_PLACES:
+            before.append(word)
+        kept.append(word)
+    return kept

@@ -1,0 +1,118 @@
+"""Find out how the characters of a text object are set: once for each object and font."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import re
+from typing import Final, NamedTuple
+
+from stages.conversion.pdf import native
+from stages.conversion.pdf.frames import DOWNWARDS, Box
+from stages.conversion.pdf.structure import HIDDEN_MARK
+
+_BOLD: Final = re.compile(r"bold|black|heavy|semibold|demi|cmbx|cmssbx", re.IGNORECASE)
+_MONO: Final = re.compile(
+    r"courier|mono(?!type)|consol|menlo|typewriter|cm(?:sl|i)?tt|tctt|sftt|inconsolata|lettergothic",
+    re.IGNORECASE,
+)
+_FIRST_VERTICAL: Final = "\u1100"  # no script before it is set in columns
+_PLAUSIBLE: Final = (0.25, 3.0)  # a font's size, of the height of its characters
+
+
+class Run(NamedTuple):
+    """How the characters of one text object are set.
+
+    `level` is the height of their baseline in the file's coordinates, if all have the same;
+    `is_plain` tells that they are upright, shown, and known to be letters.
+    """
+
+    size: float
+    angle: int
+    bold: bool
+    mono: bool
+    hidden: bool
+    unmapped: bool
+    font: int
+    level: float
+    has_level: bool
+    rounded: float
+    is_plain: bool
+
+
+class Runs(dict[int, Run]):
+    """The text objects of a page that were met, by their handles."""
+
+    def __init__(self, text_page: int, *, has_layers: bool) -> None:
+        super().__init__()
+        self._page = text_page
+        self._has_layers = has_layers
+        self._styles: dict[int, tuple[bool, bool]] = {}
+        self._matrix = native.Matrix()
+        self._matrix_ref = ctypes.byref(self._matrix)
+        self._x, self._y = ctypes.c_double(), ctypes.c_double()
+        self._x_ref, self._y_ref = ctypes.byref(self._x), ctypes.byref(self._y)
+
+    def of(self, char: str, index: int, handle: int, box: Box) -> Run:
+        """Return how a text object is set, from its first character and that one's box."""
+        return self.get(handle) or self._read(char, index, handle, box)
+
+    def origin(self, index: int) -> tuple[float, float]:
+        """Return the point in the file's coordinates at which a character stands."""
+        native.origin(self._page, index, self._x_ref, self._y_ref)
+        return self._x.value, self._y.value
+
+    def _read(self, char: str, index: int, handle: int, box: Box) -> Run:
+        native.char_matrix(self._page, index, self._matrix_ref)
+        a, b, d = self._matrix.a, self._matrix.b, self._matrix.d
+        size = abs(native.font_size(self._page, index)) * (math.hypot(b, d) or 1.0)
+        angle = 0
+        if b or a < 0:
+            angle = round(math.degrees(math.atan2(b, a)) / 90) * 90 % 360
+        height = box[2] - box[0] if angle % 180 else box[3] - box[1]
+        if height and not height * _PLAUSIBLE[0] < size < height * _PLAUSIBLE[1]:
+            size = height / 1.15
+        if angle == 0 and char >= _FIRST_VERTICAL and self._runs_down(index, handle):
+            angle = DOWNWARDS
+        font = native.font_of(handle) or 0 if handle else 0
+        bold, mono = self._style(index, font)
+        hidden = self._has_layers and bool(handle) and _is_hidden(handle)
+        unmapped = native.is_unmapped(self._page, index) == 1
+        has_level = bool(handle) and angle == 0 and not b
+        run = self[handle] = Run(
+            size, angle, bold, mono, hidden, unmapped, font,
+            level=self.origin(index)[1] if has_level else 0.0,
+            has_level=has_level,
+            rounded=round(size * 2) / 2,
+            is_plain=has_level and not hidden and not unmapped,
+        )  # fmt: skip
+        return run
+
+    def _runs_down(self, index: int, handle: int) -> bool:
+        """Tell whether the next character of the object stands below this one."""
+        if not handle or native.object_of(self._page, index + 1) != handle:
+            return False
+        x0, y0 = self.origin(index)
+        x1, y1 = self.origin(index + 1)
+        return y0 - y1 > abs(x1 - x0) * 2 + 0.5
+
+    def _style(self, index: int, font: int) -> tuple[bool, bool]:
+        style = self._styles.get(font)
+        if style is None:
+            buffer, flags = ctypes.create_string_buffer(128), ctypes.c_int()
+            native.font_name(self._page, index, buffer, 128, ctypes.byref(flags))
+            name = buffer.value.decode("utf-8", "replace")
+            style = bool(_BOLD.search(name)), bool(_MONO.search(name))
+            self._styles[font] = style
+        return style
+
+
+def _is_hidden(handle: int) -> bool:
+    """Tell whether the object belongs to a layer that is off, which `structure` has marked."""
+    for index in range(native.count_marks(handle)):
+        mark = native.mark_of(handle, index)
+        buffer, length = (ctypes.c_ushort * 64)(), ctypes.c_ulong()
+        found = native.mark_text(mark, b"Name", buffer, 128, ctypes.byref(length))
+        if found and HIDDEN_MARK in bytes(buffer)[: length.value].decode("utf-16-le", "replace"):
+            return True
+    return False
