@@ -17,7 +17,7 @@ _TOKEN: Final = re.compile(
     | (?P<escape>\\[!-/:-@\[-`{-~])
     | (?P<target>\]\((?:<[^<>\n]*+>|(?:[^()\s\\<]++|\\.|\([^()\s]*+\))*+)
         (?:[ \t]+"(?:[^"\\\n]++|\\.)*+")?\))
-    | (?P<math>\$\$[^$]++\$\$|\$[^$\n]++\$)
+    | (?P<math>\$\$[^$]++\$\$|\$(?=\S)[^$\n]++(?<=\S)\$(?!\d))
     | (?P<parting></?(?:sup|sub|br)[ ]?/?>)
     | (?P<tag></?(?:u|b|i|em|strong|s|mark|ins|kbd)>)
     | (?P<entity>&\#?\w{1,31};)
@@ -26,8 +26,10 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.MULTILINE,
 )
 _SPECIAL: Final = re.compile(r"[`~\\\]$<&*]")
-_TEXT_COMMAND: Final = re.compile(r"\\(?:text|mathrm|mathbf|mathit|operatorname)\*?\s*\{")
-_COMMAND: Final = re.compile(r"\\([A-Za-z]+)")
+_MATH: Final = re.compile(
+    r"\\(?:text|mathrm|mathbf|mathit|operatorname)\*?\s*\{(?P<text>[^{}]*)\}"
+    r"|\\(?:begin|end)\{[^{}]*\}|\\(?P<command>[A-Za-z]+)|(?P<letter>[^\W\d_])"
+)
 _SPOKEN: Final = re.compile(  # functions that are written by their names
     r"(?:arc)?(?:sin|cos|tan)h?|coth?|sec|csc|l[ng]|log|exp|lim(?:inf|sup)?|max|min|sup|inf|det|dim"
     r"|deg|gcd|hom|ker|arg|Pr|[bp]?mod"
@@ -70,14 +72,14 @@ class _Reader:
 
 
 def _math(formula: str) -> str:
-    text = _TEXT_COMMAND.sub("{", formula)
-    return _COMMAND.sub(_letters, text).replace("_", " ")
+    """Each letter of a formula is a word, but for text and functions in it."""
+    return _MATH.sub(_of_formula, formula).replace("_", " ")
 
 
-def _letters(match: re.Match[str]) -> str:
-    name = match[1]
-    if _SPOKEN.fullmatch(name):
-        return f" {name} "
+def _of_formula(match: re.Match[str]) -> str:
+    name = match["command"] or ""
+    if not name or _SPOKEN.fullmatch(name):
+        return f" {match['text'] or match['letter'] or name} "
     letter = _OTHER_LETTERS.get(name) or _OTHER_LETTERS.get(name.lower())
     return f" {letter or _greek(name.removeprefix('var'))} "
 
