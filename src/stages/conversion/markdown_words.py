@@ -30,6 +30,9 @@ _MATH: Final = re.compile(
     r"\\(?:text|mathrm|mathbf|mathit|operatorname)\*?\s*\{(?P<text>[^{}]*)\}"
     r"|\\(?:begin|end)\{[^{}]*\}|\\(?P<command>[A-Za-z]+)|(?P<letter>[^\W\d_])"
 )
+_MATH_TEXT: Final = re.compile(r"\\[A-Za-z]+\*?\s*\{[^{}]*\}")
+_PROSE: Final = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{4,}")  # between two dollar signs of a text
+_MAX_FORMULA_CHARS = 4_000
 _SPOKEN: Final = re.compile(  # functions that are written by their names
     r"(?:arc)?(?:sin|cos|tan)h?|coth?|sec|csc|l[ng]|log|exp|lim(?:inf|sup)?|max|min|sup|inf|det|dim"
     r"|deg|gcd|hom|ker|arg|Pr|[bp]?mod"
@@ -73,6 +76,8 @@ class _Reader:
 
 def _math(formula: str) -> str:
     """Each letter of a formula is a word, but for text and functions in it."""
+    if len(formula) > _MAX_FORMULA_CHARS or _PROSE.search(_MATH_TEXT.sub("", formula)):
+        return formula
     return _MATH.sub(_of_formula, formula).replace("_", " ")
 
 

@@ -53,7 +53,7 @@ def page_charset(raw: bytes) -> str | None:
 
 
 def _label(attributes: bytes) -> str | None:
-    found = {
+    found: dict[bytes, bytes] = {
         name.lower(): double or single or bare
         for name, double, single, bare in _ATTRIBUTE.findall(attributes)
     }

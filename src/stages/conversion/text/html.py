@@ -87,7 +87,7 @@ def _converted(html: str) -> tuple[str, Mapping[str, int]]:
 
 def _settle(page: LexborHTMLParser, inserts: Inserts) -> None:
     html_inline.mark_styles(page, inserts)
-    html_inline.spell_scripts_in_code(page)
+    html_inline.plain_code(page)
     html_inline.write_ruby(page)
     html_inline.write_fields(page, inserts)
     html_inline.drop_permalinks(page)

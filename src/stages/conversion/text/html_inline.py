@@ -90,12 +90,15 @@ def _breaks(node: LexborNode) -> bool:
     )
 
 
-def spell_scripts_in_code(page: LexborHTMLParser) -> None:
-    """Write raised and lowered text of code by signs, for code has no other notation."""
+def plain_code(page: LexborHTMLParser) -> None:
+    """Leave text alone in code: no links, no emphasis, raised and lowered text by signs."""
     for tag, sign in (("sup", "^"), ("sub", "_")):
         for node in page.css(f"pre {tag}, code {tag}, kbd {tag}, samp {tag}, tt {tag}"):
             if text_of(node):
                 node.insert_before(sign)
+            node.unwrap()
+    for node in page.css("pre *"):
+        if node.tag not in ("code", "br", "img", "input", "samp"):
             node.unwrap()
 
 

@@ -12,9 +12,9 @@ from stages.conversion.second_reading import SecondReading
 from stages.conversion.text.encodings import decode_page
 from stages.conversion.text.visibility import leave_out_unseen
 
-# Words run on through these; every other element parts them.
+# Words run on through these; every other element parts them, and so does each end of a link.
 _WITHIN_WORDS: Final = [
-    "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em",
+    "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em",
     "font", "i", "ins", "kbd", "label", "mark", "nobr", "q", "s", "samp", "small", "span",
     "strike", "strong", "time", "tt", "u", "var",
 ]  # fmt: skip
