@@ -10,22 +10,27 @@ from typing import Final
 
 from stages.conversion.words import pieces_of
 
+_FENCE: Final = re.compile(
+    r"^[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+(?P<marks>`{3,}|~{3,})[^`\n]*$", re.MULTILINE
+)
+# The first character alone finds the places to look at.
 _TOKEN: Final = re.compile(
     r"""
-    ^[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+(?P<fence>`{3,}|~{3,})[^`\n]*$
-    | (?<!`)(?P<ticks>`{1,8})(?!`)(?P<code>.{1,2000}?)(?<!`)(?P=ticks)(?!`)
-    | (?P<escape>\\[!-/:-@\[-`{-~])
-    | (?P<target>\]\((?:<[^<>\n]*+>|(?:[^()\s\\<]++|\\.|\([^()\s]*+\))*+)
+    [`\\\]$<&*~](?:
+    (?<=`)(?<!``)(?P<ticks>`{0,7})(?!`)(?P<code>.{1,2000}?)(?<!`)`(?P=ticks)(?!`)
+    | (?<=\\)(?P<escape>[!-/:-@\[-`{-~])
+    | (?<=\])(?P<target>\((?:<[^<>\n]*+>|(?:[^()\s\\<]++|\\.|\([^()\s]*+\))*+)
         (?:[ \t]+"(?:[^"\\\n]++|\\.)*+")?\))
-    | (?P<math>\$\$[^$]++\$\$|\$(?=\S)[^$\n]++(?<=\S)\$(?!\d))
-    | (?P<parting></?(?:sup|sub|br)[ ]?/?>)
-    | (?P<tag></?(?:u|b|i|em|strong|s|mark|ins|kbd)>)
-    | (?P<entity>&\#?\w{1,31};)
-    | (?P<mark>(?<=\w)(?:\*+|~~)+(?=\w))
+    | (?<=\$)(?P<math>\$[^$]++\$\$|(?=\S)[^$\n]++(?<=\S)\$(?!\d))
+    | (?<=<)(?P<parting>/?(?:sup|sub|br)[ ]?/?>)
+    | (?<=<)(?P<tag>/?(?:u|b|i|em|strong|s|mark|ins|kbd)>)
+    | (?<=&)(?P<entity>\#?\w{1,31};)
+    | (?<=\w\*)(?P<strong>[*~]*(?=\w))
+    | (?<=\w~)(?P<struck>~[*~]*(?=\w))
+    )
     """,
-    re.VERBOSE | re.MULTILINE,
+    re.VERBOSE,
 )
-_SPECIAL: Final = re.compile(r"[`~\\\]$<&*]")
 _MATH: Final = re.compile(
     r"\\(?:text|mathrm|mathbf|mathit|operatorname)\*?\s*\{(?P<text>[^{}]*)\}"
     r"|\\(?:begin|end)\{[^{}]*\}|\\(?P<command>[A-Za-z]+)|(?P<letter>[^\W\d_])"
@@ -44,34 +49,24 @@ _OTHER_LETTERS: Final = {
 
 def shown(markdown: str) -> Iterator[str]:
     """Return the text that a reader sees, piece by piece; marks that part words become blanks."""
-    reader = _Reader()
+    fence = ""
     for piece in pieces_of(markdown):
-        yield _TOKEN.sub(reader.seen, piece) if _SPECIAL.search(piece) else piece
+        end = 0
+        for line in _FENCE.finditer(piece) if "```" in piece or "~~~" in piece else ():
+            marks = line["marks"]
+            if fence and not (marks.startswith(fence) and line[0].strip(" \t>") == marks):
+                continue
+            yield piece[end : line.start()] if fence else _without_marks(piece[end : line.start()])
+            fence, end = "" if fence else marks, line.end()
+        yield piece[end:] if fence else _without_marks(piece[end:])
 
 
-class _Reader:
-    """Knows whether the text that comes is code."""
+def _without_marks(text: str) -> str:
+    return _TOKEN.sub(_seen, text)
 
-    def __init__(self) -> None:
-        self._fence = ""
 
-    def seen(self, match: re.Match[str]) -> str:
-        """Return what a reader sees in place of a mark."""
-        kind = match.lastgroup
-        if kind == "fence":
-            return self._fenced(match["fence"], match[0])
-        if self._fence or kind is None:
-            return match[0]
-        return match["code"] or _SEEN[kind](match[0])
-
-    def _fenced(self, marks: str, line: str) -> str:
-        if not self._fence:
-            self._fence = marks
-            return ""
-        if marks.startswith(self._fence) and line.strip(" \t>") == marks:
-            self._fence = ""
-            return ""
-        return line
+def _seen(match: re.Match[str]) -> str:
+    return match["code"] or _SEEN[match.lastgroup or ""](match[0])
 
 
 def _math(formula: str) -> str:
@@ -111,5 +106,6 @@ _SEEN: Final[Mapping[str, Callable[[str], str]]] = {
     "parting": _blank,
     "tag": _nothing,
     "entity": html.unescape,
-    "mark": _nothing,
+    "strong": _nothing,
+    "struck": _nothing,
 }

@@ -39,7 +39,6 @@ _OPTIONS: Final = HtmlOptions(
 )
 _ESCAPED: Final = re.compile(r"(?<=\d)\\([.)])|(?:(?<=[^\W_])\\(?=_[^\W_])|(?<=<su[bp]>)\\)([_+-])")
 _ONLY_NUMBER: Final = re.compile(r"[\s>*+-]*(?:\d{1,9}[.)]\s+)*\d{1,9}")
-_HYPHENS: Final = str.maketrans({"\u00ad": None, "\u2011": "-"})
 
 
 def convert(source: Source, options: ConversionOptions) -> Converted:  # noqa: ARG001
@@ -81,7 +80,8 @@ def _converted(html: str) -> tuple[str, Mapping[str, int]]:
     html_inline.mark_formulas(page, inserts)
     _settle(page, inserts)
     result = html_to_markdown(page.html or "", _OPTIONS)
-    markdown = _with_fewer_escapes(result.content or "").translate(_HYPHENS)
+    markdown = _with_fewer_escapes(result.content or "")
+    markdown = markdown.replace("\u00ad", "").replace("\u2011", "-")
     return inserts.filled(html_blocks.definitions_tied(markdown)), left_out
 
 
