@@ -134,6 +134,9 @@ def _write_note(page: LexborHTMLParser, note: LexborNode, prefix: str) -> None: 
         text = text_of(link)
         if _NOTE_LABEL.fullmatch(text) or not any(map(str.isalnum, text)):
             _drop_backlink(link, note)
+    first = note.first_child
+    if first is not None and first.is_text_node:
+        first.replace_with((first.text_content or "").lstrip())
     put_first(note, prefix)
 
 

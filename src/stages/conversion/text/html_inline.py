@@ -17,6 +17,7 @@ from stages.conversion.text.html_nodes import (
     children,
     is_block,
     text_of,
+    within,
 )
 from stages.conversion.text.visibility import style_of
 
@@ -53,18 +54,18 @@ def mark_styles(page: LexborHTMLParser, inserts: Inserts) -> None:
             continue
         style = style_of(node)
         decoration = style.get("text-decoration", "") + style.get("text-decoration-line", "")
-        if "line-through" in decoration and not _within(node, _STRUCK):
+        if "line-through" in decoration and not _is_within(node, _STRUCK):
             _enclose(node, inserts, "~~", "~~")
         align = style.get("vertical-align")
         tag = {"super": "sup", "sub": "sub"}.get(align or "")
-        if tag and not _within(node, ("sup", "sub")) and not is_block(node):
+        if tag and not _is_within(node, ("sup", "sub")) and not is_block(node):
             _enclose(node, inserts, f"<{tag}>", f"</{tag}>")
     for node in page.css("s[style],del[style],strike[style]"):
         if style_of(node).get("text-decoration", "").startswith("none"):
             node.unwrap()
 
 
-def _within(node: LexborNode, tags: Sequence[str]) -> bool:
+def _is_within(node: LexborNode, tags: Sequence[str]) -> bool:
     return node.tag in tags or any(around.tag in tags for around in ancestors(node))
 
 
@@ -86,7 +87,7 @@ def _enclose(node: LexborNode, inserts: Inserts, before: str, after: str) -> Non
 
 def _breaks(node: LexborNode) -> bool:
     return is_block(node) or (
-        not node.is_text_node and any(inner.tag in BLOCKS for inner in node.css("*"))
+        not node.is_text_node and any(inner.tag in BLOCKS for inner in within(node))
     )
 
 
@@ -149,7 +150,7 @@ def drop_permalinks(page: LexborHTMLParser) -> None:
     """Drop the signs beside headings that only link to them."""
     for link in page.css("h1 a,h2 a,h3 a,h4 a,h5 a,h6 a,dt a"):
         href = link.attributes.get("href") or ""
-        if href.startswith("#") and not any(map(str.isalnum, text_of(link))) and not link.css("*"):
+        if href.startswith("#") and not any(map(str.isalnum, text_of(link))) and not within(link):
             link.decompose()
 
 

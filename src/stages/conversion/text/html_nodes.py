@@ -80,9 +80,14 @@ def is_block(node: LexborNode) -> bool:
     return node.tag in BLOCKS
 
 
+def within(node: LexborNode) -> list[LexborNode]:
+    """Return the elements within one; the library's selectors match the element itself too."""
+    return [inner for inner in node.css("*") if inner.mem_id != node.mem_id]
+
+
 def has_blocks(node: LexborNode) -> bool:
     """Tell whether there is a block within an element, line breaks aside."""
-    return any(inner.tag in BLOCKS and inner.tag != "br" for inner in node.css("*"))
+    return any(inner.tag in BLOCKS and inner.tag != "br" for inner in within(node))
 
 
 def ancestors(node: LexborNode) -> Iterator[LexborNode]:

@@ -20,7 +20,7 @@ _KINDS: Final[Mapping[str, str]] = {
     "template": "template",
     "noscript": "noscript",
     "iframe,video,audio,canvas,noembed,datalist,rp": "mediaFallback",
-    "dialog:not([open])": "hiddenText",
+    "dialog:not([open]),mphantom": "hiddenText",
 }
 _MARKED: Final = "[hidden],[style]"
 _ANY_TAG: Final = re.compile("<[^>]*>")
