@@ -28,6 +28,7 @@ _THREE_BYTES: Final = re.compile("[\u0800-\uffff]")
 # What the web reads by these names, where Python's codec of that name knows less.
 _WIDER: Final = {"gbk": "gb18030", "gb2312": "gb18030", "euc_kr": "cp949", "shift_jis": "cp932"}
 _NOT_ON_THE_WEB: Final = {"hz-gb-2312": "hz", "iso-2022-kr": "iso2022_kr"}
+_NO_ENCODINGS: Final = ("utf-7", "unicode_escape", "raw-unicode-escape", "punycode", "undefined")
 _SWITCHING: Final = ("iso2022_jp", "hz", "iso2022_kr")
 
 
@@ -68,17 +69,17 @@ def declared_charset(mime_type: str) -> str | None:
 
 def declared_codec(label: str | None) -> str | None:
     """Return Python's codec for a label, by the table of the web (WHATWG Encoding 4.2)."""
-    if not label:
+    if not label or not label.isascii():
         return None
     known = _NOT_ON_THE_WEB.get(label.strip().lower())
     encoding = None if known else webencodings.lookup(label)
     name = known or (encoding.codec_info.name if encoding else label)
     try:
         codec = codecs.lookup(name).name
-        "a".encode(codec)
-    except (LookupError, ValueError, UnicodeError, TypeError):
+        b"a".decode(codec, errors="replace")
+    except (LookupError, ValueError, UnicodeError, TypeError, AttributeError):
         return None
-    return _WIDER.get(codec, codec)
+    return None if codec in _NO_ENCODINGS else _WIDER.get(codec, codec)
 
 
 def _codec_of(raw: bytes, declared: str | None) -> str:
@@ -114,12 +115,9 @@ def _wide_without_mark(raw: bytes) -> str | None:
     sample = raw[:_SAMPLE_BYTES]
     if len(sample) < 4 or b"\x00" not in sample:
         return None
-    if len(raw) % 4 == 0:
-        quarters = [sample[start::4].count(0) * 4 / len(sample) for start in range(4)]
-        if quarters[3] > 0.95 and quarters[2] > 0.8 and quarters[0] < 0.05:
-            return "utf-32-le"
-        if quarters[0] > 0.95 and quarters[1] > 0.8 and quarters[3] < 0.05:
-            return "utf-32-be"
+    for codec, top in (("utf-32-le", 3), ("utf-32-be", 0)) if len(raw) % 4 == 0 else ():
+        if not any(sample[top::4]) and _is_writing(sample[: len(sample) // 4 * 4], codec):
+            return codec
     even, odd = sample[::2].count(0), sample[1::2].count(0)
     if len(raw) % 2 or min(even, odd) * 20 > max(even, odd):
         return None
@@ -131,7 +129,7 @@ def _is_writing(sample: bytes, codec: str) -> bool:
     """Tell whether nearly all that a sample decodes to is printable."""
     text = sample.decode(codec, errors="replace")
     printed = sum(sign.isprintable() or sign in "\t\r\n\f\ufeff" for sign in text)
-    return printed >= len(text) * 0.95
+    return printed - text.count("\ufffd") >= len(text) * 0.95
 
 
 def _decoded(raw: bytes, codec: str) -> str:
