@@ -59,7 +59,7 @@ class WordCounts:
     def _add(self, words: list[str]) -> None:
         self.total += len(words)
         if self._hashed is not None:
-            _count_by_hash(self._hashed, Counter(words))
+            _count_by_hash(self._hashed, Counter(map(crc32, map(str.encode, words))))
             return
         self._exact.update(words)
         if len(self._exact) > _MAX_DISTINCT:
@@ -70,7 +70,8 @@ class WordCounts:
         if self._hashed is not None:
             return self._hashed
         buckets = array("I", bytes(4 * _BUCKETS))
-        _count_by_hash(buckets, self._exact)
+        for word, count in self._exact.items():
+            buckets[crc32(word.encode()) % _BUCKETS] += count
         return buckets
 
 
@@ -97,6 +98,6 @@ def _words(piece: str) -> list[str]:
     return _WORD.findall(piece.casefold())
 
 
-def _count_by_hash(buckets: array[int], words: Counter[str]) -> None:
-    for word, count in words.items():
-        buckets[crc32(word.encode()) % _BUCKETS] += count
+def _count_by_hash(buckets: array[int], hashes: Counter[int]) -> None:
+    for value, count in hashes.items():
+        buckets[value % _BUCKETS] += count
