@@ -44,7 +44,7 @@ _ONLY_NUMBER: Final = re.compile(r"[\s>*+-]*(?:\d{1,9}[.)]\s+)*\d{1,9}")
 def convert(source: Source, options: ConversionOptions) -> Converted:  # noqa: ARG001
     """Convert a page; what a browser does not show is left out and counted."""
     page = decode_page(source)
-    markdown, left_out = _converted(page.text)
+    markdown, left_out = page_to_markdown(page.text)
     return Converted(
         markdown,
         {"encoding": page.encoding},
@@ -70,10 +70,11 @@ def fallback(source: Source, options: ConversionOptions) -> Converted:  # noqa: 
 
 def markdown_of(html: str) -> str:
     """Return the Markdown of HTML."""
-    return _converted(html)[0]
+    return page_to_markdown(html)[0]
 
 
-def _converted(html: str) -> tuple[str, Mapping[str, int]]:
+def page_to_markdown(html: str) -> tuple[str, Mapping[str, int]]:
+    """Return the Markdown of a page, and the counts of words left out by kind."""
     inserts = Inserts()
     page = LexborHTMLParser(inserts.cleared(html))
     left_out = leave_out_unseen(page)
