@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path, PurePath
@@ -155,7 +156,16 @@ def _zipped(path: Path) -> Format:
                 return _open_document(read_part(archive, "mimetype"))
             if "[Content_Types].xml" in names:
                 return _office(read_part(archive, "[Content_Types].xml"))
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+    except NotImplementedError as error:  # a way of packing that no document uses
+        raise UnconvertibleDocument(
+            "The file is damaged or packed in a way that cannot be read; export or download it "
+            "again."
+        ) from error
+    except RuntimeError as error:  # what zipfile raises for an entry that is encrypted
+        raise UnconvertibleDocument(
+            "The document is protected by a password; remove the password and hand it in again."
+        ) from error
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, zlib.error) as error:
         raise UnconvertibleDocument(
             "The file is cut off or damaged (its zip container cannot be read); export or download "
             "it anew."

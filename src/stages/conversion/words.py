@@ -39,7 +39,7 @@ class WordCounts:
         self._exact: Counter[str] = Counter()
         self._hashed: array[int] | None = None
         for piece in pieces:
-            self._add(_words(piece))
+            self._add(words_of(piece))
 
     def matched(self, other: WordCounts) -> int:
         """Return how many words of this multiset are in the other one too."""
@@ -77,7 +77,7 @@ class WordCounts:
 
 def count_words(text: str) -> int:
     """Return how many words a text has."""
-    return sum(len(_words(piece)) for piece in pieces_of(text))
+    return sum(len(words_of(piece)) for piece in pieces_of(text))
 
 
 def pieces_of(text: str) -> Iterator[str]:
@@ -92,7 +92,8 @@ def pieces_of(text: str) -> Iterator[str]:
         start = end
 
 
-def _words(piece: str) -> list[str]:
+def words_of(piece: str) -> list[str]:
+    """Return the words of a text of moderate size, in order."""
     if not piece.isascii():
         piece = unicodedata.normalize("NFKC", _INVISIBLE.sub("", piece))
     return _WORD.findall(piece.casefold())

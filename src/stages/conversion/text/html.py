@@ -15,6 +15,7 @@ from stages.conversion.markdown import blocks, paragraph
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.text import html_blocks, html_inline, html_tables
 from stages.conversion.text.encodings import decode_page
+from stages.conversion.text.html_depth import parsed, shallow
 from stages.conversion.text.html_nodes import Inserts
 from stages.conversion.text.html_reading import second_reading, text_of_page
 from stages.conversion.text.visibility import leave_out_unseen
@@ -76,8 +77,9 @@ def markdown_of(html: str) -> str:
 def page_to_markdown(html: str) -> tuple[str, Mapping[str, int]]:
     """Return the Markdown of a page, and the counts of words left out by kind."""
     inserts = Inserts()
-    page = LexborHTMLParser(inserts.cleared(html))
+    page = parsed(inserts.cleared(html))
     left_out = leave_out_unseen(page)
+    page = shallow(page)
     html_inline.mark_formulas(page, inserts)
     _settle(page, inserts)
     result = html_to_markdown(page.html or "", _OPTIONS)
@@ -98,7 +100,6 @@ def _settle(page: LexborHTMLParser, inserts: Inserts) -> None:
     html_blocks.tie_definitions(page)
     html_tables.unwrap_layout(page)
     html_tables.spread_spans(page)
-    html_blocks.flatten(page)
 
 
 def _with_fewer_escapes(markdown: str) -> str:

@@ -1,4 +1,4 @@
-"""Prepare the blocks of a page: definition lists, footnotes, deep nesting."""
+"""Prepare the blocks of a page: definition lists and footnotes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,6 @@ _TIED: Final = re.compile(rf":?{_TERM}[\s>]*{_DEFINITION}[ ]*(?=(\S?))")
 _TERMS: Final = re.compile(rf"{_TERM}[\s>]*(?=[^\n{_TERM}{_DEFINITION}]*{_TERM})")
 _LEFT: Final = re.compile(f"[{_TERM}{_DEFINITION}]")
 _NOTE_LABEL: Final = re.compile(r"[\[(]?([^\W_]{1,6}|[*†‡§¶]{1,4})[\])]?")
-_MAX_DEPTH = 120
-_CONTAINERS: Final = (
-    "div,section,article,main,aside,nav,header,footer,form,fieldset,center,address,figure,details,"
-    "blockquote,a,b,i,em,strong,u,big,small,tt,label,dl,dd,dt,ul,ol,li,menu"
-)
 
 
 def tie_definitions(page: LexborHTMLParser) -> None:
@@ -158,14 +153,3 @@ def _unlist(page: LexborHTMLParser, notes: set[int]) -> None:
         if items and all(item.mem_id in notes for item in items):
             for node in (*items, notes_list):
                 unwrap_as_block(page, node)
-
-
-def flatten(page: LexborHTMLParser) -> bool:
-    """Take away containers below a depth that no reader follows; tell whether there were any."""
-    deep = page.css(" > ".join(["*"] * _MAX_DEPTH))
-    if not deep:
-        return False
-    for node in page.css(f"body {' > '.join(['*'] * (_MAX_DEPTH // 2))}"):
-        if node.css_matches(_CONTAINERS):
-            unwrap_as_block(page, node) if is_block(node) else node.unwrap()
-    return True

@@ -32,15 +32,10 @@ _WITHOUT_MEANING: Final = [
     "span", "font", "big", "small", "abbr", "acronym", "nobr", "bdi", "bdo", "data", "time",
     "basefont", "ruby", "rb", "rt", "rtc",
 ]  # fmt: skip
-_TWICE: Final = ".katex-html,mjx-container > :not(mjx-assistive-mml):has(~ mjx-assistive-mml)"
 
 
 def mark_formulas(page: LexborHTMLParser, inserts: Inserts) -> None:
-    """Write each formula as LaTeX, once where a page holds it in two forms."""
-    if page.css_first("math") is None:
-        return
-    for rendered in page.css(_TWICE):
-        rendered.decompose()
+    """Write each formula as LaTeX."""
     for math in page.css("math"):
         formula = latex_of(math)
         mark = "$$" if (math.attributes.get("display") or "") == "block" else "$"

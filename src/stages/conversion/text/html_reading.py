@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from selectolax.lexbor import LexborHTMLParser
-
 from stages.conversion.result import ConversionOptions, Source
 from stages.conversion.second_reading import SecondReading
 from stages.conversion.text.encodings import decode_page
+from stages.conversion.text.html_depth import parsed
 from stages.conversion.text.visibility import leave_out_unseen
 
 # Words run on through these; every other element parts them, and so does each end of a link.
@@ -22,7 +21,6 @@ _VALUES: Final = (
     "input[value]:not([type=hidden]):not([type=password]):not([type=checkbox]):not([type=radio])"
     ":not([type=range]):not([type=color]):not([type=image]):not([type=file])"
 )
-_TWICE: Final = ".katex-html,mjx-container > :not(mjx-assistive-mml):has(~ mjx-assistive-mml)"
 
 
 def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
@@ -32,12 +30,12 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
 
 def text_of_page(html: str) -> tuple[str, Mapping[str, int]]:
     """Return the text of a page, parted by line feeds, and the counts of words left out."""
-    page = LexborHTMLParser(html)
-    for node in page.css(f"{_TWICE},annotation,annotation-xml"):
+    page = parsed(html)
+    left_out = leave_out_unseen(page)
+    for node in page.css("annotation,annotation-xml"):
         node.decompose()
     for math in page.css("math"):
         math.replace_with(f" {math.text(deep=True, separator=' ')} ")
-    left_out = leave_out_unseen(page)
     for node in page.css("wbr"):
         node.decompose()
     for picture in page.css("img[alt]"):
@@ -49,4 +47,7 @@ def text_of_page(html: str) -> tuple[str, Mapping[str, int]]:
         return "", left_out
     body.unwrap_tags(_WITHIN_WORDS)
     body.merge_text_nodes()
-    return body.text(deep=True, separator="\n"), left_out
+    texts = (
+        node.text_content or "" for node in body.traverse(include_text=True) if node.is_text_node
+    )
+    return "\n".join(texts), left_out

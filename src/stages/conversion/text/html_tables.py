@@ -88,18 +88,32 @@ class _Row:
 
 
 def _spread(page: LexborHTMLParser, table: LexborNode) -> None:
-    rows = [row for part, nodes in _groups(table) for row in _placed(part, nodes)]
+    too_many = _covered(table) > _MAX_CELLS
+    rows = (
+        [] if too_many else [row for part, nodes in _groups(table) for row in _placed(part, nodes)]
+    )
     columns = sorted({cell.first for row in rows for cell in row.cells})
-    for row in rows:
-        for cell in row.cells:
+    for _, nodes in _groups(table):
+        for cell in (cell for row in nodes for cell in _cells(row)):
             for name in ("colspan", "rowspan"):
-                if name in cell.node.attributes:
-                    del cell.node.attrs[name]
+                if name in cell.attributes:
+                    del cell.attrs[name]
     if len(rows) * len(columns) > _MAX_CELLS:
         return
     for row in rows:
         _fill(page, row, columns)
     _join_headers(page, table, [row for row in rows if row.is_header], len(rows), len(columns))
+
+
+def _covered(table: LexborNode) -> int:
+    """Return how many places of the grid all cells cover together, at most."""
+    return sum(
+        (_span(cell, "colspan", _MAX_COLUMN_SPAN) or 1)
+        * min(_span(cell, "rowspan", _MAX_ROW_SPAN) or len(rows), len(rows))
+        for _, rows in _groups(table)
+        for row in rows
+        for cell in _cells(row)
+    )
 
 
 def _placed(part: str, nodes: Sequence[LexborNode]) -> Iterator[_Row]:

@@ -25,7 +25,12 @@ from stages.errors import UnconvertibleDocument
 _HEADERS: Final = ("From", "To", "Cc", "Date", "Subject")
 _SAID_SHARE: Final = 0.9
 _MAX_DEPTH = 8
+_MAX_BOUNDARIES = 500  # the parser's time grows with lines times depth
 _CONVERTER = "mail/1"
+_UNREADABLE = (
+    "The message is damaged or its parts are nested too deep; save it again from the mail program, "
+    "or hand in its text."
+)
 _FLOWED: Final = re.compile(r"(?<=[^\n ]) \n(?=[^\n>\s-])")
 
 
@@ -102,14 +107,13 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
 
 
 def _read(source: Source) -> _Mail:
+    raw = source.path.read_bytes()
+    if raw.lower().count(b"boundary=") > _MAX_BOUNDARIES:
+        raise UnconvertibleDocument(_UNREADABLE)
     try:
-        message = email.message_from_bytes(source.path.read_bytes(), policy=email.policy.default)
-        return _mail(message, 0)
+        return _mail(email.message_from_bytes(raw, policy=email.policy.default), 0)
     except (RecursionError, MessageError, ValueError, LookupError, TypeError) as error:
-        raise UnconvertibleDocument(
-            "The message is damaged or its parts are nested too deep; save it again from the mail "
-            "program, or hand in its text."
-        ) from error
+        raise UnconvertibleDocument(_UNREADABLE) from error
 
 
 def _mail(message: EmailMessage, depth: int) -> _Mail:

@@ -32,6 +32,7 @@ _MAY_HIDE: Final = re.compile("none|hidden|collapse", re.IGNORECASE)
 def leave_out_unseen(page: LexborHTMLParser) -> dict[str, int]:
     """Remove from the tree what no reader sees; return how many words that were, by kind."""
     left_out: Counter[str] = Counter()
+    _drop_second_forms(page)
     for node in _outer(page, _NEVER_TEXT):
         node.decompose()
     for selector, kind in _KINDS.items():
@@ -52,6 +53,16 @@ def style_of(node: LexborNode) -> dict[str, str]:
         if important or not found.get(name, (False, ""))[0]:
             found[name] = (bool(important), plain.strip())
     return {name: value for name, (_, value) in found.items()}
+
+
+def _drop_second_forms(page: LexborHTMLParser) -> None:
+    """Remove how KaTeX and MathJax draw a formula that they have as MathML too, for readers."""
+    for node in page.css(".katex-html"):
+        node.decompose()
+    for container in page.css("mjx-container"):
+        if container.css_first("mjx-assistive-mml") is not None:
+            for child in [c for c in container.iter() if c.tag != "mjx-assistive-mml"]:
+                child.decompose()
 
 
 def _outer(page: LexborHTMLParser, selector: str) -> Iterator[LexborNode]:
