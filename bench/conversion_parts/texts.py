@@ -54,7 +54,7 @@ def reference_words(path: Path) -> list[str]:
     if path.suffix == ".html":
         text = _page(path)
     elif path.suffix in (".csv", ".tsv"):
-        rows = csv.reader(io.StringIO(_text(path)), delimiter=_delimiter(path))
+        rows = csv.reader(io.StringIO(_text(path), newline=None), delimiter=_delimiter(path))
         text = "\n".join(value for row in rows for value in row)
     else:
         text = _text(path)
