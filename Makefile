@@ -76,4 +76,4 @@ lock: setup-dev
 	$(LOCK_ALONE) --group bench --output-file requirements-bench.txt
 
 clean:
-	rm -rf .venv .venv-bench .apt bench/peers/node_modules
+	rm -rf .venv .venv-bench .venv-conversion .apt bench/peers/node_modules

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path, PurePath
@@ -28,6 +29,7 @@ class Format(StrEnum):
     PPTX = "pptx"
     SPREADSHEET = "spreadsheet"
     HTML = "html"
+    MAIL = "mail"
     CSV = "csv"
     MARKDOWN = "markdown"
     TEXT = "text"
@@ -44,13 +46,14 @@ _MODULES: Final[Mapping[Format, str]] = {
     Format.PPTX: "office.pptx",
     Format.SPREADSHEET: "office.spreadsheet",
     Format.HTML: "text.html",
+    Format.MAIL: "text.mail",
     Format.CSV: "text.delimited",
     Format.MARKDOWN: "text.plain",
     Format.TEXT: "text.plain",
 }
 
 
-_SUPPORTED = "PDF, DOCX, PPTX, XLSX, HTML, CSV, text and Markdown can be converted"
+_SUPPORTED = "PDF, DOCX, PPTX, XLSX, HTML, mail, CSV, text and Markdown can be converted"
 
 _OFFICE_PARTS: Final[Mapping[bytes, Format]] = {
     b"wordprocessingml.document.main": Format.DOCX,
@@ -92,6 +95,11 @@ _HTML_TAGS: Final = re.compile(
     rb"<(?:p|div|h[1-6]|ul|ol|li|table|tr|td|span|a|br|article|section)\b[^>]*>", re.IGNORECASE
 )
 _PDF_HEADER: Final = re.compile(rb"%PDF-[12]\.\d[\r\n]")
+_MAIL_START: Final = re.compile(rb"(?:[A-Za-z][A-Za-z0-9-]*:[^\n]*\r?\n(?:[ \t][^\n]*\n)*){2}")
+_MAIL_HEADERS: Final = re.compile(
+    rb"^(From|To|Date|Subject|Message-ID|Received|MIME-Version|Return-Path):",
+    re.IGNORECASE | re.MULTILINE,
+)
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 _BY_EXTENSION: Final[Mapping[str, Format]] = {
@@ -103,6 +111,7 @@ _BY_EXTENSION: Final[Mapping[str, Format]] = {
     ".txt": Format.TEXT,
     ".text": Format.TEXT,
     ".log": Format.TEXT,
+    ".eml": Format.MAIL,
     ".html": Format.HTML,
     ".htm": Format.HTML,
     ".xhtml": Format.HTML,
@@ -112,6 +121,7 @@ _BY_MIME_TYPE: Final[Mapping[str, Format]] = {
     "text/x-markdown": Format.MARKDOWN,
     "text/csv": Format.CSV,
     "text/tab-separated-values": Format.CSV,
+    "message/rfc822": Format.MAIL,
     "text/html": Format.HTML,
     "application/xhtml+xml": Format.HTML,
     "text/plain": Format.TEXT,
@@ -162,7 +172,16 @@ def _zipped(path: Path) -> Format:
                 return _open_document(read_part(archive, "mimetype"))
             if "[Content_Types].xml" in names:
                 return _office(read_part(archive, "[Content_Types].xml"))
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, NotImplementedError) as error:
+    except NotImplementedError as error:  # a way of packing that no document uses
+        raise UnconvertibleDocument(
+            "The file is damaged or packed in a way that cannot be read; export or download it "
+            "again."
+        ) from error
+    except RuntimeError as error:  # what zipfile raises for an entry that is encrypted
+        raise UnconvertibleDocument(
+            "The document is protected by a password; remove the password and hand it in again."
+        ) from error
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, zlib.error) as error:
         raise UnconvertibleDocument(
             "The file is cut off or damaged (its zip container cannot be read); export or download "
             "it anew."
@@ -211,4 +230,15 @@ def _text(head: bytes, file_name: str, mime_type: str) -> Format:
     )
     if claimed is Format.HTML and not _HTML_TAGS.search(plain):
         return Format.TEXT
+    if _MAIL_START.match(plain) and (claimed is Format.MAIL or _is_mail(plain)):
+        return Format.MAIL
+    if claimed is Format.MAIL:
+        return Format.TEXT
     return claimed or Format.TEXT
+
+
+def _is_mail(head: bytes) -> bool:
+    """Tell whether a text that begins with headers has those that only mail has together."""
+    headers = re.split(rb"\r?\n\r?\n", head, maxsplit=1)[0]
+    found = {name.lower() for name in _MAIL_HEADERS.findall(headers)}
+    return len(found) >= 4 and bool(found & {b"message-id", b"received", b"mime-version"})

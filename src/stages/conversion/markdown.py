@@ -15,6 +15,7 @@ _NEWLINES: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 _MANY_BLANK: Final = re.compile(r"\n(?:[ \t]*\n){2,}")
 _SPECIAL: Final = re.compile(r"([\\`*\[\]<]|(?<!\w)_|_(?!\w)|~~|&(?=#?\w+;))")
 _LINE_START: Final = re.compile(r"^(\s*)(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|={2,}\s*$|-{2,}\s*$|~{3,})")
+_PLAIN_CELL: Final = re.compile(r"(?:[A-Za-z0-9.,:;/%+()-]+(?: [A-Za-z0-9.,:;/%+()-]+)*+)?")
 _NUMBERED: Final = re.compile(r"^(\s*\d{1,9})([.)])(?=\s|$)")
 
 
@@ -59,6 +60,8 @@ def fence(code: str, language: str = "") -> str:
 
 def cell(value: str) -> str:
     """Return the text of a table's cell: one line, pipes escaped, line ends as `<br>`."""
+    if _PLAIN_CELL.fullmatch(value):
+        return value
     lines = [" ".join(line.split()) for line in escaped(value).strip().split("\n")]
     return "<br>".join(line for line in lines if line).replace("|", r"\|")
 
@@ -70,6 +73,11 @@ def table(rows: Sequence[Sequence[str]]) -> str:
         return ""
     lines = [_row([*(cell(value) for value in row), *[""] * (width - len(row))]) for row in rows]
     return "\n".join([lines[0], _row(["---"] * width), *lines[1:]])
+
+
+def row_of_cells(values: Iterable[str]) -> str:
+    """Return one row of a table of plain text."""
+    return _row(map(cell, values))
 
 
 def _row(cells: Iterable[str]) -> str:

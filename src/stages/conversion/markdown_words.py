@@ -10,24 +10,34 @@ from typing import Final
 
 from stages.conversion.words import pieces_of
 
+_FENCE: Final = re.compile(
+    r"^[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+(?P<marks>`{3,}|~{3,})[^`\n]*$", re.MULTILINE
+)
+# The first character alone finds the places to look at.
 _TOKEN: Final = re.compile(
     r"""
-    ^[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+(?P<fence>`{3,}|~{3,})[^`\n]*$
-    | (?<!`)(?P<ticks>`{1,8})(?!`)(?P<code>.{1,2000}?)(?<!`)(?P=ticks)(?!`)
-    | (?P<escape>\\[!-/:-@\[-`{-~])
-    | (?P<target>\]\((?:<[^<>\n]*+>|(?:[^()\s\\<]++|\\.|\([^()\s]*+\))*+)
+    [`\\\]$<&*~](?:
+    (?<=`)(?<!``)(?P<ticks>`{0,7})(?!`)(?P<code>.{1,2000}?)(?<!`)`(?P=ticks)(?!`)
+    | (?<=\\)(?P<escape>[!-/:-@\[-`{-~])
+    | (?<=\])(?P<target>\((?:<[^<>\n]*+>|(?:[^()\s\\<]++|\\.|\([^()\s]*+\))*+)
         (?:[ \t]+"(?:[^"\\\n]++|\\.)*+")?\))
-    | (?P<math>\$\$[^$]++\$\$|\$[^$\n]++\$)
-    | (?P<parting></?(?:sup|sub|br)[ ]?/?>)
-    | (?P<tag></?(?:u|b|i|em|strong|s|mark|ins|kbd)>)
-    | (?P<entity>&\#?\w{1,31};)
-    | (?P<mark>(?<=\w)(?:\*+|~~)+(?=\w))
+    | (?<=\$)(?P<math>\$[^$]++\$\$|(?=\S)[^$\n]++(?<=\S)\$(?!\d))
+    | (?<=<)(?P<parting>/?(?:sup|sub|br)[ ]?/?>)
+    | (?<=<)(?P<tag>/?(?:u|b|i|em|strong|s|mark|ins|kbd)>)
+    | (?<=&)(?P<entity>\#?\w{1,31};)
+    | (?<=\w\*)(?P<strong>[*~]*(?=\w))
+    | (?<=\w~)(?P<struck>~[*~]*(?=\w))
+    )
     """,
-    re.VERBOSE | re.MULTILINE,
+    re.VERBOSE,
 )
-_SPECIAL: Final = re.compile(r"[`~\\\]$<&*]")
-_TEXT_COMMAND: Final = re.compile(r"\\(?:text|mathrm|mathbf|mathit|operatorname)\*?\s*\{")
-_COMMAND: Final = re.compile(r"\\([A-Za-z]+)")
+_MATH: Final = re.compile(
+    r"\\(?:text|mathrm|mathbf|mathit|operatorname)\*?\s*\{(?P<text>[^{}]*)\}"
+    r"|\\(?:begin|end)\{[^{}]*\}|\\(?P<command>[A-Za-z]+)|(?P<letter>[^\W\d_])"
+)
+_MATH_TEXT: Final = re.compile(r"\\[A-Za-z]+\*?\s*\{[^{}]*\}")
+_PROSE: Final = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{4,}")  # between two dollar signs of a text
+_MAX_FORMULA_CHARS = 4_000
 _SPOKEN: Final = re.compile(  # functions that are written by their names
     r"(?:arc)?(?:sin|cos|tan)h?|coth?|sec|csc|l[ng]|log|exp|lim(?:inf|sup)?|max|min|sup|inf|det|dim"
     r"|deg|gcd|hom|ker|arg|Pr|[bp]?mod"
@@ -39,45 +49,37 @@ _OTHER_LETTERS: Final = {
 
 def shown(markdown: str) -> Iterator[str]:
     """Return the text that a reader sees, piece by piece; marks that part words become blanks."""
-    reader = _Reader()
+    fence = ""
     for piece in pieces_of(markdown):
-        yield _TOKEN.sub(reader.seen, piece) if _SPECIAL.search(piece) else piece
+        end = 0
+        for line in _FENCE.finditer(piece) if "```" in piece or "~~~" in piece else ():
+            marks = line["marks"]
+            if fence and not (marks.startswith(fence) and line[0].strip(" \t>") == marks):
+                continue
+            yield piece[end : line.start()] if fence else _without_marks(piece[end : line.start()])
+            fence, end = "" if fence else marks, line.end()
+        yield piece[end:] if fence else _without_marks(piece[end:])
 
 
-class _Reader:
-    """Knows whether the text that comes is code."""
+def _without_marks(text: str) -> str:
+    return _TOKEN.sub(_seen, text)
 
-    def __init__(self) -> None:
-        self._fence = ""
 
-    def seen(self, match: re.Match[str]) -> str:
-        """Return what a reader sees in place of a mark."""
-        kind = match.lastgroup
-        if kind == "fence":
-            return self._fenced(match["fence"], match[0])
-        if self._fence or kind is None:
-            return match[0]
-        return match["code"] or _SEEN[kind](match[0])
-
-    def _fenced(self, marks: str, line: str) -> str:
-        if not self._fence:
-            self._fence = marks
-            return ""
-        if marks.startswith(self._fence) and line.strip(" \t>") == marks:
-            self._fence = ""
-            return ""
-        return line
+def _seen(match: re.Match[str]) -> str:
+    return match["code"] or _SEEN[match.lastgroup or ""](match[0])
 
 
 def _math(formula: str) -> str:
-    text = _TEXT_COMMAND.sub("{", formula)
-    return _COMMAND.sub(_letters, text).replace("_", " ")
+    """Each letter of a formula is a word, but for text and functions in it."""
+    if len(formula) > _MAX_FORMULA_CHARS or _PROSE.search(_MATH_TEXT.sub("", formula)):
+        return formula
+    return _MATH.sub(_of_formula, formula).replace("_", " ")
 
 
-def _letters(match: re.Match[str]) -> str:
-    name = match[1]
-    if _SPOKEN.fullmatch(name):
-        return f" {name} "
+def _of_formula(match: re.Match[str]) -> str:
+    name = match["command"] or ""
+    if not name or _SPOKEN.fullmatch(name):
+        return f" {match['text'] or match['letter'] or name} "
     letter = _OTHER_LETTERS.get(name) or _OTHER_LETTERS.get(name.lower())
     return f" {letter or _greek(name.removeprefix('var'))} "
 
@@ -104,5 +106,6 @@ _SEEN: Final[Mapping[str, Callable[[str], str]]] = {
     "parting": _blank,
     "tag": _nothing,
     "entity": html.unescape,
-    "mark": _nothing,
+    "strong": _nothing,
+    "struck": _nothing,
 }

@@ -39,7 +39,7 @@ class WordCounts:
         self._exact: Counter[str] = Counter()
         self._hashed: array[int] | None = None
         for piece in pieces:
-            self._add(_words(piece))
+            self._add(words_of(piece))
 
     def matched(self, other: WordCounts) -> int:
         """Return how many words of this multiset are in the other one too."""
@@ -59,7 +59,7 @@ class WordCounts:
     def _add(self, words: list[str]) -> None:
         self.total += len(words)
         if self._hashed is not None:
-            _count_by_hash(self._hashed, Counter(words))
+            _count_by_hash(self._hashed, Counter(map(crc32, map(str.encode, words))))
             return
         self._exact.update(words)
         if len(self._exact) > _MAX_DISTINCT:
@@ -70,13 +70,14 @@ class WordCounts:
         if self._hashed is not None:
             return self._hashed
         buckets = array("I", bytes(4 * _BUCKETS))
-        _count_by_hash(buckets, self._exact)
+        for word, count in self._exact.items():
+            buckets[crc32(word.encode()) % _BUCKETS] += count
         return buckets
 
 
 def count_words(text: str) -> int:
     """Return how many words a text has."""
-    return sum(len(_words(piece)) for piece in pieces_of(text))
+    return sum(len(words_of(piece)) for piece in pieces_of(text))
 
 
 def pieces_of(text: str) -> Iterator[str]:
@@ -91,12 +92,13 @@ def pieces_of(text: str) -> Iterator[str]:
         start = end
 
 
-def _words(piece: str) -> list[str]:
+def words_of(piece: str) -> list[str]:
+    """Return the words of a text of moderate size, in order."""
     if not piece.isascii():
         piece = unicodedata.normalize("NFKC", _INVISIBLE.sub("", piece))
     return _WORD.findall(piece.casefold())
 
 
-def _count_by_hash(buckets: array[int], words: Counter[str]) -> None:
-    for word, count in words.items():
-        buckets[crc32(word.encode()) % _BUCKETS] += count
+def _count_by_hash(buckets: array[int], hashes: Counter[int]) -> None:
+    for value, count in hashes.items():
+        buckets[value % _BUCKETS] += count

@@ -1,18 +1,26 @@
-"""HTML."""
+"""HTML: a browser's parser reads the page, rules of ours settle what Markdown has no word for."""
 
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
+from collections.abc import Mapping
 from typing import Final
 
 from html_to_markdown import ConversionOptions as HtmlOptions
-from html_to_markdown import PreprocessingOptions, WarningKind
+from html_to_markdown import PreprocessingOptions
 from html_to_markdown import convert as html_to_markdown
+from selectolax.lexbor import LexborHTMLParser
 
 from stages.conversion.markdown import blocks, paragraph
 from stages.conversion.result import ConversionOptions, Converted, Source
-from stages.conversion.text.decoding import declared_charset, decode
+from stages.conversion.text import html_blocks, html_inline, html_tables
+from stages.conversion.text.encodings import decode_page
+from stages.conversion.text.html_depth import parsed, shallow
+from stages.conversion.text.html_nodes import Inserts
+from stages.conversion.text.html_reading import second_reading, text_of_page
+from stages.conversion.text.visibility import leave_out_unseen
+
+__all__ = ["convert", "fallback", "markdown_of", "second_reading"]
 
 _OPTIONS: Final = HtmlOptions(
     extract_metadata=False,
@@ -22,108 +30,92 @@ _OPTIONS: Final = HtmlOptions(
     br_in_tables=True,
     bullets="-",
     inline_data_media="alt_text_only",
+    sup_symbol="<sup>",
+    sub_symbol="<sub>",
+    highlight_style="none",
+    compact_tables=True,
     preprocessing=PreprocessingOptions(
         preset="minimal", remove_navigation=False, remove_forms=False
     ),
 )
-_META_CHARSET: Final = re.compile(rb"<meta[^>]+charset\s*=\s*[\"']?\s*([\w.:-]+)", re.IGNORECASE)
-_ESCAPED_DOT: Final = re.compile(r"(?<=\d)\\([.)])")
+_ESCAPED: Final = re.compile(r"(?<=\d)\\([.)])|(?:(?<=[^\W_])\\(?=_[^\W_])|(?<=<su[bp]>)\\)([_+-])")
 _ONLY_NUMBER: Final = re.compile(r"[\s>*+-]*(?:\d{1,9}[.)]\s+)*\d{1,9}")
-_META_WITHIN_BYTES = 4096
-_SAFE_DEPTH = 400  # the library drops what is nested deeper, and says so only sometimes
-_TAG: Final = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>")
-_VOID: Final = (
-    " area base br col embed hr img input link meta param source track wbr p li td tr th dt dd "
-)
-_UNSEEN: Final = frozenset(["script", "style", "template", "head"])
-_BLOCKS: Final = (
-    " p div section article h1 h2 h3 h4 h5 h6 li ul ol tr table br pre blockquote dt dd "
-)
 
 
 def convert(source: Source, options: ConversionOptions) -> Converted:  # noqa: ARG001
-    """Convert a page; its declared encoding counts where its bytes do not say."""
-    raw = source.path.read_bytes()
-    declared = declared_charset(source.mime_type) or _meta_charset(raw)
-    decoded = decode(raw, declared)
-    flattened = _depth(decoded.text) > _SAFE_DEPTH
-    markdown = _flat(decoded.text) if flattened else markdown_of(decoded.text)
-    metadata = {"encoding": decoded.encoding, "flattened": flattened}
-    return Converted(markdown, metadata, lossy=decoded.lossy, converter="html/2")
+    """Convert a page; what a browser does not show is left out and counted."""
+    page = decode_page(source)
+    markdown, left_out = page_to_markdown(page.text)
+    return Converted(
+        markdown,
+        {"encoding": page.encoding},
+        left_out=left_out,
+        lossy=page.lossy,
+        converter="html-to-markdown/3",
+    )
+
+
+def fallback(source: Source, options: ConversionOptions) -> Converted:  # noqa: ARG001
+    """Make paragraphs of the page's text, without lists, tables or emphasis."""
+    page = decode_page(source)
+    text, left_out = text_of_page(page.text)
+    lines = (" ".join(line.split()) for line in text.split("\n"))
+    return Converted(
+        blocks(paragraph(line) for line in lines),
+        {"encoding": page.encoding, "flattened": True},
+        left_out=left_out,
+        lossy=page.lossy,
+        converter="html-text/1",
+    )
 
 
 def markdown_of(html: str) -> str:
-    """Return the Markdown of HTML; what is nested too deep comes out as plain paragraphs."""
-    result = html_to_markdown(html, _OPTIONS)
-    if any(warning.kind == WarningKind.DEPTH_LIMIT_EXCEEDED for warning in result.warnings):
-        return _flat(html)
-    return _with_plain_numbers(result.content or "")
+    """Return the Markdown of HTML."""
+    return page_to_markdown(html)[0]
 
 
-def _with_plain_numbers(markdown: str) -> str:
-    """Take back escapes of dots in numbers where no list could begin."""
+def page_to_markdown(html: str) -> tuple[str, Mapping[str, int]]:
+    """Return the Markdown of a page, and the counts of words left out by kind."""
+    inserts = Inserts()
+    page = parsed(inserts.cleared(html))
+    left_out = leave_out_unseen(page)
+    page = shallow(page)
+    html_inline.mark_formulas(page, inserts)
+    _settle(page, inserts)
+    result = html_to_markdown(page.html or "", _OPTIONS)
+    markdown = _with_fewer_escapes(result.content or "")
+    markdown = markdown.replace("\u00ad", "").replace("\u2011", "-")
+    return inserts.filled(html_blocks.definitions_tied(markdown)), left_out
+
+
+def _settle(page: LexborHTMLParser, inserts: Inserts) -> None:
+    html_inline.mark_styles(page, inserts)
+    html_inline.plain_code(page)
+    html_inline.write_ruby(page)
+    html_inline.write_fields(page, inserts)
+    html_inline.drop_permalinks(page)
+    html_inline.unwrap_what_marks_nothing(page)
+    html_inline.settle_emphasis(page)
+    html_blocks.mark_footnotes(page, inserts)
+    html_blocks.tie_definitions(page)
+    html_tables.unwrap_layout(page)
+    html_tables.spread_spans(page)
+
+
+def _with_fewer_escapes(markdown: str) -> str:
+    """Take back escapes of dots in numbers and of underscores in words, which mark nothing."""
     in_code = False
     lines = markdown.split("\n")
     for index, line in enumerate(lines):
         in_code ^= line.lstrip().startswith("```")
         if not in_code and "\\" in line:
-            lines[index] = _ESCAPED_DOT.sub(_plain_number, line)
+            lines[index] = _ESCAPED.sub(_unescaped, line)
     return "\n".join(lines)
 
 
-def _plain_number(match: re.Match[str]) -> str:
+def _unescaped(match: re.Match[str]) -> str:
+    if match[2]:
+        return match[2]
     before, after = match.string[: match.start()], match.string[match.end() :]
     begins_list = _ONLY_NUMBER.fullmatch(before) and (not after or after[0].isspace())
     return match[0] if begins_list else match[1]
-
-
-def _meta_charset(raw: bytes) -> str | None:
-    match = _META_CHARSET.search(raw[:_META_WITHIN_BYTES])
-    return match[1].decode("ascii", "replace") if match else None
-
-
-def _depth(html: str) -> int:
-    deepest = depth = 0
-    for closing, name, rest in _TAG.findall(html):
-        if f" {name.lower()} " in _VOID or rest.endswith("/"):
-            continue
-        depth = max(0, depth - 1) if closing else depth + 1
-        deepest = max(deepest, depth)
-    return deepest
-
-
-def _flat(html: str) -> str:
-    parser = _TextOnly()
-    parser.feed(html)
-    parser.close()
-    return blocks(paragraph(text) for text in parser.texts())
-
-
-class _TextOnly(HTMLParser):
-    """Collects text by blocks, at any depth, without building a tree."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self._pieces: list[str] = []
-        self._unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        """Begin a block, or something that readers do not see."""
-        self._unseen += tag in _UNSEEN
-        if f" {tag} " in _BLOCKS:
-            self._pieces.append("\n\n")
-
-    def handle_endtag(self, tag: str) -> None:
-        """End a block, or something that readers do not see."""
-        self._unseen = max(0, self._unseen - (tag in _UNSEEN))
-        if f" {tag} " in _BLOCKS:
-            self._pieces.append("\n\n")
-
-    def handle_data(self, data: str) -> None:
-        """Keep text that readers see."""
-        if not self._unseen:
-            self._pieces.append(data)
-
-    def texts(self) -> list[str]:
-        """Return the text of each block."""
-        return [" ".join(text.split()) for text in re.split(r"\n\n+", "".join(self._pieces))]
