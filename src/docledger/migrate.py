@@ -31,6 +31,9 @@ from docledger.migration_files import (
     default_folder,
     read_migrations,
 )
+from postgres import connections
+from postgres.causes import cause
+from postgres.connections import conninfo
 
 LEGACY_SCHEMA = "docledger_legacy"
 
@@ -173,14 +176,15 @@ class Migrator:
 @contextmanager
 def _connect(database_url: str) -> Iterator[Connection]:
     try:
-        connection = psycopg.connect(database_url, autocommit=True)
+        connection = connections.connect(
+            conninfo(database_url, "docledger migrate"), {"search_path": "public"}, autocommit=True
+        )
     except psycopg.OperationalError as error:
         raise MigrationError(
-            f"the database cannot be reached: {_first_line(error)}; see that it runs, and that "
+            f"the database cannot be reached: {cause(error)}; see that it runs, and that "
             "DOCLEDGER_DATABASE_URL names it"
         ) from error
     with connection:
-        connection.execute(_set("search_path", "public", local=False))
         yield connection
 
 

@@ -25,8 +25,20 @@ class WorkflowApplication(Application[str]):
 
     name = "docledger"
 
-    def __init__(self, dsn: str, *, pool_size: int = 4) -> None:
-        self._datastore = DsnDatastore(dsn, pool_size=pool_size)
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int = 4,
+        statement_seconds: float = 60.0,
+        lock_seconds: float = 10.0,
+    ) -> None:
+        self._datastore = DsnDatastore(
+            dsn,
+            pool_size=pool_size,
+            statement_seconds=statement_seconds,
+            lock_seconds=lock_seconds,
+        )
         self.keys = DocumentKeys(self._datastore)
         self.event_mapper = EventMapper(self.keys)
         self.append_recorder = AppendRecorder(self._datastore, self.keys, f"{self.name}_events")
