@@ -16,7 +16,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import uuid_utils
-from psycopg_pool import AsyncConnectionPool
 
 from docledger import overview
 from docledger.embedded_postgres import EmbeddedPostgres
@@ -25,6 +24,7 @@ from docledger.progress import Standing
 from docledger.rebuild_process import RebuildProcesses
 from docledger.server_watch import ServerWatch
 from docledger.settings import Settings
+from docledger.stopping import GraceOfDatabase
 from domain.commands import Context
 from domain.errors import DocledgerError
 from domain.pipeline import StageDependency
@@ -40,7 +40,8 @@ from files.tree_projector import TRACKING_NAME as TREE
 from files.tree_projector import TreeProjector
 from postgres import connections
 from postgres.connections import AsyncConnection, Connection, Session, conninfo
-from postgres.pools import async_connection_pool, connection_pool
+from postgres.deadlines import when_given_up
+from postgres.pools import AsyncConnectionPool, async_connection_pool, connection_pool
 from projections import fold
 from projections.projector import Pace, Projector
 from projections.time_travel import TimeTravel
@@ -155,6 +156,10 @@ class Docledger:
     def connecting(self, purpose: str) -> Callable[[], Connection[Any]]:
         """Return what opens such connections, in this process or in another that it is sent to."""
         return partial(connections.connect, self._conninfo(purpose), _SESSION)
+
+    def grace(self, stop: threading.Event) -> GraceOfDatabase:
+        """Return what gives up a database that answers nothing once `stop` is set."""
+        return GraceOfDatabase(self.connecting("stop"), stop)
 
     @cached_property
     def application(self) -> WorkflowApplication:
@@ -311,6 +316,7 @@ class Docledger:
         from workers.reaper import Reaper
 
         worker = self.worker()
+        when_given_up(worker.give_up)
         dispatcher = Dispatcher(self.database_url, beside=worker.taker)
         reaper = Reaper(self.database_url, self.worker_commands)
         return {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import http.client
-import signal
 import socket
 import threading
 import time
@@ -16,6 +15,7 @@ from rich.console import Console
 
 from docledger.bootstrap import Docledger
 from docledger.settings import Settings
+from docledger.stopping import stop_on_signal, stop_signals
 from docledger.supervisor import Role, Supervisor, end_with_supervisor
 from domain.errors import DocledgerError
 
@@ -34,7 +34,7 @@ class RoleGaveUp(DocledgerError):
 
 
 def up(settings: Settings) -> None:
-    """Migrate and run every role as a child process until SIGINT or SIGTERM."""
+    """Migrate and run every role as a child process until SIGINT, SIGTERM or SIGHUP."""
     stop = stop_on_signal()
     listening = _listen(settings.host, settings.port)
     with Docledger(settings) as docledger:
@@ -63,7 +63,7 @@ def serve(settings: Settings, fd: int | None, *, supervised: bool) -> None:
         end_with_supervisor()
     if fd is None:
         fd = _listen(settings.host, settings.port).detach()
-    with Docledger(settings) as docledger:
+    with Docledger(settings) as docledger, docledger.grace(stop):
         docledger.require_schema()
         app = docledger.api()
         _collect_seldom()
@@ -73,13 +73,15 @@ def serve(settings: Settings, fd: int | None, *, supervised: bool) -> None:
                 fd=fd,
                 shutdown_seconds=settings.shutdown_seconds,
                 on_started=_tell_address,
+                on_stopping=stop.set,
+                signals=stop_signals(),
             )
 
 
 def project(settings: Settings, *, supervised: bool) -> None:
     """Run the projector of the read models and that of the uploads tree."""
     stop = stop_on_signal()
-    with Docledger(settings) as docledger:
+    with Docledger(settings) as docledger, docledger.grace(stop):
         docledger.require_schema()
         runs = docledger.projecting()
         _collect_seldom()
@@ -89,7 +91,7 @@ def project(settings: Settings, *, supervised: bool) -> None:
 def work(settings: Settings, *, supervised: bool) -> None:
     """Run the dispatcher, a worker and the reaper."""
     stop = stop_on_signal()
-    with Docledger(settings) as docledger:
+    with Docledger(settings) as docledger, docledger.grace(stop):
         docledger.require_schema()
         runs = docledger.working()
         _collect_seldom()
@@ -105,14 +107,6 @@ def _collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECTED_EVERY)
-
-
-def stop_on_signal() -> threading.Event:
-    """Return an event that SIGINT and SIGTERM set."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 def _run_threads(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextvars import ContextVar, Token
 from time import monotonic
 from types import TracebackType
@@ -22,6 +22,7 @@ Returned = TypeVar("Returned")
 _deadline: ContextVar[float] = ContextVar("docledger_database_deadline", default=math.inf)
 _allowance: ContextVar[Allowance | None] = ContextVar("docledger_database_time", default=None)
 _given_up = threading.Event()
+_when_given_up: list[Callable[[], None]] = []
 
 
 class DatabaseSilent(psycopg.OperationalError):
@@ -117,6 +118,13 @@ def give_up_on_database() -> None:
     For a process that is told to stop while the database answers nothing.
     """
     _given_up.set()
+    for call in tuple(_when_given_up):
+        call()
+
+
+def when_given_up(call: Callable[[], None]) -> None:
+    """Have `call` called, from any thread, when the database is given up."""
+    _when_given_up.append(call)
 
 
 def is_given_up() -> bool:

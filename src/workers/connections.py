@@ -14,6 +14,7 @@ from domain.errors import Unavailable
 from postgres import connections
 from postgres.causes import NewCauses, cause
 from postgres.connections import Session
+from postgres.deadlines import is_given_up
 
 _log = logging.getLogger(__name__)
 
@@ -50,10 +51,11 @@ def keep_going(role: str, session: Callable[[], None], stop: threading.Event) ->
     """Call `session` again and again until `stop`, whatever it raises.
 
     A session connects, works until `stop` and returns; a lost connection, a restarted server or
-    a defect ends it with an exception, and the next one begins after a pause.
+    a defect ends it with an exception, and the next one begins after a pause. None begins once the
+    process has given up the database.
     """
     failures, causes = 0, NewCauses()
-    while not stop.is_set():
+    while not (stop.is_set() or is_given_up()):
         try:
             session()
             failures = 0
