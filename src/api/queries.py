@@ -244,8 +244,8 @@ class Queries:
 
         What is found by its key is planned alike in either way, and asks for no change of it.
         """
-        with _database_errors(), waiting_for_database(self._seconds) as seconds:
-            async with self._database.connection(seconds) as connection:
+        with _database_errors(), waiting_for_database(self._seconds):
+            async with self._database.connection() as connection:
                 if plans is not None and plans != self._plans.get(connection, _PLANNED_AS_USUAL):
                     await connection.execute(f"SET plan_cache_mode = {plans}".encode())
                     self._plans[connection] = plans

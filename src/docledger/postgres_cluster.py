@@ -39,6 +39,7 @@ SUPERUSER = "postgres"
 
 _MAX_SOCKET_PATH_BYTES = 103  # 107 on Linux, 103 on macOS
 _SOCKET_NAME = ".s.PGSQL.5432"
+_NEEDED_BYTES = 16 << 20  # one segment of its write-ahead log
 _STOPPING = "\nstopping"
 _LAUNCH = '"$@" </dev/null >"$0" 2>&1 & echo $!'
 
@@ -173,6 +174,8 @@ class Cluster:
         if in_the_way:
             return in_the_way[-1]
         complaint = "; ".join(said[-3:]) or "it said nothing"
+        if shutil.disk_usage(self.data_folder).free < _NEEDED_BYTES:
+            complaint = f"there is no room on the disk of {self.data_folder}"
         raise EmbeddedPostgresError(
             f"the embedded PostgreSQL did not start: {complaint}; its log is in {self.log_folder}"
         )

@@ -11,11 +11,13 @@ import structlog
 
 from docledger.embedded_postgres import EmbeddedPostgres
 from domain.errors import DocledgerError
+from postgres.causes import NewCauses
 
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 8.0
+_SAID_AGAIN_SECONDS = 60.0
 
 
 class ServerWatch:
@@ -46,7 +48,7 @@ class ServerWatch:
         self._thread.join()
 
     def _watch(self) -> None:
-        failures = 0
+        failures, causes = 0, NewCauses(_SAID_AGAIN_SECONDS)
         while not self._stop.wait(self._pause_seconds(failures)):
             try:
                 if self._server.revive(self._stop):
@@ -54,10 +56,10 @@ class ServerWatch:
                 failures = 0
             except (DocledgerError, OSError, psycopg.Error) as error:
                 failures += 1
-                if not self._stop.is_set():
-                    log.warning("the embedded server cannot be started again", why=str(error))
+                if not self._stop.is_set() and causes.is_new(why := str(error)):
+                    log.warning("the embedded server cannot be started again", why=why)
 
     def _pause_seconds(self, failures: int) -> float:
-        return min(
-            max(_LONGEST_PAUSE_SECONDS, self._look_seconds), self._look_seconds * 2**failures
-        )
+        longest = max(_LONGEST_PAUSE_SECONDS, self._look_seconds)
+        seconds: float = self._look_seconds * 2.0 ** min(failures, 10)
+        return min(longest, seconds)

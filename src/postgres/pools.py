@@ -42,7 +42,14 @@ def _close_when_given_up(pool: psycopg_pool.ConnectionPool[Any]) -> None:
 
 
 class AsyncConnectionPool(psycopg_pool.AsyncConnectionPool[AnyAsyncConnection]):
-    """psycopg's pool; it closes when the process gives up the database."""
+    """psycopg's pool; a connection is waited for until the caller's deadline at the most.
+
+    It closes when the process gives up the database.
+    """
+
+    async def getconn(self, timeout: float | None = None) -> AnyAsyncConnection:  # noqa: ASYNC109
+        """Return a connection; raises PoolTimeout."""
+        return await super().getconn(seconds_left(self.timeout if timeout is None else timeout))
 
     async def open(self, wait: bool = False, timeout: float = 30.0) -> None:  # noqa: ASYNC109, FBT
         """Begin to connect."""
