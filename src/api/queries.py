@@ -293,7 +293,7 @@ def _database_errors() -> Iterator[None]:
         raise ReadModelUnavailable(
             "The database is not that of this version; run 'docledger migrate up'."
         ) from error
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
         if _causes.is_new(why := cause(error)):
             _log.warning("the database cannot be used", cause=why)
         raise (LogFull() if error.sqlstate == _DISK_FULL else ReadModelUnavailable()) from error

@@ -31,6 +31,7 @@ from docledger.migration_files import (
     default_folder,
     read_migrations,
 )
+from docledger.rights import require_rights
 from postgres import connections
 from postgres.causes import cause
 from postgres.connections import conninfo
@@ -92,6 +93,9 @@ class Migrator:
         done = []
         with self._locked() as connection:
             applied = self._checked(connection)
+            if any(m.number <= last and m.number not in applied for m in self._migrations):
+                require_rights(connection, made_by_us=bool(applied))
+                _create_bookkeeping(connection)
             for migration in self._migrations:
                 if migration.number <= last and migration.number not in applied:
                     _patiently(partial(_apply, connection, migration))
@@ -153,7 +157,6 @@ class Migrator:
                 connection.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
             except psycopg.errors.LockNotAvailable as error:
                 raise MigrationBusy from error
-            _create_bookkeeping(connection)
             yield connection
 
     def _checked(self, connection: Connection) -> dict[int, _Applied]:
@@ -208,7 +211,7 @@ def _create_bookkeeping(connection: Connection) -> None:
 
 
 def _drop_bookkeeping(connection: Connection) -> None:
-    connection.execute("DROP TABLE public.docledger_migrations")
+    connection.execute("DROP TABLE IF EXISTS public.docledger_migrations")
 
 
 def _read_applied(connection: Connection) -> dict[int, _Applied]:

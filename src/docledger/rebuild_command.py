@@ -18,6 +18,7 @@ from rich.text import Text
 
 from docledger.bootstrap import Docledger
 from docledger.reports import console
+from docledger.rights import require_rights
 from docledger.settings import Settings
 from docledger.supervisor import end_with_supervisor
 from domain.errors import InvalidValue
@@ -78,6 +79,8 @@ def materialise(
 def _rebuilder(docledger: Docledger, watching: _Watching, workers: int | None) -> Rebuilder:
     docledger.require_schema()
     connect = docledger.connecting("rebuild")
+    with connect() as connection:
+        require_rights(connection, made_by_us=True)
     return Rebuilder(
         connect, docledger.history, LogShards(connect), workers=workers, told=watching.show
     )
