@@ -56,6 +56,10 @@ class WorkflowApplication(Application[str]):
         """Have this thread use one connection for all that it asks for while the block lasts."""
         return self._datastore.keep_connection()
 
+    def drop_idle_connections(self) -> None:
+        """Have the next call connect: what lies in the pool leads to a server that is silent."""
+        self._datastore.pool.drain()
+
     def construct_env(
         self,
         name: str,

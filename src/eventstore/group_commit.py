@@ -25,7 +25,7 @@ from eventstore.lost_appends import settle
 from eventstore.mapper import personal_part
 from eventstore.snapshots import NoView, Snapshot, Snapshots, View
 from eventstore.verdict import Verdict
-from postgres.deadlines import allowed_seconds, answer_within, is_given_up
+from postgres.deadlines import DatabaseSilent, allowed_seconds, answer_within, is_given_up
 
 _MOST_BEATEN = 100
 _BEATEN_ODDLY_OFTEN = 10
@@ -219,6 +219,9 @@ class GroupCommit:
         verdict = Verdict.of(error)
         if verdict is Verdict.LOST:
             round_.mark_in_doubt()
+            if isinstance(error.__cause__, DatabaseSilent):
+                # Or the next ones would be sent to the same silence, and be in doubt as well.
+                self._application.drop_idle_connections()
         round_.mark_sent(is_sent=False)
         if verdict in (Verdict.LOST, Verdict.NOT_NOW):
             return self._try_later(batch, error)
