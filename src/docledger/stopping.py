@@ -39,7 +39,7 @@ class GraceOfDatabase:
     """Once `stop` is set, sees whether the database still answers; if not, gives it up.
 
     What runs may take its time to end as long as the database answers. What waits for one that
-    does not would wait for ever, and is done again by whoever takes it up.
+    does not would wait for ever; another process takes it up again.
     """
 
     def __init__(self, connect: Callable[[], Connection[Any]], stop: threading.Event) -> None:

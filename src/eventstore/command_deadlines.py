@@ -21,7 +21,7 @@ class CommandWithdrawn(Exception):
 class CommandDeadlines:
     """A thread that answers commands at their deadline.
 
-    One that has not been sent to the database is withdrawn; of one that has, nobody can say whether
+    One that has not been sent to the database is withdrawn; of one that has, it is unknown whether
     it was carried out.
     """
 
@@ -79,7 +79,7 @@ def overdue(commands: Iterable[Waiting]) -> set[Waiting]:
 
 
 def give_up(commands: Iterable[Waiting], error: DocledgerError) -> None:
-    """Fail the commands, but say of those that may have landed that nobody knows."""
+    """Fail the commands, but say of those that may have landed that it is unknown."""
     for waiting in commands:
         unknown = OutcomeUnknown()
         unknown.__cause__ = error

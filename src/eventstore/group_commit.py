@@ -102,7 +102,7 @@ class GroupCommit:
         with self._wake:
             self._closing = True
             self._wake.notify()
-        # With a database that was given up it may be waiting for what nobody can interrupt.
+        # With a database that was given up it may be in a wait that cannot be interrupted.
         while self._thread.is_alive() and not is_given_up():
             self._thread.join(_JOIN_SECONDS)
         self._thread.join(_JOIN_SECONDS)

@@ -109,7 +109,7 @@ def check(client: httpx.Client, installation: Installation, seen: list[str]) -> 
 
     start = {"status": "in_progress"}
     with frozen(installation), ThreadPoolExecutor(64) as threads:
-        # The committing thread has a connection and sends this one; nobody can say what became
+        # The committing thread has a connection and sends this one; it is unknown what became
         # of it. The next one finds no connection and is withdrawn.
         assert problem(client.put(STATUS.format("sent"), json=start)) == "outcome-unknown"
         assert problem(client.put(STATUS.format("not-sent"), json=start)) == "unavailable"

@@ -385,7 +385,7 @@ def test_a_stop_of_one_that_had_ended_is_a_stop_as_well(home: Path) -> None:
 
         assert not EmbeddedPostgres(home).stop()
         assert not server.revive()
-        # Whoever starts it wants it again, and all that use it see to it again.
+        # The next start makes it wanted again, and all that use it see to it again.
         with EmbeddedPostgres(home):
             pid = pid_of(home)
             assert pid is not None
