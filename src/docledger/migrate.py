@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from docledger.migration_files import (
+    DatabaseUnreachable,
     EventsWouldBeDeleted,
     Migration,
     MigrationBusy,
@@ -183,7 +184,7 @@ def _connect(database_url: str) -> Iterator[Connection]:
             conninfo(database_url, "docledger migrate"), {"search_path": "public"}, autocommit=True
         )
     except psycopg.OperationalError as error:
-        raise MigrationError(
+        raise DatabaseUnreachable(
             f"the database cannot be reached: {cause(error)}; see that it runs, and that "
             "DOCLEDGER_DATABASE_URL names it"
         ) from error
