@@ -44,6 +44,7 @@ up: setup
 
 test: lint
 	scripts/get-postgres
+	scripts/get-pgbouncer
 	$(BIN)/pytest
 
 lint: setup-dev

@@ -27,6 +27,7 @@ from api.routes import (
     workflow,
 )
 from api.services import services_of
+from postgres.deadlines import Allowance
 
 VERSION = "1"
 # Each router has its whole prefix: the log and the metrics name routes by it.
@@ -42,9 +43,11 @@ class Api(FastAPI):
 
     direct: DirectPaths
     answer_directly: RequestLog
+    database_seconds: float
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request."""
+        Allowance(self.database_seconds).grant()
         if self.direct.takes(scope):
             await self.answer_directly(scope, receive, send)
         else:
@@ -80,6 +83,7 @@ def create_app(ports: Ports, metrics: Metrics | None = None) -> Api:
         telemetry={"tracing": False},
     )
     app.state.services = services
+    app.database_seconds = ports.limits.database_seconds
     app.add_middleware(EncodedSlashes)
     app.add_middleware(RequestLog, metrics=metrics, new_id=ports.new_id)
     app.direct = DirectPaths([*documents.DIRECT, *stages.DIRECT], services)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextvars import Context
+from typing import Any, Generic, TypeVar
+
+from domain.errors import Unavailable
 
 Found = TypeVar("Found")
 
@@ -14,7 +17,9 @@ class Coalesced(Generic[Found]):
     """Reads many ids at a time with `read_many`, which leaves out the ids that it does not find.
 
     A read that nobody is ahead of begins at once. Those that come while `lanes` are under way go
-    together, up to `most`, as soon as one ends: none is answered from before it was asked.
+    together, up to `most`, as soon as one ends: none is answered from before it was asked. One for
+    which the database is unavailable fails those that wait as well, so that none of them waits for
+    longer than one read takes.
     """
 
     def __init__(
@@ -36,7 +41,8 @@ class Coalesced(Generic[Found]):
         self._waiting.append((asked, answer))
         if self._free_lanes:
             self._free_lanes -= 1
-            lane = asyncio.create_task(self._run())
+            # In a context of its own: the lane serves others after the request that it begins with.
+            lane = asyncio.create_task(self._run(), context=Context())
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
         return await answer
@@ -60,11 +66,19 @@ class Coalesced(Generic[Found]):
     async def _answer(self, batch: list[tuple[str, asyncio.Future[Found | None]]]) -> None:
         try:
             found = await self._read_many([asked for asked, _ in batch])
+        except Unavailable as error:
+            waiting, self._waiting = self._waiting, deque()
+            _fail((*batch, *waiting), error)
+            return
         except Exception as error:
-            for _, answer in batch:
-                if not answer.done():
-                    answer.set_exception(error)
+            _fail(batch, error)
             return
         for asked, answer in batch:
             if not answer.done():
                 answer.set_result(found.get(asked))
+
+
+def _fail(reads: Iterable[tuple[str, asyncio.Future[Any]]], error: Exception) -> None:
+    for _, answer in reads:
+        if not answer.done():
+            answer.set_exception(error)

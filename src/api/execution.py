@@ -8,14 +8,15 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from api.errors import FieldError, NotYetReadable, Unprocessable
+from api.errors import FieldError, NotYetReadable, ReadModelUnavailable, Unprocessable
 from api.ports import Committed
 from api.queries import DocumentRead
 from api.render import state_headers
 from api.services import Services
-from domain.errors import UnknownStage
+from domain.errors import LogUnavailable, UnknownStage
 from domain.file_names import original_path
 from domain.values import FileReference
+from postgres.deadlines import Allowance
 
 ORIGINAL = "original"
 _FIRST_LOOK_SECONDS = 0.02
@@ -71,9 +72,11 @@ async def outcome(
 
 
 async def _ended(services: Services, committed: Committed, stage: str) -> Outcome:
+    """Look again and again; a database that is away for a while is no answer."""
     pause_seconds = _FIRST_LOOK_SECONDS
     while True:
-        with contextlib.suppress(NotYetReadable):
+        Allowance(services.limits.database_seconds).grant()
+        with contextlib.suppress(NotYetReadable, ReadModelUnavailable, LogUnavailable):
             found = await services.reader.read(
                 committed.document_id, "execution", committed.position, stage=stage
             )

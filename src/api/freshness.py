@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 
-from starlette.concurrency import run_in_threadpool
-
+from api.database_threads import DatabaseThreads
 from api.errors import DocumentParked, NotYetReadable
 from api.ports import Commands, History
 from api.queries import DocumentRead, Queries
@@ -46,7 +46,8 @@ class GrowingPosition:
 
     def _look_again(self) -> asyncio.Task[None]:
         if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._next())
+            # In a context of its own: one look is for every request that waits.
+            self._looking = asyncio.create_task(self._next(), context=Context())
         return self._looking
 
     async def _next(self) -> None:
@@ -63,12 +64,14 @@ class DocumentReader:
         tracked: GrowingPosition,
         commands: Commands,
         history: History,
+        threads: DatabaseThreads,
         patience_seconds: float,
     ) -> None:
         self._queries = queries
         self._tracked = tracked
         self._commands = commands
         self._history = history
+        self._threads = threads
         self._patience_seconds = patience_seconds
 
     async def wait_for(self, position: int) -> None:
@@ -113,11 +116,11 @@ class DocumentReader:
         if found.projected:
             return 0
         # A row that is not projected was registered a moment ago, or is a legacy application's.
-        position = await run_in_threadpool(self._history.position_of, document_id)
+        position = await self._threads.run(self._history.position_of, document_id)
         return position if position is not None and position > found.tracked else 0
 
     async def _absent_until(self, document_id: str) -> int:
-        committed = await run_in_threadpool(self._commands.load, document_id)
+        committed = await self._threads.run(self._commands.load, document_id)
         tracked = await self._queries.tracked()
         self._tracked.note(tracked)
         if tracked >= committed.position:

@@ -16,6 +16,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from api import rebuilds
 from api.queries import Queries
+from domain.errors import Unavailable
 
 _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 _SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -43,8 +44,12 @@ class _Appends:
         )
 
 
-class _Positions:
-    def __init__(self, registry: CollectorRegistry) -> None:
+class _FromDatabase:
+    """What is read from the database when it is asked for, in a registry of its own."""
+
+    def __init__(self) -> None:
+        registry = self.registry = CollectorRegistry()
+
         def gauge(name: str, meaning: str, *labels: str) -> Gauge:
             return Gauge(f"docledger_{name}", meaning, labels, registry=registry)
 
@@ -56,6 +61,24 @@ class _Positions:
             "projection_lag", "Positions that a projection is behind the log", "projection"
         )
         self.parked = gauge("parked_documents", "Documents with an event that could not be applied")
+        self.rebuild = gauge(
+            "rebuild",
+            "The newest rebuild of the read models: whether it is running, waiting or has failed, "
+            "its events_done, events_total, events_per_second and position",
+            "figure",
+        )
+
+    async def read(self, queries: Queries) -> bytes:
+        """Return it in Prometheus' text format; raises Unavailable."""
+        self.log.set(await queries.log_position())
+        for row in await queries.projections():
+            self.projection.labels(row["projection"]).set(row["position"])
+            self.lag.labels(row["projection"]).set(max(0, row["log_position"] - row["position"]))
+        self.parked.set(await queries.parked_count())
+        if (newest := await queries.rebuild()) is not None:
+            for figure, value in rebuilds.figures(newest).items():
+                self.rebuild.labels(figure).set(value)
+        return generate_latest(self.registry)
 
 
 class Metrics:
@@ -69,7 +92,12 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self._appends = _Appends(registry)
-        self._positions = _Positions(registry)
+        self._from_database = _FromDatabase()
+        self._database_up = Gauge(
+            "docledger_database_up",
+            "Whether the database could be read for this exposition",
+            registry=registry,
+        )
         requests = Histogram(
             "docledger_request_seconds",
             "How long requests took, by route",
@@ -87,14 +115,6 @@ class Metrics:
             "docledger_event_streams", "Event streams that are open", registry=registry
         )
 
-        self._rebuild = Gauge(
-            "docledger_rebuild",
-            "The newest rebuild of the read models: whether it is running, waiting or has failed, "
-            "its events_done, events_total, events_per_second and position",
-            ("figure",),
-            registry=registry,
-        )
-
     def observe_append(self, commands: int, events: int, seconds: float) -> None:
         """Count one append of the log."""
         self._appends.commands.observe(commands)
@@ -102,15 +122,15 @@ class Metrics:
         self._appends.seconds.observe(seconds)
 
     async def exposition(self, queries: Queries) -> bytes:
-        """Return everything in Prometheus' text format."""
-        self._positions.log.set(await queries.log_position())
-        for row in await queries.projections():
-            self._positions.projection.labels(row["projection"]).set(row["position"])
-            self._positions.lag.labels(row["projection"]).set(
-                max(0, row["log_position"] - row["position"])
-            )
-        self._positions.parked.set(await queries.parked_count())
-        if (newest := await queries.rebuild()) is not None:
-            for figure, value in rebuilds.figures(newest).items():
-                self._rebuild.labels(figure).set(value)
-        return generate_latest(self.registry)
+        """Return everything in Prometheus' text format.
+
+        While the database is away, what would be read from it is left out.
+        """
+        read = b""
+        try:
+            read = await self._from_database.read(queries)
+        except Unavailable:
+            self._database_up.set(0)
+        else:
+            self._database_up.set(1)
+        return generate_latest(self.registry) + read

@@ -9,6 +9,7 @@ from fastapi import Query
 from starlette.concurrency import run_in_threadpool
 
 from api.contents import Content
+from api.database_threads import DatabaseThreads
 from api.errors import FileNotFound
 from api.ports import BlobStore, DocumentAsOf, Past
 from api.queries import Queries
@@ -39,8 +40,11 @@ class PastRead(NamedTuple):
 class PastReader:
     """Reads documents and files as of a moment, which is text as callers write it."""
 
-    def __init__(self, past: Past, queries: Queries, blobs: BlobStore) -> None:
+    def __init__(
+        self, past: Past, queries: Queries, blobs: BlobStore, threads: DatabaseThreads
+    ) -> None:
         self._past = past
+        self._threads = threads
         self._queries = queries
         self._blobs = blobs
 
@@ -49,7 +53,7 @@ class PastReader:
         moment = parse_moment(as_of, "asOf")
         # Read ahead of the history, which then tells whether the row is still that of then.
         row = await self._queries.read(document_id, "row")
-        found = await run_in_threadpool(self._past.document, document_id, moment)
+        found = await self._threads.run(self._past.document, document_id, moment)
         if found.row_is_of_then and row is not None and row.body is not None:
             own = json.loads(row.body)
         else:
@@ -78,7 +82,7 @@ class PastReader:
 
     async def _find(self, document_id: str, as_of: str) -> DocumentAsOf:
         moment = parse_moment(as_of, "asOf")
-        return await run_in_threadpool(self._past.document, document_id, moment)
+        return await self._threads.run(self._past.document, document_id, moment)
 
     def _remembered(self, document_id: str, found: DocumentAsOf) -> dict[str, Any]:
         return {

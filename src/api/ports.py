@@ -268,6 +268,7 @@ class Limits:
     content_bytes: int = 16 * 1024**2
     json_bytes: int = 1024**2
     min_position_wait_seconds: float = 2.0
+    database_seconds: float = 10.0
     stage_wait_seconds: float = 300.0
 
 

@@ -17,9 +17,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import psycopg
+import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
-from psycopg_pool import PoolTimeout
 
 from api import cursors
 from api.coalescing import Coalesced
@@ -30,6 +30,11 @@ from api.ports import Database
 from api.shapes import DOCUMENT, FILE, STAGE, SUMMARY, WORKFLOW
 from domain.errors import LogFull
 from domain.pipeline import StageDependency
+from postgres.causes import NewCauses, cause
+from postgres.deadlines import waiting_for_database
+
+_log = structlog.get_logger("api")
+_causes = NewCauses()
 
 PROJECTION = "read_models"
 _TRACKED = f"SELECT position FROM tracking WHERE projection = '{PROJECTION}'"
@@ -132,10 +137,14 @@ class DocumentRead:
 
 
 class Queries:
-    """Reads over a pool of connections; each call is one query."""
+    """Reads over a pool of connections; each call is one query.
 
-    def __init__(self, database: Database) -> None:
+    A call outside a request may wait for the database for `seconds`.
+    """
+
+    def __init__(self, database: Database, seconds: float = 10.0) -> None:
         self._database = database
+        self._seconds = seconds
         self._pipeline: tuple[float, tuple[StageDependency, ...]] = (0.0, ())
         self._estimates = Estimates(partial(self._rows, plans=_PLANNED_AS_USUAL))
         self._plans: WeakKeyDictionary[AsyncConnection[Any], str] = WeakKeyDictionary()
@@ -235,7 +244,7 @@ class Queries:
 
         What is found by its key is planned alike in either way, and asks for no change of it.
         """
-        with _database_errors():
+        with _database_errors(), waiting_for_database(self._seconds):
             async with self._database.connection() as connection:
                 if plans is not None and plans != self._plans.get(connection, _PLANNED_AS_USUAL):
                     await connection.execute(f"SET plan_cache_mode = {plans}".encode())
@@ -280,11 +289,11 @@ def _document_read(row: Mapping[str, Any]) -> DocumentRead:
 def _database_errors() -> Iterator[None]:
     try:
         yield
-    except PoolTimeout as error:
-        raise ReadModelUnavailable from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise ReadModelUnavailable(
             "The database is not that of this version; run 'docledger migrate up'."
         ) from error
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as error:
+        if _causes.is_new(why := cause(error)):
+            _log.warning("the database cannot be used", cause=why)
         raise (LogFull() if error.sqlstate == _DISK_FULL else ReadModelUnavailable()) from error

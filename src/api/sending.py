@@ -7,14 +7,15 @@ from collections import deque
 from concurrent.futures import Future
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from api.conditional import versions_matched
+from api.database_threads import DatabaseThreads
 from api.metrics import Metrics
 from api.ports import Commands, Committed, Ports
 from domain.commands import Command, Context
-from domain.errors import VersionMismatch
+from domain.errors import LogUnavailable, VersionMismatch
+from postgres.deadlines import DatabaseSilent, waiting_for_database
 
 ANYBODY = "api"
 """The actor of requests that do not say who sends them."""
@@ -29,7 +30,9 @@ def actor_of(request: Request) -> str:
 class Sender:
     """Sends commands without blocking the event loop; knows which are under way."""
 
-    def __init__(self, ports: Ports, metrics: Metrics) -> None:
+    def __init__(self, ports: Ports, metrics: Metrics, threads: DatabaseThreads) -> None:
+        self._threads = threads
+        self._seconds = ports.limits.database_seconds
         self._commands: Commands = ports.commands
         self._clock = ports.clock
         self._metrics = metrics
@@ -47,7 +50,7 @@ class Sender:
 
     async def load(self, document_id: str) -> Committed:
         """Return the document as the log has it now, or raise DocumentNotFound."""
-        return await run_in_threadpool(self._commands.load, document_id)
+        return await self._threads.run(self._commands.load, document_id)
 
     async def send(self, request: Request, command: Command) -> Committed:
         """Return what the command made; the request's If-Match is respected."""
@@ -57,12 +60,20 @@ class Sender:
             expected = await self._expected(command.document_id, versions)
         kind = type(command).__name__
         try:
-            # A caller that goes away leaves its command to be carried out.
-            committed: Committed = await self._answers.of(self._submit(command, expected))
+            committed = await self._answered(command, expected)
         except Exception as error:
             self._metrics.command(kind, type(error).__name__).inc()
             raise
         self._metrics.command(kind, "accepted").inc()
+        return committed
+
+    async def _answered(self, command: Command, expected: int | None) -> Committed:
+        try:
+            with waiting_for_database(self._seconds):
+                # A caller that goes away leaves its command to be carried out.
+                committed: Committed = await self._answers.of(self._submit(command, expected))
+        except DatabaseSilent as error:
+            raise LogUnavailable from error
         return committed
 
     def _submit(self, command: Command, expected: int | None) -> Future[Any]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KEEP_ALIVE_SECONDS = 30
 
 
@@ -20,7 +20,12 @@ class Server(uvicorn.Server):
     """Ends streams and waits before it waits for requests; a signal ends it, not the process."""
 
     def __init__(
-        self, app: FastAPI, shutdown_seconds: float, on_started: Callable[[str, int], None]
+        self,
+        app: FastAPI,
+        shutdown_seconds: float,
+        on_started: Callable[[str, int], None],
+        on_stopping: Callable[[], None] = lambda: None,
+        signals: Sequence[signal.Signals] = _SIGNALS,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -37,6 +42,8 @@ class Server(uvicorn.Server):
         )
         self._app = app
         self._on_started = on_started
+        self._on_stopping = on_stopping
+        self._signals = signals
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to listen, then tell where."""
@@ -47,6 +54,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, end streams, let requests finish."""
+        self._on_stopping()
         self._app.state.services.closing.set()
         await super().shutdown(sockets)
 
@@ -56,11 +64,11 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Stop at SIGINT or SIGTERM and return to the caller, who has more to put away."""
+        """Stop at a signal and return to the caller, who has more to put away."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        before = {number: signal.signal(number, self.handle_exit) for number in self._signals}
         try:
             yield
         finally:
@@ -82,16 +90,18 @@ def run(
     fd: int | None = None,
     shutdown_seconds: float = 20.0,
     on_started: Callable[[str, int], None] = lambda _host, _port: None,
+    on_stopping: Callable[[], None] = lambda: None,
+    signals: Sequence[signal.Signals] = _SIGNALS,
 ) -> None:
-    """Serve until SIGINT or SIGTERM, then return once everything under way is finished.
+    """Serve until one of `signals`, then return once everything under way is finished.
 
     With `fd` the socket that another process listens on already is used. Port 0 takes a free one;
-    `on_started` is told the address once connections are taken. Raises OSError if the address
-    cannot be had.
+    `on_started` is told the address once connections are taken, `on_stopping` is called when no
+    more are. Raises OSError if the address cannot be had.
     """
     listener = _bound(host, port) if fd is None else socket.socket(fileno=fd)
     try:
-        Server(app, shutdown_seconds, on_started).run(sockets=[listener])
+        Server(app, shutdown_seconds, on_started, on_stopping, signals).run(sockets=[listener])
     finally:
         listener.close()
 

@@ -10,6 +10,7 @@ from fastapi import Depends, Header
 from starlette.requests import Request
 
 from api.conditional import min_position
+from api.database_threads import DatabaseThreads
 from api.freshness import DocumentReader, GrowingPosition
 from api.metrics import Metrics
 from api.past import PastReader
@@ -29,6 +30,7 @@ class Services:
     metrics: Metrics
     queries: Queries
     reader: DocumentReader
+    threads: DatabaseThreads
     past: PastReader
     sender: Sender
     log_end: GrowingPosition
@@ -42,16 +44,19 @@ class Services:
 
 def services_of(ports: Ports, metrics: Metrics) -> Services:
     """Return the services over these ports."""
-    queries = Queries(ports.database)
+    seconds = ports.limits.database_seconds
+    queries = Queries(ports.database, seconds)
+    threads = DatabaseThreads(seconds)
     tracked = GrowingPosition(queries.tracked, _READ_MODEL_LOOK_SECONDS)
     patience = ports.limits.min_position_wait_seconds
     return Services(
         ports=ports,
         metrics=metrics,
         queries=queries,
-        reader=DocumentReader(queries, tracked, ports.commands, ports.history, patience),
-        past=PastReader(ports.past, queries, ports.blobs),
-        sender=Sender(ports, metrics),
+        reader=DocumentReader(queries, tracked, ports.commands, ports.history, threads, patience),
+        threads=threads,
+        past=PastReader(ports.past, queries, ports.blobs, threads),
+        sender=Sender(ports, metrics, threads),
         log_end=GrowingPosition(queries.log_position, _LOG_LOOK_SECONDS),
         closing=asyncio.Event(),
     )

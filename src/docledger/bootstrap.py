@@ -15,11 +15,7 @@ from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-import psycopg
 import uuid_utils
-from psycopg import AsyncConnection
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from docledger import overview
 from docledger.embedded_postgres import EmbeddedPostgres
@@ -28,6 +24,7 @@ from docledger.progress import Standing
 from docledger.rebuild_process import RebuildProcesses
 from docledger.server_watch import ServerWatch
 from docledger.settings import Settings
+from docledger.stopping import GraceOfDatabase
 from domain.commands import Context
 from domain.errors import DocledgerError
 from domain.pipeline import StageDependency
@@ -41,6 +38,10 @@ from files.storage import Storage, open_storage
 from files.sweeper import Sweeper
 from files.tree_projector import TRACKING_NAME as TREE
 from files.tree_projector import TreeProjector
+from postgres import connections
+from postgres.connections import AsyncConnection, Connection, Session, conninfo
+from postgres.deadlines import when_given_up
+from postgres.pools import AsyncConnectionPool, async_connection_pool, connection_pool
 from projections import fold
 from projections.projector import Pace, Projector
 from projections.time_travel import TimeTravel
@@ -55,12 +56,12 @@ if TYPE_CHECKING:
     from workers.worker import Worker
 
 
-_LIVELY = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-# Compiling a query takes longer than any of ours runs, and the server does so by a guess of costs.
-_SESSION = "-c TimeZone=UTC -c jit=off -c idle_in_transaction_session_timeout=60s"
+_SESSION: Session = {**connections.SESSION, "idle_in_transaction_session_timeout": "60s"}
+# A server that answers ends a request's statement itself, ahead of the client's deadline: so it is
+# known that a command was not carried out, and nothing goes on working for a client that left.
+_STATEMENT_SHARE, _LOCK_SHARE = 0.9, 0.5
 
 _READ_CONNECTION_SECONDS = 5.0
-_RECONNECT_SECONDS = 2.0
 
 
 class NotMigrated(DocledgerError):
@@ -87,14 +88,6 @@ def _application_name(purpose: str) -> str:
     return f"docledger {purpose} {_process_name()}"
 
 
-def _conninfo(database_url: str, purpose: str, session: str) -> str:
-    """Return the address with what every connection of ours is given; what it says itself stays."""
-    given = conninfo_to_dict(database_url)
-    options = f"{given.pop('options', None) or ''} {session}".strip()
-    ours: dict[str, Any] = {**_LIVELY, "application_name": _application_name(purpose), **given}
-    return make_conninfo(options=options, **ours)
-
-
 class _Stoppable(Protocol):
     def run(self) -> None: ...
     def stop(self) -> None: ...
@@ -118,6 +111,7 @@ class Docledger:
         self.settings = settings
         self._stack = ExitStack()
         self._metrics: Metrics | None = None
+        self._answers_requests = False
 
     def __enter__(self) -> Self:
         return self
@@ -152,23 +146,33 @@ class Docledger:
         if behind:
             raise NotMigrated
 
-    def conninfo(self, purpose: str) -> str:
-        """Return the address of the database with all that connections for `purpose` are given."""
-        return _conninfo(self.database_url, purpose, _SESSION)
+    def _conninfo(self, purpose: str) -> str:
+        return conninfo(self.database_url, _application_name(purpose))
 
-    def connect(self, purpose: str = "docledger") -> psycopg.Connection[Any]:
+    def connect(self, purpose: str = "docledger") -> Connection[Any]:
         """Open a connection for `purpose`, which pg_stat_activity shows."""
-        return psycopg.connect(self.conninfo(purpose))
+        return self.connecting(purpose)()
 
-    def connecting(self, purpose: str) -> Callable[[], psycopg.Connection[Any]]:
-        """Return what opens such connections."""
-        return lambda: self.connect(purpose)
+    def connecting(self, purpose: str) -> Callable[[], Connection[Any]]:
+        """Return what opens such connections, in this process or in another that it is sent to."""
+        return partial(connections.connect, self._conninfo(purpose), _SESSION)
+
+    def grace(self, stop: threading.Event) -> GraceOfDatabase:
+        """Return what gives up a database that answers nothing once `stop` is set."""
+        return GraceOfDatabase(self.connecting("stop"), stop)
 
     @cached_property
     def application(self) -> WorkflowApplication:
         """The log."""
+        seconds = self.settings.database_seconds
+        for_requests: dict[str, float] = {
+            "statement_seconds": seconds * _STATEMENT_SHARE,
+            "lock_seconds": seconds * _LOCK_SHARE,
+        }
         application = WorkflowApplication(
-            self.database_url, pool_size=self.settings.pool_connections
+            self.database_url,
+            pool_size=self.settings.pool_connections,
+            **(for_requests if self._answers_requests else {}),
         )
         self._stack.callback(application.close)
         return application
@@ -186,6 +190,7 @@ class Docledger:
             fold,
             most_commands=self.settings.commit_batch_commands,
             cache_size=self.settings.remembered_documents,
+            patience_seconds=self.settings.database_seconds,
             observe=self._observe_append,
         )
         self._stack.callback(commands.close)
@@ -219,15 +224,13 @@ class Docledger:
     @cached_property
     def search_store(self) -> PostgresSearchStore:
         """Where ingested chunks are found."""
-        conninfo = _conninfo(self.database_url, "search", _SESSION)
-        pool = ConnectionPool(
-            conninfo,
-            min_size=0,
+        pool = connection_pool(
+            self._conninfo("search"),
+            self._request_session if self._answers_requests else _SESSION,
             max_size=4,
-            timeout=_READ_CONNECTION_SECONDS,
-            reconnect_timeout=_RECONNECT_SECONDS,
-            open=True,
+            timeout_seconds=_READ_CONNECTION_SECONDS,
         )
+        pool.open()
         self._stack.callback(pool.close)
         return PostgresSearchStore(pool.connection)
 
@@ -237,10 +240,12 @@ class Docledger:
         from api.metrics import Metrics
         from api.ports import Limits, Ports
 
+        self._answers_requests = True
         metrics = self._metrics = Metrics()
         limits = Limits(
             upload_bytes=self.settings.max_upload_bytes,
             min_position_wait_seconds=self.settings.read_wait_seconds,
+            database_seconds=self.settings.database_seconds,
         )
         ports = Ports(
             commands=self.commands,
@@ -311,6 +316,7 @@ class Docledger:
         from workers.reaper import Reaper
 
         worker = self.worker()
+        when_given_up(worker.give_up)
         dispatcher = Dispatcher(self.database_url, beside=worker.taker)
         reaper = Reaper(self.database_url, self.worker_commands)
         return {
@@ -350,7 +356,7 @@ class Docledger:
         from api.queries import Queries
 
         async with self._read_pool(1) as pool:
-            queries = Queries(pool)
+            queries = Queries(pool, self.settings.database_seconds)
             reads = [await queries.read(document_id, "document") for document_id in document_ids]
         return [json.loads(read.body) for read in reads if read is not None and read.body]
 
@@ -359,27 +365,32 @@ class Docledger:
         return asyncio.run(self._document_as_of(document_id, moment))
 
     async def _document_as_of(self, document_id: str, moment: str) -> dict[str, Any]:
+        from api.database_threads import DatabaseThreads
         from api.past import PastReader
         from api.queries import Queries
 
+        threads = DatabaseThreads(self.settings.database_seconds)
         async with self._read_pool(1) as pool:
-            reader = PastReader(TimeTravel(self.history), Queries(pool), self.storage.blobs)
+            queries = Queries(pool, self.settings.database_seconds)
+            reader = PastReader(TimeTravel(self.history), queries, self.storage.blobs, threads)
             return (await reader.document(document_id, moment)).content
+
+    @property
+    def _request_session(self) -> Session:
+        """The session of a connection that serves requests."""
+        seconds = min(
+            self.settings.statement_timeout_seconds,
+            self.settings.database_seconds * _STATEMENT_SHARE,
+        )
+        return {**_SESSION, "statement_timeout": round(seconds * 1000)}
 
     def _read_pool(self, size: int) -> AsyncConnectionPool[AsyncConnection[Any]]:
         """Return the pool of the API's reads, not opened yet."""
-        timeout_ms = int(self.settings.statement_timeout_seconds * 1000)
-        # Compiling a list's query would take the server twenty times as long as running it.
-        session = f"-c TimeZone=UTC -c jit=off -c statement_timeout={timeout_ms}"
-        return AsyncConnectionPool(
-            _conninfo(self.database_url, "serve", session),
-            min_size=min(2, size),
+        return async_connection_pool(
+            self._conninfo("serve"),
+            self._request_session,
             max_size=size,
-            open=False,
-            timeout=_READ_CONNECTION_SECONDS,
-            # Tried again whenever somebody asks, not after a pause that grew with the outage.
-            reconnect_timeout=_RECONNECT_SECONDS,
-            kwargs={"autocommit": True},
+            timeout_seconds=_READ_CONNECTION_SECONDS,
         )
 
     def wait_for_tree(self, seconds: float) -> bool:

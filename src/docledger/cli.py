@@ -18,11 +18,14 @@ import typer
 from eventsourcing.persistence import PersistenceError
 from typer.exceptions import Abort, TyperException
 
+from docledger import rights
 from docledger.logs import configure_logs
 from docledger.migration_files import NoSuchMigration
 from docledger.process import NothingToProcess
 from docledger.settings import Settings, SettingsError
 from domain.errors import DocledgerError, InvalidValue, Refused
+
+_Denied = psycopg.errors.InsufficientPrivilege
 
 FAILED, WRONG_USE, COULD_NOT_RUN, INTERRUPTED = 1, 2, 3, 130
 
@@ -397,12 +400,15 @@ def _code(error: Exception) -> int | None:
         return WRONG_USE
     if isinstance(error, Refused):
         return FAILED
-    if isinstance(error, DocledgerError | psycopg.OperationalError | PersistenceError):
+    if isinstance(error, DocledgerError | psycopg.OperationalError | PersistenceError | _Denied):
         return COULD_NOT_RUN
     return None
 
 
 def _told(error: Exception) -> str:
+    denied = error if isinstance(error, _Denied) else error.__cause__
+    if isinstance(denied, _Denied):
+        return rights.told(denied)
     if isinstance(error, psycopg.OperationalError | PersistenceError):
         return f"the database cannot be used: {_line(str(error))}"
     return _line(str(error))

@@ -9,6 +9,7 @@ its process, whatever ends that. The server outlives a killed user and ends with
     <home>/run/              the socket's folder, unless its path is too long for a socket
     <home>/postgres.lock     held for the time of a start or stop
     <home>/postgres.users    held, shared, by everybody who uses the server
+    <home>/postgres.wanted   there from a start until docledger itself stops the server
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -58,6 +60,7 @@ class EmbeddedPostgres:
     def __init__(self, home: Path, *, settings: Mapping[str, str] | None = None) -> None:
         self._home = home.absolute()
         self._cluster = Cluster(self._home, settings or {})
+        self._wanted = self._home / "postgres.wanted"
         self._users_lock: int | None = None
 
     def __enter__(self) -> Self:
@@ -82,19 +85,28 @@ class EmbeddedPostgres:
             self._cluster.prepare()
             postmaster = self._running()
             _ensure_database(postmaster)
+            self._wanted.touch(mode=0o600)
             self._keep_in_use()
         return _url(postmaster, DATABASE)
 
-    def revive(self) -> bool:
-        """Start the server again if it has died; return False if it runs, or was stopped.
+    def revive(self, over: threading.Event | None = None) -> bool:
+        """Start the server again if it ended; return False if it runs, or docledger stopped it.
 
+        One that was told to stop by others is helped to its end first: as long as its clients are
+        connected it would neither end nor take new ones. `over` ends a revival that is under way.
         Raises EmbeddedPostgresError.
         """
-        # One that was stopped took this with it; one that was killed did not.
-        postmaster = self._cluster.postmaster()
-        if postmaster is None or postmaster.alive:
+        if self._users_lock is None or self._cluster.takes_clients():
             return False
-        self.start()
+        with self._exclusively(over):
+            if not self._wanted.exists() or self._cluster.takes_clients():
+                return False
+            if not self._cluster.data_folder.exists():
+                raise EmbeddedPostgresError(
+                    f"{self._cluster.data_folder} is not there any more; see that its disk is"
+                )
+            self._end()
+            self._running(over)
         return True
 
     def release(self) -> None:
@@ -140,7 +152,7 @@ class EmbeddedPostgres:
 
     # A server that is there: started, joined, stopped.
 
-    def _running(self) -> Postmaster:
+    def _running(self, over: threading.Event | None = None) -> Postmaster:
         """Return a server that answers, starting one where none runs.
 
         After a SIGKILL a server's children live on for a moment and refuse another; a server that
@@ -153,20 +165,27 @@ class EmbeddedPostgres:
             if postmaster is not None and problem is None:
                 return postmaster
             if postmaster is None or not postmaster.alive:
-                problem = self._cluster.start()
-            if time.monotonic() > deadline:
+                problem = self._cluster.start(over)
+            if time.monotonic() > deadline or (over is not None and over.is_set()):
                 raise EmbeddedPostgresError(
-                    f"the server did not answer within {_START_SECONDS:.0f} s: {problem}; its log "
-                    f"is in {self._cluster.log_folder}"
+                    f"the server does not answer: {problem}; its log is in "
+                    f"{self._cluster.log_folder}"
                 )
             time.sleep(0.05)
 
     def _stop(self) -> bool:
+        # Removed rather than made, for that works on a full disk as well.
+        self._wanted.unlink(missing_ok=True)
+        return self._end()
+
+    def _end(self) -> bool:
+        """End the server that runs; return False if none does."""
         postmaster = self._cluster.postmaster()
         if postmaster is None or not postmaster.alive:
             return False
         for how, seconds in ((signal.SIGINT, _STOP_SECONDS), (signal.SIGQUIT, 10.0)):
-            os.kill(postmaster.pid, how)  # fast, then at once: the log is safe either way
+            with suppress(ProcessLookupError):
+                os.kill(postmaster.pid, how)  # fast, then at once: the log is safe either way
             if _wait_until_gone(postmaster, seconds):
                 self._cluster.clean_up()
                 return True
@@ -178,15 +197,15 @@ class EmbeddedPostgres:
     # Locks.
 
     @contextmanager
-    def _exclusively(self) -> Iterator[None]:
+    def _exclusively(self, over: threading.Event | None = None) -> Iterator[None]:
         descriptor = _open_lock(self._home / "postgres.lock")
         try:
             deadline = time.monotonic() + _LOCK_WAIT_SECONDS
             while not _try_lock(descriptor):
-                if time.monotonic() > deadline:
+                if time.monotonic() > deadline or (over is not None and over.is_set()):
                     raise EmbeddedPostgresError(
-                        f"another process has been starting or stopping the server in {self._home} "
-                        f"for {_LOCK_WAIT_SECONDS:.0f} s; see what holds postgres.lock there"
+                        f"another process has long been starting or stopping the server in "
+                        f"{self._home}; see what holds postgres.lock there"
                     )
                 time.sleep(0.02)
             yield
@@ -262,5 +281,6 @@ def _wait_until_gone(postmaster: Postmaster, seconds: float) -> bool:
     while postmaster.alive:
         if time.monotonic() > deadline:
             return False
+        postmaster.end_if_frozen()
         time.sleep(0.02)
     return True

@@ -21,6 +21,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from docledger.migration_files import (
+    DatabaseUnreachable,
     EventsWouldBeDeleted,
     Migration,
     MigrationBusy,
@@ -31,6 +32,10 @@ from docledger.migration_files import (
     default_folder,
     read_migrations,
 )
+from docledger.rights import require_rights
+from postgres import connections
+from postgres.causes import cause
+from postgres.connections import conninfo
 
 LEGACY_SCHEMA = "docledger_legacy"
 
@@ -89,6 +94,9 @@ class Migrator:
         done = []
         with self._locked() as connection:
             applied = self._checked(connection)
+            if any(m.number <= last and m.number not in applied for m in self._migrations):
+                require_rights(connection, made_by_us=bool(applied))
+                _create_bookkeeping(connection)
             for migration in self._migrations:
                 if migration.number <= last and migration.number not in applied:
                     _patiently(partial(_apply, connection, migration))
@@ -150,7 +158,6 @@ class Migrator:
                 connection.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
             except psycopg.errors.LockNotAvailable as error:
                 raise MigrationBusy from error
-            _create_bookkeeping(connection)
             yield connection
 
     def _checked(self, connection: Connection) -> dict[int, _Applied]:
@@ -173,14 +180,15 @@ class Migrator:
 @contextmanager
 def _connect(database_url: str) -> Iterator[Connection]:
     try:
-        connection = psycopg.connect(database_url, autocommit=True)
+        connection = connections.connect(
+            conninfo(database_url, "docledger migrate"), {"search_path": "public"}, autocommit=True
+        )
     except psycopg.OperationalError as error:
-        raise MigrationError(
-            f"the database cannot be reached: {_first_line(error)}; see that it runs, and that "
+        raise DatabaseUnreachable(
+            f"the database cannot be reached: {cause(error)}; see that it runs, and that "
             "DOCLEDGER_DATABASE_URL names it"
         ) from error
     with connection:
-        connection.execute(_set("search_path", "public", local=False))
         yield connection
 
 
@@ -204,7 +212,7 @@ def _create_bookkeeping(connection: Connection) -> None:
 
 
 def _drop_bookkeeping(connection: Connection) -> None:
-    connection.execute("DROP TABLE public.docledger_migrations")
+    connection.execute("DROP TABLE IF EXISTS public.docledger_migrations")
 
 
 def _read_applied(connection: Connection) -> dict[int, _Applied]:

@@ -27,6 +27,10 @@ class MigrationError(DocledgerError):
     """The schema could not be migrated; nothing of the step that failed was kept."""
 
 
+class DatabaseUnreachable(MigrationError):
+    """The database cannot be reached; see that it runs and that DOCLEDGER_DATABASE_URL names it."""
+
+
 class MigrationChanged(MigrationError):
     """A migration that was applied has been changed since."""
 

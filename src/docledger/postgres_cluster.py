@@ -11,9 +11,11 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -37,6 +39,8 @@ SUPERUSER = "postgres"
 
 _MAX_SOCKET_PATH_BYTES = 103  # 107 on Linux, 103 on macOS
 _SOCKET_NAME = ".s.PGSQL.5432"
+_NEEDED_BYTES = 16 << 20  # one segment of its write-ahead log
+_STOPPING = "\nstopping"
 _LAUNCH = '"$@" </dev/null >"$0" 2>&1 & echo $!'
 
 # The server's lines without their time; what it says of its own state is left out.
@@ -92,6 +96,17 @@ class Postmaster:
         except psutil.NoSuchProcess:
             return False
 
+    def end_if_frozen(self) -> None:
+        """End at once a server of which a process is stopped (SIGSTOP): it would never end."""
+        with suppress(psutil.NoSuchProcess):
+            first = psutil.Process(self.pid)
+            processes = [first, *first.children(recursive=True)]
+            if any(process.status() == psutil.STATUS_STOPPED for process in processes):
+                for how in (signal.SIGQUIT, signal.SIGCONT):
+                    for process in processes:
+                        with suppress(psutil.NoSuchProcess):
+                            process.send_signal(how)
+
 
 class Cluster:
     """The data folder under `home` and the server on it."""
@@ -130,10 +145,19 @@ class Cluster:
             return None
         return Postmaster(int(lines[0]), self.data_folder, int(lines[2]), Path(lines[4]))
 
-    def start(self) -> str | None:
+    def takes_clients(self) -> bool:
+        """Tell whether the server is there and not about to end, by what it wrote down."""
+        postmaster = self.postmaster()
+        if postmaster is None or not postmaster.alive:
+            return False
+        with suppress(FileNotFoundError):
+            return _STOPPING not in (self.data_folder / "postmaster.pid").read_text()
+        return False
+
+    def start(self, over: threading.Event | None = None) -> str | None:
         """Start the server; return what is in the way if that may pass by itself.
 
-        Raises EmbeddedPostgresError for what does not pass.
+        `over` ends the wait for it. Raises EmbeddedPostgresError for what does not pass.
         """
         account = account_for(self.data_folder)
         self._forget_reused_pid()
@@ -143,20 +167,22 @@ class Cluster:
         # The shell leaves at once, so that the server is nobody's child; pg_ctl does the same, and
         # stumbles over quotes in paths.
         launched = _run(account, "/bin/sh", "-c", _LAUNCH, str(messages.start_log), *arguments)
-        if self._wait_until_ready(int(launched.stdout)):
+        if self._wait_until_ready(int(launched.stdout), over):
             return None
         said = messages.since_start()
         in_the_way = [line for line in said if "still in use" in line or "lock file" in line]
         if in_the_way:
             return in_the_way[-1]
         complaint = "; ".join(said[-3:]) or "it said nothing"
+        if shutil.disk_usage(self.data_folder).free < _NEEDED_BYTES:
+            complaint = f"there is no room on the disk of {self.data_folder}"
         raise EmbeddedPostgresError(
             f"the embedded PostgreSQL did not start: {complaint}; its log is in {self.log_folder}"
         )
 
-    def _wait_until_ready(self, pid: int) -> bool:
+    def _wait_until_ready(self, pid: int, over: threading.Event | None) -> bool:
         """Return whether process `pid` became the server; one that recovers takes its time."""
-        while _is_alive(pid):
+        while _is_alive(pid) and not (over is not None and over.is_set()):
             with suppress(FileNotFoundError, IndexError):  # not there, or just being written
                 lines = (self.data_folder / "postmaster.pid").read_text().splitlines()
                 if lines[0] == str(pid) and lines[-1].strip() == "ready":
@@ -228,7 +254,11 @@ class Cluster:
             "{} = '{}'\n".format(name, value.replace("'", "''")) for name, value in settings.items()
         ]
         path = self.data_folder / "docledger.conf"
-        path.write_text("# Written by docledger at each start.\n" + "".join(lines))
+        text = "# Written by docledger at each start.\n" + "".join(lines)
+        with suppress(FileNotFoundError):
+            if path.read_text() == text:  # a full disk has no room to write it again
+                return
+        path.write_text(text)
         hand_over(path, account)
 
     def _socket_folder(self, account: pwd.struct_passwd | None) -> Path:

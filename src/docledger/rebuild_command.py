@@ -7,12 +7,10 @@ import signal
 import sys
 import time
 from datetime import UTC, datetime
-from functools import partial
 from itertools import islice
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-import psycopg
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
@@ -20,6 +18,7 @@ from rich.text import Text
 
 from docledger.bootstrap import Docledger
 from docledger.reports import console
+from docledger.rights import require_rights
 from docledger.settings import Settings
 from docledger.supervisor import end_with_supervisor
 from domain.errors import InvalidValue
@@ -79,7 +78,9 @@ def materialise(
 
 def _rebuilder(docledger: Docledger, watching: _Watching, workers: int | None) -> Rebuilder:
     docledger.require_schema()
-    connect = partial(psycopg.connect, docledger.conninfo("rebuild"))
+    connect = docledger.connecting("rebuild")
+    with connect() as connection:
+        require_rights(connection, made_by_us=True)
     return Rebuilder(
         connect, docledger.history, LogShards(connect), workers=workers, told=watching.show
     )
@@ -111,7 +112,7 @@ def _position(docledger: Docledger, until: str) -> int:
         ) from None
     if at.tzinfo is None:
         raise InvalidValue(f"--until: '{until}' says no offset from UTC; add Z.", field="until")
-    connect = partial(psycopg.connect, docledger.conninfo("rebuild"))
+    connect = docledger.connecting("rebuild")
     return LogShards(connect).position_at(at.astimezone(UTC))
 
 

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import gc
 import http.client
-import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
 import structlog
 from rich.console import Console
 
 from docledger.bootstrap import Docledger
+from docledger.migration_files import DatabaseUnreachable
+from docledger.server_account import EmbeddedPostgresError
 from docledger.settings import Settings
+from docledger.stopping import stop_on_signal, stop_signals
 from docledger.supervisor import Role, Supervisor, end_with_supervisor
 from domain.errors import DocledgerError
 
 log = structlog.get_logger(__name__)
 
 _READY_SECONDS = 120.0
+_AWAY_SECONDS = 1.0
 _COLLECTED_EVERY = (5_000, 10, 1_000)
 
 
@@ -29,15 +33,19 @@ class AddressInUse(DocledgerError):
     """The API cannot listen on this address."""
 
 
+class RoleStopped(DocledgerError):
+    """The role was told to stop before it had a database."""
+
+
 class RoleGaveUp(DocledgerError):
     """A role cannot run; its reason is above."""
 
 
 def up(settings: Settings) -> None:
-    """Migrate and run every role as a child process until SIGINT or SIGTERM."""
+    """Migrate and run every role as a child process until SIGINT, SIGTERM or SIGHUP."""
     stop = stop_on_signal()
     listening = _listen(settings.host, settings.port)
-    with Docledger(settings) as docledger:
+    with Docledger(settings) as docledger, docledger.grace(stop):
         docledger.migrator.up()
         fd = listening.fileno()
         roles = [
@@ -59,12 +67,9 @@ def serve(settings: Settings, fd: int | None, *, supervised: bool) -> None:
     from api.server import run
 
     stop = stop_on_signal()
-    if supervised:
-        end_with_supervisor()
     if fd is None:
         fd = _listen(settings.host, settings.port).detach()
-    with Docledger(settings) as docledger:
-        docledger.require_schema()
+    with _started(settings, stop, supervised=supervised) as docledger:
         app = docledger.api()
         _collect_seldom()
         if not stop.is_set():
@@ -73,27 +78,52 @@ def serve(settings: Settings, fd: int | None, *, supervised: bool) -> None:
                 fd=fd,
                 shutdown_seconds=settings.shutdown_seconds,
                 on_started=_tell_address,
+                on_stopping=stop.set,
+                signals=stop_signals(),
             )
 
 
 def project(settings: Settings, *, supervised: bool) -> None:
     """Run the projector of the read models and that of the uploads tree."""
     stop = stop_on_signal()
-    with Docledger(settings) as docledger:
-        docledger.require_schema()
+    with _started(settings, stop, supervised=supervised) as docledger:
         runs = docledger.projecting()
         _collect_seldom()
-        _run_threads(runs, stop, supervised=supervised)
+        _run_threads(runs, stop)
 
 
 def work(settings: Settings, *, supervised: bool) -> None:
     """Run the dispatcher, a worker and the reaper."""
     stop = stop_on_signal()
-    with Docledger(settings) as docledger:
-        docledger.require_schema()
+    with _started(settings, stop, supervised=supervised) as docledger:
         runs = docledger.working()
         _collect_seldom()
-        _run_threads(runs, stop, supervised=supervised)
+        _run_threads(runs, stop)
+
+
+@contextmanager
+def _started(settings: Settings, stop: threading.Event, *, supervised: bool) -> Iterator[Docledger]:
+    """Give the parts of a role, whose schema is the program's.
+
+    A supervised one was started with a database that was there: one that is away is waited for.
+    """
+    if supervised:
+        end_with_supervisor()
+    while True:
+        with ExitStack() as stack:
+            docledger = stack.enter_context(Docledger(settings))
+            try:
+                stack.enter_context(docledger.grace(stop))
+                docledger.require_schema()
+            except (DatabaseUnreachable, EmbeddedPostgresError) as error:
+                if not supervised:
+                    raise
+                log.warning("the role waits for its database", why=str(error))
+            else:
+                yield docledger
+                return
+        if stop.wait(_AWAY_SECONDS):
+            raise RoleStopped
 
 
 def _collect_seldom() -> None:
@@ -107,23 +137,11 @@ def _collect_seldom() -> None:
     gc.set_threshold(*_COLLECTED_EVERY)
 
 
-def stop_on_signal() -> threading.Event:
-    """Return an event that SIGINT and SIGTERM set."""
-    stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
-
-
 def _run_threads(
     runs: Mapping[str, Callable[[threading.Event], None]],
     stop: threading.Event,
-    *,
-    supervised: bool,
 ) -> None:
     """Run each part in a thread of its own until told to stop; a part that dies ends the role."""
-    if supervised:
-        end_with_supervisor()
     errors: list[BaseException] = []
 
     def guarded(name: str, run: Callable[[threading.Event], None]) -> None:

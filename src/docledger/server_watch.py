@@ -6,21 +6,26 @@ import threading
 from types import TracebackType
 from typing import Self
 
+import psycopg
 import structlog
 
 from docledger.embedded_postgres import EmbeddedPostgres
 from domain.errors import DocledgerError
+from postgres.causes import NewCauses
 
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 8.0
+_SAID_AGAIN_SECONDS = 60.0
 
 
 class ServerWatch:
-    """Starts the server again when it dies under its users, killed for its memory for instance.
+    """Starts the server again when it ends under its users, whatever ended it.
 
-    Each process that uses the server has such a watch, whichever looks first starts it, and the
-    others' connections are made anew by whoever needs them.
+    Killed for its memory, told to stop by others, no room on its disk: as long as docledger has not
+    stopped it. Each process that uses the server has such a watch; whichever looks first starts it,
+    with a growing pause where that fails. The others connect again when they need to.
     """
 
     def __init__(self, server: EmbeddedPostgres, look_seconds: float = _LOOK_SECONDS) -> None:
@@ -43,9 +48,18 @@ class ServerWatch:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(self._look_seconds):
+        failures, causes = 0, NewCauses(_SAID_AGAIN_SECONDS)
+        while not self._stop.wait(self._pause_seconds(failures)):
             try:
-                if self._server.revive():
-                    log.warning("the embedded server had died and was started again")
-            except (DocledgerError, OSError) as error:
-                log.warning("the embedded server cannot be started again", why=str(error))
+                if self._server.revive(self._stop):
+                    log.warning("the embedded server had ended and was started again")
+                failures = 0
+            except (DocledgerError, OSError, psycopg.Error) as error:
+                failures += 1
+                if not self._stop.is_set() and causes.is_new(why := str(error)):
+                    log.warning("the embedded server cannot be started again", why=why)
+
+    def _pause_seconds(self, failures: int) -> float:
+        longest = max(_LONGEST_PAUSE_SECONDS, self._look_seconds)
+        seconds: float = self._look_seconds * 2.0 ** min(failures, 10)
+        return min(longest, seconds)

@@ -58,8 +58,16 @@ class Settings(BaseSettings):
     pool_connections: int = Field(
         default=10, ge=2, le=200, description="database connections of one process, at most"
     )
+    database_seconds: float = Field(
+        default=10,
+        ge=1,
+        le=3600,
+        description="how long one request waits for the database, all in all",
+    )
     statement_timeout_seconds: float = Field(
-        default=30, gt=0, description="how long the database may work on one statement"
+        default=30,
+        gt=0,
+        description="how long the database may work on one statement of a request, if shorter",
     )
     commit_batch_commands: int = Field(
         default=256, ge=1, le=10_000, description="commands that one transaction appends, at most"

@@ -94,4 +94,4 @@ class LogFull(Unavailable):
 
 
 class OutcomeUnknown(Unavailable):
-    """The connection broke while the command was committed; read the document before repeating."""
+    """The database did not say whether this was done; read the document before repeating it."""

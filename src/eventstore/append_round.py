@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,10 +42,11 @@ class Committed:
 
 @dataclass(eq=False, slots=True)
 class Waiting:
-    """A command whose caller waits.
+    """A command whose caller waits until `deadline`, in the time of `time.monotonic`.
 
-    `beaten` counts appends that lost to another writer's; `in_doubt_after` is the version after
-    which its events stand if an append landed whose answer was lost.
+    `beaten` counts appends that lost to another writer's; `is_sent` tells that its append is under
+    way; `in_doubt_after` is the version after which its events stand if an append landed whose
+    answer was lost.
     """
 
     command: Command
@@ -52,7 +54,13 @@ class Waiting:
     future: Future[Committed]
     deadline: float
     beaten: int = 0
+    is_sent: bool = False
     in_doubt_after: int | None = None
+
+    @property
+    def may_have_landed(self) -> bool:
+        """True if the command may be in the log, though no answer has told."""
+        return self.is_sent or self.in_doubt_after is not None
 
     @property
     def document_id(self) -> str:
@@ -66,6 +74,16 @@ class Waiting:
         if self.future.done() and not self.future.cancelled():
             return False
         return self.future.set_running_or_notify_cancel()
+
+    def answer(self, committed: Committed) -> None:
+        """Give the caller its answer, unless its deadline has."""
+        with suppress(InvalidStateError):
+            self.future.set_result(committed)
+
+    def fail(self, error: Exception) -> None:
+        """Give the caller the reason for a failure, unless it has an answer."""
+        with suppress(InvalidStateError):
+            self.future.set_exception(error)
 
 
 @dataclass(slots=True)
@@ -140,13 +158,17 @@ class AppendRound:
                 append.deleted_ids.append(command.document_id)
         return append
 
-    def doubt(self, deadline: float) -> None:
-        """Remember that the append may have landed; who was in no doubt yet waits till then."""
+    def mark_sent(self, *, is_sent: bool) -> None:
+        """Note for each command with events whether its append is under way."""
+        for decided in self._decided:
+            decided.waiting.is_sent = is_sent and bool(decided.events)
+
+    def mark_in_doubt(self) -> None:
+        """Note that the append may have landed."""
         for decided in self._decided:
             waiting = decided.waiting
             if decided.events and waiting.in_doubt_after is None:
                 waiting.in_doubt_after = self.snapshots[waiting.document_id].state.version
-                waiting.deadline = deadline
 
     def answers(self, append: Append) -> Iterator[tuple[Waiting, Answer]]:
         """Give each command's answer, after the append of its round.

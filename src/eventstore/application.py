@@ -25,8 +25,20 @@ class WorkflowApplication(Application[str]):
 
     name = "docledger"
 
-    def __init__(self, dsn: str, *, pool_size: int = 4) -> None:
-        self._datastore = DsnDatastore(dsn, pool_size=pool_size)
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int = 4,
+        statement_seconds: float = 60.0,
+        lock_seconds: float = 10.0,
+    ) -> None:
+        self._datastore = DsnDatastore(
+            dsn,
+            pool_size=pool_size,
+            statement_seconds=statement_seconds,
+            lock_seconds=lock_seconds,
+        )
         self.keys = DocumentKeys(self._datastore)
         self.event_mapper = EventMapper(self.keys)
         self.append_recorder = AppendRecorder(self._datastore, self.keys, f"{self.name}_events")
@@ -43,6 +55,10 @@ class WorkflowApplication(Application[str]):
     def keep_connection(self) -> AbstractContextManager[None]:
         """Have this thread use one connection for all that it asks for while the block lasts."""
         return self._datastore.keep_connection()
+
+    def drop_idle_connections(self) -> None:
+        """Have the next call connect: what lies in the pool leads to a server that is silent."""
+        self._datastore.pool.drain()
 
     def construct_env(
         self,

@@ -15,27 +15,24 @@ from typing import Any
 
 import psycopg
 from eventsourcing.persistence import BaseInfrastructureFactory
-from eventsourcing.postgres import ConnectionPool, PostgresDatastore, PostgresFactory
+from eventsourcing.postgres import ConnectionPool as LibraryPool
+from eventsourcing.postgres import PostgresDatastore, PostgresFactory
 from eventsourcing.utils import Environment
 from psycopg import Connection
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 
-_DEFAULTS: dict[str, str | int] = {
-    # A host that died must not keep the append lock for longer than this.
-    "keepalives": 1,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-    "connect_timeout": 10,
-    "application_name": "docledger log",
-}
+from postgres import connections
+from postgres.connections import Session, conninfo
+from postgres.pools import ConnectionPool
+
 # Plans are cached from when the log was empty, and a scan of the table was the cheapest way. With
 # arrays of any length the server would plan each append anew, a third of the time that it takes.
-_SESSION = "-c search_path=public -c TimeZone=UTC -c enable_seqscan=off"
-_SESSION += " -c plan_cache_mode=force_generic_plan -c jit=off"
-_SESSION += " -c lock_timeout=10s -c statement_timeout=60s"
+_SESSION: Session = {
+    **connections.SESSION,
+    "search_path": "public",
+    "enable_seqscan": "off",
+    "plan_cache_mode": "force_generic_plan",
+}
 # The pool's attempts to connect grow twice as far apart each time; beyond this they begin anew, so
 # that a server that comes back after an hour is found within seconds.
 _RECONNECT_SECONDS = 3.0
@@ -49,14 +46,28 @@ class _Kept(threading.local):
     opened: ExitStack | None = None
 
 
+class _Pool(ConnectionPool[Connection[DictRow]], LibraryPool[Connection[DictRow]]):
+    """The library's pool with ours of the same name ahead of it."""
+
+
 class DsnDatastore(PostgresDatastore):
     """A pool of connections to `dsn`, at most `pool_size` of them, in autocommit mode.
 
-    What is done here is one statement at a time; to begin and end a transaction around each would
-    take two more round trips, and appends would hold the log's lock for one of them.
+    The server ends a statement after `statement_seconds` and its wait for a lock after
+    `lock_seconds`. What is done here is one statement at a time; to begin and end a transaction
+    around each would take two more round trips, and appends would hold the log's lock for one of
+    them.
     """
 
-    def __init__(self, dsn: str, *, pool_size: int = 4, timeout_seconds: float = 5.0) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        pool_size: int = 4,
+        timeout_seconds: float = 5.0,
+        statement_seconds: float = 60.0,
+        lock_seconds: float = 10.0,
+    ) -> None:
         self.idle_in_transaction_session_timeout = 5.0
         self.pre_ping = False
         self._kept = _Kept()
@@ -69,15 +80,16 @@ class DsnDatastore(PostgresDatastore):
         self.db_type_names = set()
         self.psycopg_type_adapters = {}
         self.psycopg_python_types = {}
-        given = conninfo_to_dict(dsn)
-        options = f"{given.pop('options', None) or ''} {_SESSION}".strip()
-        self.pool = ConnectionPool(
+        self.pool = _Pool(
+            conninfo(dsn, "docledger log"),
             get_password_func=None,
-            connection_class=Connection[DictRow],
+            connection_class=connections.Connection[DictRow],
             kwargs={
-                **_DEFAULTS,
-                **given,
-                "options": options,
+                "session": {
+                    **_SESSION,
+                    "statement_timeout": round(statement_seconds * 1000),
+                    "lock_timeout": round(lock_seconds * 1000),
+                },
                 "row_factory": dict_row,
                 "autocommit": True,
             },

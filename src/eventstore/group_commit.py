@@ -7,34 +7,37 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from functools import partial
 from itertools import groupby
 
 from domain.commands import Command, RegisterDocument
 from domain.errors import (
     Contention,
-    DocledgerError,
     DocumentNotFound,
     LogFull,
     LogUnavailable,
-    OutcomeUnknown,
 )
 from eventstore.append_round import Answer, AppendRound, Committed, Waiting
 from eventstore.application import WorkflowApplication
+from eventstore.command_deadlines import CommandDeadlines, CommandWithdrawn, give_up, overdue
 from eventstore.history import History
 from eventstore.lost_appends import settle
 from eventstore.mapper import personal_part
 from eventstore.snapshots import NoView, Snapshot, Snapshots, View
 from eventstore.verdict import Verdict
+from postgres.deadlines import DatabaseSilent, allowed_seconds, answer_within, is_given_up
 
 _MOST_BEATEN = 100
 _BEATEN_ODDLY_OFTEN = 10
+_JOIN_SECONDS = 0.5
 
 
 class GroupCommit:
     """Takes commands from any thread; one thread of its own decides and appends them.
 
     `view` is folded beside the aggregate so that `Committed.rows` shows what the command made.
-    `patience_seconds` is how long a command waits for a database that is away.
+    `patience_seconds` is how long a command waits for its answer, whatever the database does; one
+    that is submitted for a request waits for what is left of that request's time.
     `observe(commands, events, seconds)` is called after each append and must not raise.
     """
 
@@ -59,6 +62,7 @@ class GroupCommit:
         self._wake = threading.Condition()
         self._closing = False
         self._pause_seconds = 0.0
+        self._deadlines = CommandDeadlines()
         self._thread = threading.Thread(target=self._run, name="group commit", daemon=True)
         self._thread.start()
 
@@ -68,12 +72,13 @@ class GroupCommit:
         The future raises the command's own Refused, VersionMismatch if the document is not at
         `expected_version`, or an Unavailable. Cancelling it before its turn withdraws the command.
         """
-        deadline = time.monotonic() + self._patience_seconds
+        deadline = time.monotonic() + allowed_seconds(self._patience_seconds)
         waiting = Waiting(command, expected_version, Future(), deadline)
         with self._wake:
             if self._closing:
                 raise LogUnavailable("docledger is stopping; send the command again in a moment.")
             self._queue.append(waiting)
+            self._deadlines.watch(waiting)
             self._wake.notify()
         return waiting.future
 
@@ -97,7 +102,11 @@ class GroupCommit:
         with self._wake:
             self._closing = True
             self._wake.notify()
-        self._thread.join()
+        # With a database that was given up it may be in a wait that cannot be interrupted.
+        while self._thread.is_alive() and not is_given_up():
+            self._thread.join(_JOIN_SECONDS)
+        self._thread.join(_JOIN_SECONDS)
+        self._deadlines.close()
 
     def _run(self) -> None:
         with self._application.keep_connection():
@@ -117,7 +126,7 @@ class GroupCommit:
             with self._wake:
                 self._closing = True
                 left, self._queue = self._queue, deque()
-            self._give_up(left, LogUnavailable())
+            give_up(left, LogUnavailable())
 
     def _take(self) -> list[Waiting]:
         """Wait for commands whose answer is wanted; none come once this is closed and drained."""
@@ -135,17 +144,23 @@ class GroupCommit:
     def _commit(self, batch: list[Waiting]) -> bool:
         """Decide and append; False if the database can take nothing more just now."""
         try:
-            round_, put_off = self._decide(batch)
+            with answer_within(self._patience_seconds):
+                round_, put_off = self._decide(batch)
         except Exception as error:
             if Verdict.of(error) is Verdict.REFUSED:
                 return self._isolate(batch, error)
             return self._try_later(batch, error)
         self._again(put_off)
         events, append = round_.events(), round_.append()
+        append.on_sending = partial(self._deadlines.sending, round_)
         started = time.monotonic()
         try:
             if events:
-                self._application.append(events, append)
+                with answer_within(self._patience_seconds):
+                    self._application.append(events, append)
+        except CommandWithdrawn:
+            self._again(round_.waiting())
+            return True
         except Exception as error:
             return self._failed(round_, error)
         self._pause_seconds = 0.0
@@ -185,16 +200,17 @@ class GroupCommit:
                 self._snapshots.suspect(document_id)
         for waiting, answer in answers:
             if isinstance(answer, Committed):
-                waiting.future.set_result(answer)
+                waiting.answer(answer)
             elif answer is not None:
-                waiting.future.set_exception(answer)
+                waiting.fail(answer)
             else:
+                waiting.is_sent = False
                 waiting.beaten += 1
                 if waiting.beaten % _BEATEN_ODDLY_OFTEN == 0:
                     # What is remembered may be ahead of a log that was restored from a backup.
                     self._snapshots.forget(waiting.document_id)
                 again.append(waiting)
-        self._give_up([w for w in again if w.beaten >= _MOST_BEATEN], Contention())
+        give_up([w for w in again if w.beaten >= _MOST_BEATEN], Contention())
         self._again(again)
 
     def _failed(self, round_: AppendRound, error: Exception) -> bool:
@@ -202,14 +218,18 @@ class GroupCommit:
         batch = round_.waiting()
         verdict = Verdict.of(error)
         if verdict is Verdict.LOST:
-            round_.doubt(time.monotonic() + self._patience_seconds)
+            round_.mark_in_doubt()
+            if isinstance(error.__cause__, DatabaseSilent):
+                # Or the next ones would be sent to the same silence, and be in doubt as well.
+                self._application.drop_idle_connections()
+        round_.mark_sent(is_sent=False)
         if verdict in (Verdict.LOST, Verdict.NOT_NOW):
             return self._try_later(batch, error)
         if verdict is Verdict.FULL:
-            self._give_up(batch, LogFull())
+            give_up(batch, LogFull())
             return False
         if verdict is Verdict.BLOCKED and len(batch) == 1:
-            self._give_up(batch, Contention())
+            give_up(batch, Contention())
             return False
         return self._isolate(batch, error)
 
@@ -229,18 +249,10 @@ class GroupCommit:
         return True
 
     def _try_later(self, batch: list[Waiting], error: Exception) -> bool:
-        """Have commands wait for the database a little, as long as their patience lasts.
-
-        Commands of one document that are in doubt together are given up together: a late append
-        of all of them could still make the answer to the rest untrue.
-        """
-        now = time.monotonic()
-        late = {w for w in batch if w.deadline <= now}
-        doubted = {w.document_id for w in late if w.in_doubt_after is not None}
-        late |= {w for w in batch if w.in_doubt_after is not None and w.document_id in doubted}
+        """Have commands wait for the database a little, until their deadlines."""
         failure = LogUnavailable()
         failure.__cause__ = error
-        self._give_up(late, failure)
+        give_up(overdue(batch), failure)
         self._again(batch)
         self._pause_seconds = min(1.0, (self._pause_seconds or 0.025) * 2)
         return False
@@ -250,17 +262,9 @@ class GroupCommit:
         with self._wake:
             self._queue.extendleft(reversed([w for w in batch if not w.future.done()]))
 
-    def _give_up(self, batch: Iterable[Waiting], error: DocledgerError) -> None:
-        """Fail the commands, but say of those in doubt that nobody knows."""
-        for waiting in batch:
-            unknown = OutcomeUnknown()
-            unknown.__cause__ = error
-            self._fail([waiting], error if waiting.in_doubt_after is None else unknown)
-
     def _fail(self, batch: Iterable[Waiting], error: Exception) -> None:
         for waiting in batch:
-            if not waiting.future.done():
-                waiting.future.set_exception(error)
+            waiting.fail(error)
 
 
 def _new(batch: Iterable[Waiting]) -> set[str]:

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from eventsourcing.persistence import (
     InterfaceError,
     OperationalError,
+    ProgrammingError,
     StoredEvent,
 )
 from psycopg import Connection
+from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import DictRow
 
 from domain.errors import LogUnavailable
@@ -104,3 +106,7 @@ def _translated() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError) as error:
         raise LogUnavailable from error
+    except ProgrammingError as error:
+        if isinstance(error.__cause__, InsufficientPrivilege):
+            raise LogUnavailable from error
+        raise

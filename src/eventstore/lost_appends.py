@@ -49,6 +49,6 @@ def _answer(
 ) -> None:
     unborn = Snapshot.unborn(waiting.document_id, snapshots.view)
     try:
-        waiting.future.set_result(Committed.of(unborn.after(stream, snapshots.view), events))
+        waiting.answer(Committed.of(unborn.after(stream, snapshots.view), events))
     except LogUnreadable as error:
-        waiting.future.set_exception(error)
+        waiting.fail(error)

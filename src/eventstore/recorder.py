@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,13 +44,15 @@ class Append:
 
     `registrations` are rows of `documents`, each with the index of its event. `refusals` tells
     by document why nothing of it was stored; `stored` has position and time of each event, in
-    order, None for the refused.
+    order, None for the refused. `on_sending` is called when all is ready to be sent, and what it
+    raises keeps it from being sent.
     """
 
     registrations: list[dict[str, Any]] = field(default_factory=list)
     deleted_ids: list[str] = field(default_factory=list)
     refusals: dict[str, str] = field(default_factory=dict)
     stored: list[tuple[int, str] | None] = field(default_factory=list)
+    on_sending: Callable[[], None] = lambda: None
 
 
 class AppendRecorder(PostgresApplicationRecorder):
@@ -113,6 +115,7 @@ class AppendRecorder(PostgresApplicationRecorder):
             whole,
         )
         with self.datastore.get_connection() as connection:
+            asked.on_sending()
             return connection.execute(_APPEND, parameters, prepare=True).fetchall()
 
     def wait_for_appends(self) -> None:

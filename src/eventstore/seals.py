@@ -20,6 +20,7 @@ from domain.errors import DocledgerError
 from eventstore.merkle import CompactRange, inclusion_proof
 from eventstore.seal_tiles import SealTiles
 from eventstore.stored_log import StoredRow, binary_cursor, read_page
+from postgres.causes import cause
 
 BATCH_EVENTS = 4096
 """Events that one transaction seals, at most."""
@@ -183,7 +184,7 @@ class Sealer:
                     while not stop.is_set() and seal_batch(connection, self._clock()) is not None:
                         pass
             except (psycopg.Error, DocledgerError) as error:
-                _log.warning("the log could not be sealed", error=type(error).__name__)
+                _log.warning("the log could not be sealed", cause=cause(error))
 
 
 def _one(connection: Connection[Any], query: str, *parameters: int) -> tuple[Any, ...] | None:

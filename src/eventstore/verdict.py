@@ -12,6 +12,7 @@ from domain.errors import Unavailable
 _DISK_FULL = "53100"
 _LOCK_NOT_AVAILABLE = "55P03"
 _READ_ONLY = "25006"
+_NO_RIGHT = "42501"
 _LIMIT_EXCEEDED = "54"
 _SAID_BY_A_SERVER_THAT_GOES = ("57P", "08")
 
@@ -37,7 +38,8 @@ class Verdict(Enum):
         sqlstate: str = getattr(cause, "sqlstate", None) or ""
         if isinstance(error, Unavailable) or isinstance(cause, PoolTimeout | PoolClosed):
             return Verdict.NOT_NOW
-        if sqlstate == _READ_ONLY:  # a standby, until it is promoted
+        # A standby, until it is promoted; rights that an operator has to give back.
+        if sqlstate in (_READ_ONLY, _NO_RIGHT):
             return Verdict.NOT_NOW
         if not isinstance(error, OperationalError | InterfaceError):
             return Verdict.REFUSED

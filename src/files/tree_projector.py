@@ -17,6 +17,7 @@ from domain import events as e
 from domain.errors import DocledgerError
 from domain.file_names import original_path
 from files.tree import DocumentTree
+from postgres.causes import NewCauses, cause
 
 TRACKING_NAME = "uploads_tree"
 SOURCE_NAME = "read_models"
@@ -146,14 +147,15 @@ class TreeProjector:
         """Follow the read models until told to stop; lost connections are made anew."""
         self._clear_leftovers()
         pause = 0.0
-        failures = 0
+        failures, causes = 0, NewCauses()
         while not stop.wait(pause):
             try:
                 step = self.step()
             except (psycopg.Error, DocledgerError) as error:
                 failures += 1
                 pause = min(5.0, 0.1 * 2 ** min(failures, 10))
-                _log.warning("uploads tree is held up", error=type(error).__name__)
+                if causes.is_new(why := cause(error)):
+                    _log.warning("uploads tree is held up", cause=why)
                 self.close()
             else:
                 failures = 0

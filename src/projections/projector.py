@@ -16,6 +16,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
+from postgres.causes import cause
 from postgres.pipelines import pipelined, unawaited_transaction
 from projections.batch import Applied, Batch, NotAsKnown, apply_batch, is_fault_of_rows
 from projections.errors import NotCaughtUp, StillParked
@@ -138,7 +139,7 @@ class Projector:
                     pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
                     if self.trouble is None:
                         pause_seconds = _FIRST_PAUSE_SECONDS
-                    self.trouble = _named(error)
+                    self.trouble = cause(error)
                     logger.warning("projector begins again: %s", self.trouble)
                     self._wakeup.wait(pause_seconds)
 
@@ -349,9 +350,3 @@ def _tell(connection: Connection[Any], batch: Batch, applied: Applied | None) ->
     if applied is not None and applied.events:
         position = str(batch.events[applied.events - 1].position)
         connection.execute(_NOTIFY, (READ_MODELS_CHANNEL, position), prepare=True)
-
-
-def _named(error: Exception) -> str:
-    """Name an error without its text, which might quote a row."""
-    state = getattr(error, "sqlstate", None)
-    return f"{type(error).__name__} ({state})" if state else type(error).__name__

@@ -5,13 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 
 from domain.errors import Unavailable
+from postgres import connections
+from postgres.causes import NewCauses, cause
+from postgres.connections import Session
+from postgres.deadlines import is_given_up
 
 _log = logging.getLogger(__name__)
 
@@ -20,38 +23,23 @@ Connection: TypeAlias = psycopg.Connection[TupleRow]
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 
-_LIVELY = {
-    # Locks and the lead of a host that died are free again after this.
-    "keepalives": 1,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-    "connect_timeout": 10,
-}
 # What is lost with the last half second before a crash of the server is done again: positions and
 # jobs are lost together, a lease's insert is flushed by the event that names it.
-_SESSION = "-c TimeZone=UTC -c jit=off -c synchronous_commit=off"
+_SESSION: Session = {**connections.SESSION, "synchronous_commit": "off"}
 # For the few statements that are run again and again: planning one anew takes longer than running
 # it, and a plan from when its tables were empty would scan them.
-_ONE_PLAN = " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off"
+_ONE_PLAN: Session = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 
-def conninfo(dsn: str, application_name: str, *, one_plan: bool = False) -> str:
-    """Return `dsn` with what every connection of ours is given; what it says itself stays.
-
-    With `one_plan`, each prepared statement is planned once.
-    """
-    given = conninfo_to_dict(dsn)
-    session = _SESSION + _ONE_PLAN if one_plan else _SESSION
-    options = f"{given.pop('options', None) or ''} {session}".strip()
-    settings: dict[str, Any] = {**_LIVELY, "application_name": application_name, **given}
-    return make_conninfo(options=options, **settings)
+def session(*, one_plan: bool = False) -> Session:
+    """Return a session's settings; with `one_plan`, a prepared statement is planned once."""
+    return {**_SESSION, **_ONE_PLAN} if one_plan else _SESSION
 
 
 def connect(dsn: str, application_name: str, *, one_plan: bool = False) -> Connection:
     """Open a connection in autocommit mode."""
-    return psycopg.connect(conninfo(dsn, application_name, one_plan=one_plan), autocommit=True)
+    address = connections.conninfo(dsn, application_name)
+    return connections.connect(address, session(one_plan=one_plan), autocommit=True)
 
 
 def pause_seconds(failures: int) -> float:
@@ -63,20 +51,22 @@ def keep_going(role: str, session: Callable[[], None], stop: threading.Event) ->
     """Call `session` again and again until `stop`, whatever it raises.
 
     A session connects, works until `stop` and returns; a lost connection, a restarted server or
-    a defect ends it with an exception, and the next one begins after a pause.
+    a defect ends it with an exception, and the next one begins after a pause. None begins once the
+    process has given up the database.
     """
-    failures = 0
-    while not stop.is_set():
+    failures, causes = 0, NewCauses()
+    while not (stop.is_set() or is_given_up()):
         try:
             session()
             failures = 0
         except (psycopg.OperationalError, Unavailable) as error:
             failures += 1
-            _log.warning(
-                "%s lost its database and tries again",
-                role,
-                extra={"failures": failures, "error": type(error).__name__},
-            )
+            if causes.is_new(why := cause(error)):
+                _log.warning(
+                    "%s lost its database and tries again",
+                    role,
+                    extra={"failures": failures, "error": type(error).__name__, "cause": why},
+                )
         except Exception:
             failures += 1
             _log.exception("%s failed and begins anew", role, extra={"failures": failures})

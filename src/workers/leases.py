@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import psycopg
-from psycopg.rows import TupleRow
-from psycopg_pool import ConnectionPool
 from uuid_utils import uuid4
 
-from workers.connections import Connection, conninfo
+from postgres.connections import conninfo
+from postgres.pools import connection_pool
+from workers.connections import Connection, session
 from workers.errors import QueueUnavailable
 
 _TAKE = """
@@ -67,15 +67,13 @@ class Leases:
         self.lease_seconds = lease_seconds
         self._worker = worker
         self._duration = timedelta(seconds=lease_seconds)
-        self._pool: ConnectionPool[psycopg.Connection[TupleRow]] = ConnectionPool(
-            conninfo(dsn, f"docledger leases {worker}", one_plan=True),
-            kwargs={"autocommit": True},
+        self._pool = connection_pool(
+            conninfo(dsn, f"docledger leases {worker}"),
+            session(one_plan=True),
             min_size=1,
             max_size=2,
-            timeout=5.0,
-            # Tried again whenever a lease is due, not after a pause that grew with the outage.
-            reconnect_timeout=2.0,
-            open=False,
+            timeout_seconds=5.0,
+            autocommit=True,
         )
 
     def open(self) -> None:

@@ -51,7 +51,6 @@ class Worker:
         grace_seconds: float = 20.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._grace_seconds = grace_seconds
         self._leases = Leases(dsn, name, lease_seconds)
         self._keeper = LeaseKeeper(self._leases, commands)
         self._scratch = Scratch(work_folder)
@@ -78,7 +77,7 @@ class Worker:
             stale_seconds=lease_seconds,
             name=f"docledger worker {name}",
         )
-        self._timer = threading.Timer(grace_seconds, self._give_up)
+        self._timer = threading.Timer(grace_seconds, self.give_up)
         self._timer.daemon = True
         self._stop_lock = threading.Lock()
 
@@ -107,8 +106,9 @@ class Worker:
         self._timer.start()
         self._taker.stop()
 
-    def _give_up(self) -> None:
-        _log.warning("stages still run after %s s and are given up", self._grace_seconds)
+    def give_up(self) -> None:
+        """End the stages that still run. Callable from any thread."""
+        _log.warning("stages that still run are given up")
         self._parts.giving_up.set()
         self._keeper.abandon_all(Abandonment.STOPPING)
 

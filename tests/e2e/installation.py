@@ -178,7 +178,7 @@ class Installation:
         return [*self.prefix, str(COMMAND), *map(str, arguments)]
 
     def _log(self, arguments: tuple[str | Path, ...]) -> Path:
-        self.home.mkdir(exist_ok=True)
+        self.home.mkdir(parents=True, exist_ok=True)
         handle, path = tempfile.mkstemp(prefix=f"{arguments[0]}-", suffix=".log", dir=self.home)
         os.close(handle)
         return Path(path)

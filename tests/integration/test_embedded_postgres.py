@@ -9,8 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import IO
 
@@ -338,18 +338,86 @@ def test_asking_makes_nothing(home: Path) -> None:
     assert not (home / "none").exists()
 
 
-def test_one_that_was_killed_is_revived_and_one_that_was_stopped_is_not(home: Path) -> None:
-    with EmbeddedPostgres(home) as server:
-        pid = pid_of(home)
-        assert pid is not None
-        assert not server.revive()
+def end(pid: int, how: signal.Signals) -> None:
+    """Send the server a signal, and wait until it has ended if it does with a client connected."""
+    os.kill(pid, how)
+    if how is not signal.SIGTERM:
+        until(lambda: not is_alive(pid))
 
-        os.kill(pid, signal.SIGKILL)
-        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
-            time.sleep(0.01)
-        assert server.revive()
-        assert pid_of(home) not in (None, pid)
+
+def is_alive(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def until(reached: Callable[[], bool], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not reached():
+        assert time.monotonic() < deadline, "it never came to pass"
+        time.sleep(0.01)
+
+
+def test_it_is_started_again_whatever_ended_it_but_a_stop_of_ours(home: Path) -> None:
+    with EmbeddedPostgres(home) as server:
+        url = server.start()
+        for how in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM):
+            pid = pid_of(home)
+            assert pid is not None
+            assert not server.revive()
+
+            with closing(psycopg.connect(url)):  # without it SIGTERM would be enough
+                end(pid, how)
+                until(server.revive)
+            assert pid_of(home) not in (None, pid)
 
         EmbeddedPostgres(home).stop()
         assert not server.revive()
         assert pid_of(home) is None
+
+
+def test_a_stop_of_one_that_had_ended_is_a_stop_as_well(home: Path) -> None:
+    with EmbeddedPostgres(home) as server:
+        pid = pid_of(home)
+        assert pid is not None
+        end(pid, signal.SIGINT)
+
+        assert not EmbeddedPostgres(home).stop()
+        assert not server.revive()
+        # The next start makes it wanted again, and all that use it see to it again.
+        with EmbeddedPostgres(home):
+            pid = pid_of(home)
+            assert pid is not None
+            end(pid, signal.SIGINT)
+            assert server.revive()
+
+
+def test_data_that_went_away_are_waited_for_and_never_made_again(home: Path) -> None:
+    with EmbeddedPostgres(home) as server:
+        pid = pid_of(home)
+        assert pid is not None
+        end(pid, signal.SIGINT)
+        (home / "postgres").rename(home / "elsewhere")
+
+        with pytest.raises(EmbeddedPostgresError, match="not there any more"):
+            server.revive()
+        (home / "elsewhere").rename(home / "postgres")
+        assert server.revive()
+
+
+def test_one_that_is_frozen_is_ended_all_the_same(home: Path) -> None:
+    server = EmbeddedPostgres(home)
+    server.start()
+    pid = pid_of(home)
+    assert pid is not None
+    processes = [psutil.Process(pid), *psutil.Process(pid).children()]
+    try:
+        for process in processes:
+            process.suspend()
+        server.release()
+        assert not is_alive(pid)
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api import cursors, examples, openapi, render, schemas
-from api.errors import Malformed
+from api.errors import Malformed, ReadModelUnavailable
 from api.parameters import Cursor, DocumentPath, Limit
+from api.ports import RecordedEvent
 from api.services import MinPosition, Services, Shared
-from domain.errors import DocumentNotFound
+from domain.errors import DocumentNotFound, LogUnavailable
+from postgres.deadlines import Allowance
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
@@ -24,6 +25,7 @@ _MAX_POSITION = 2**63 - 1
 _BATCH_EVENTS = 200
 _QUIET_SECONDS = 5.0
 _RECONNECT_MILLISECONDS = 1000
+_AWAY_SECONDS = 1.0
 
 After = Annotated[int, Query(ge=0, le=_MAX_POSITION, description="Only events after this position")]
 
@@ -47,8 +49,8 @@ async def get_history(
     """Return the document's events, also those of one that was deleted."""
     after_version = 0 if cursor is None else cursors.number(cursor)
     history = services.ports.history
-    events = await run_in_threadpool(history.of_document, document_id, after_version)
-    if not events and await run_in_threadpool(history.position_of, document_id) is None:
+    events = await services.threads.run(history.of_document, document_id, after_version)
+    if not events and await services.threads.run(history.position_of, document_id) is None:
         raise DocumentNotFound(f"There is no document '{document_id}'.")
     shown = events[:limit]
     following = cursors.encode(shown[-1].event.version) if len(events) > limit else None
@@ -69,7 +71,7 @@ async def list_events(
 ) -> Response:
     """Return a page of events; after the last page, go on with `after` its last position."""
     start = after if cursor is None else cursors.number(cursor)
-    events = await run_in_threadpool(services.ports.history.after, start, limit + 1)
+    events = await services.threads.run(services.ports.history.after, start, limit + 1)
     shown = events[:limit]
     following = cursors.encode(shown[-1].position) if len(events) > limit else None
     return render.json_response(render.page([render.event_json(e) for e in shown], following))
@@ -111,7 +113,7 @@ async def stream_events(
 
 async def _follow(services: Services, position: int) -> AsyncIterator[ServerSentEvent]:
     while not services.closing.is_set():
-        events = await run_in_threadpool(services.ports.history.after, position, _BATCH_EVENTS)
+        events = await _next(services, position)
         for recorded in events:
             content = render.event_json(recorded)
             yield ServerSentEvent(
@@ -124,12 +126,23 @@ async def _follow(services: Services, position: int) -> AsyncIterator[ServerSent
             await _growth(services, position)
 
 
+async def _next(services: Services, position: int) -> Sequence[RecordedEvent]:
+    """Return what comes after `position`; nothing while the database is away."""
+    Allowance(services.limits.database_seconds).grant()
+    try:
+        return await services.threads.run(services.ports.history.after, position, _BATCH_EVENTS)
+    except (ReadModelUnavailable, LogUnavailable):
+        return ()
+
+
 async def _growth(services: Services, position: int) -> None:
     """Wait until the log is past `position`, the server stops, or a while is over."""
     grown = asyncio.ensure_future(services.log_end.reached(position + 1, _QUIET_SECONDS))
     stopped = asyncio.ensure_future(services.closing.wait())
     try:
         await asyncio.wait((grown, stopped), return_when=asyncio.FIRST_COMPLETED)
+        if grown.done() and isinstance(grown.exception(), ReadModelUnavailable):
+            await asyncio.wait((stopped,), timeout=_AWAY_SECONDS)
     finally:
         grown.cancel()
         stopped.cancel()

@@ -178,7 +178,7 @@ async def get_stage_file(
     path = output_path(document_id, stage, wanted)
     found = await services.reader.read(document_id, "file", min_position, stage=stage, path=path)
     if version is not None:
-        history = await run_in_threadpool(services.ports.history.of_document, document_id)
+        history = await services.threads.run(services.ports.history.of_document, document_id)
         content = version_of(document_id, history, stage, wanted, version)
     else:
         content = _current(found.body, wanted)

@@ -9,9 +9,12 @@ from starlette.responses import Response
 from api import openapi, render, schemas
 from api.errors import ReadModelUnavailable
 from api.services import Shared
+from postgres.deadlines import Allowance
 
 router = APIRouter(tags=["operations"])
 
+# Less than the second or two after which probes give up.
+_DATABASE_SECONDS = 1.5
 _OK = openapi.answer(schemas.Health, "It is", {"status": "ok"})
 
 
@@ -33,9 +36,10 @@ async def is_alive() -> Response:
     responses={200: _OK, **openapi.errors(500, 503)},
 )
 async def is_ready(services: Shared) -> Response:
-    """Answer 503 while the database cannot be read or the server is stopping."""
+    """Answer 503 while the database cannot be read or the server is stopping, within 2 seconds."""
     if services.closing.is_set():
         raise ReadModelUnavailable("The server is stopping.")
+    Allowance(_DATABASE_SECONDS).grant()
     await services.queries.tracked()
     await services.queries.log_position()
     return render.json_response({"status": "ok"})
@@ -54,7 +58,12 @@ async def is_ready(services: Shared) -> Response:
     },
 )
 async def get_metrics(services: Shared) -> Response:
-    """Return positions, lag, parked documents, commands, appends and requests."""
+    """Return positions, lag, parked documents, commands, appends and requests.
+
+    While the database cannot be read, `docledger_database_up` is 0 and the rest is what this
+    process knows by itself; within 2 seconds.
+    """
+    Allowance(_DATABASE_SECONDS).grant()
     return Response(
         await services.metrics.exposition(services.queries), media_type=CONTENT_TYPE_LATEST
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from api import cursors, examples, openapi, render, schemas
@@ -35,7 +34,7 @@ async def search(
 ) -> Response:
     """Return a page of chunks; `start` and `end` are offsets into the document's Markdown."""
     try:
-        page = await run_in_threadpool(
+        page = await services.threads.run(
             services.ports.search.search, q, realm_id=realm_id, limit=limit, cursor=cursor
         )
     except InvalidValue:

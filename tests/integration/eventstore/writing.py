@@ -121,11 +121,13 @@ class Log:
 
 
 @contextmanager
-def opened(dsn: str, view: View | None = None, **options: Any) -> Iterator[Log]:
+def opened(
+    dsn: str, view: View | None = None, *, lock_seconds: float = 10.0, **options: Any
+) -> Iterator[Log]:
     """Open the log as a process of docledger does."""
     batches: list[int] = []
     options.setdefault("observe", lambda commands, *_: batches.append(commands))
-    application = WorkflowApplication(dsn)
+    application = WorkflowApplication(dsn, lock_seconds=lock_seconds)
     commit = GroupCommit(application, view, **options)
     try:
         yield Log(dsn, application, commit, History(application), batches)

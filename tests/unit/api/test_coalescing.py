@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from api.coalescing import Coalesced
+from domain.errors import LogUnavailable
 
 
 class Reads:
@@ -16,7 +17,7 @@ class Reads:
 
     def __init__(self) -> None:
         self.begun: list[list[str]] = []
-        self.fails = False
+        self.fails: Exception | None = None
         self._go_on: list[asyncio.Future[None]] = []
 
     async def __call__(self, asked: Sequence[str]) -> Mapping[str, str]:
@@ -24,7 +25,7 @@ class Reads:
         self._go_on.append(asyncio.get_running_loop().create_future())
         await self._go_on[-1]
         if self.fails:
-            raise ConnectionError
+            raise self.fails
         return {name: name.upper() for name in asked if name != "unknown"}
 
     async def end(self, number: int) -> None:
@@ -95,15 +96,32 @@ def test_a_failure_is_told_to_all_who_shared_it_and_to_nobody_after() -> None:
         coalesced = Coalesced(reads, lanes=1)
         tasks = [asyncio.create_task(coalesced.read(name)) for name in "ab"]
         await _settled()
-        reads.fails = True
+        reads.fails = ConnectionError()
         await reads.end(0)
         for task in tasks:
             with pytest.raises(ConnectionError):
                 await task
-        reads.fails = False
+        reads.fails = None
         later = asyncio.create_task(coalesced.read("c"))
         await _settled()
         await reads.end(1)
         assert await later == "C"
+
+    run(test)
+
+
+def test_a_database_that_is_away_fails_those_that_wait_as_well() -> None:
+    async def test(reads: Reads) -> None:
+        coalesced = Coalesced(reads, lanes=1)
+        first = asyncio.create_task(coalesced.read("a"))
+        await _settled()
+        waiting = asyncio.create_task(coalesced.read("b"))
+        await _settled()
+        reads.fails = LogUnavailable()
+        await reads.end(0)
+        for task in (first, waiting):
+            with pytest.raises(LogUnavailable):
+                await task
+        assert reads.begun == [["a"]]
 
     run(test)
