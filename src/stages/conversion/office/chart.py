@@ -33,6 +33,11 @@ def chart_markdown(root: Element | None) -> str:
     return _extended(root)
 
 
+def chart_title(root: Element | None) -> str:
+    """Return a chart's title."""
+    return "" if root is None else _title(root.find(f"{_C}chart/{_C}title"))
+
+
 def _classic(root: Element) -> str:
     title = _title(root.find(f"{_C}chart/{_C}title"))
     axes = [_title(axis.find(f"{_C}title")) for axis in root.iter() if _is_axis(axis)]

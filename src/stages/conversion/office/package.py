@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import Final, TypeAlias
+from typing import IO, Final, TypeAlias
 from urllib.parse import unquote
 
 from lxml import etree
@@ -94,9 +94,9 @@ class Package:
             )
         return content
 
-    def open(self, name: str) -> zipfile.ZipExtFile:
+    def open(self, name: str) -> IO[bytes]:
         """Open a part for reading piece by piece; raises KeyError for one that is missing."""
-        return self._archive.open(self._names[_key(name)])  # type: ignore[return-value]
+        return self._archive.open(self._names[_key(name)])
 
     def xml(self, name: str) -> Element | None:
         """Return a part's root element, None for one that is missing."""

@@ -137,7 +137,8 @@ def test_fields_show_their_results_and_links_lead_somewhere(tmp_path: Path) -> N
         "<w:r><w:t xml:space='preserve'> and </w:t></w:r>"
         f"{mark('begin')}<w:r><w:instrText>IF </w:instrText></w:r>{mark('begin')}"
         f""
-        f"<w:r><w:instrText>MERGEFIELD x</w:instrText></w:r>{mark('separate')}<w:r><w:t>INNER</w:t></w:r>{mark('end')}"
+        f"<w:r><w:instrText>MERGEFIELD x</w:instrText></w:r>"
+        f"{mark('separate')}<w:r><w:t>INNER</w:t></w:r>{mark('end')}"
         f"{mark('separate')}<w:r><w:t>result</w:t></w:r>{mark('end')}</w:p>"
     )
     assert markdown_of(tmp_path, word(body)) == (

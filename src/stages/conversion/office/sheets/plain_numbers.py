@@ -25,6 +25,9 @@ Writer = Callable[[float], str]
 _MAX_DECIMALS: Final = 30
 _LARGEST: Final = 1e30
 _EXACT_BELOW: Final = 2**53
+_FAST_PLACES: Final = 6
+_FAST_BELOW: Final = 1e9
+_NEAR_TIE: Final = 1e-5  # closer to a tie, binary and decimal rounding may differ
 _DIGIT_KINDS: Final = (DIGIT, COMMA, POINT)
 
 
@@ -85,6 +88,9 @@ def _rounded(value: float, shift: int, places: int) -> str:
     """
     if value >= _LARGEST:
         return f"{value * 10.0**shift:.{places}f}"
+    is_plain = not shift and places < _FAST_PLACES and value < _FAST_BELOW
+    if is_plain and abs(value * 10**places % 1 - 0.5) > _NEAR_TIE:
+        return f"{value:.{places}f}"
     is_exact = value < _EXACT_BELOW and value.is_integer()
     exact = (Decimal(int(value)) if is_exact else Decimal(f"{value:.15g}")).scaleb(shift)
     return f"{exact.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP):f}"

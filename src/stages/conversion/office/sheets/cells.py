@@ -1,0 +1,227 @@
+"""Read a sheet's cells, row by row, as Excel shows them (ECMA-376 part 1, 18.3.1)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import IO, Final
+
+from lxml import etree
+
+from stages.conversion.markdown import cell as escaped_cell
+from stages.conversion.office.package import Element, local
+from stages.conversion.office.sheets.looks import Look
+from stages.conversion.office.sheets.strings import SAFE, Text, escaped_text, text_of, unescaped
+from stages.errors import UnconvertibleDocument
+
+WORD: Final = re.compile(r"\w+")
+_TAGS: Final = ("{*}row", "{*}mergeCell", "{*}col", "{*}sheetFormatPr")
+_YES: Final = ("1", "true")
+_RANGE: Final = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})")
+_MAX_MERGES: Final = 200_000
+_LAST_COLUMN: Final = 16_384
+_HEAD_ROWS: Final = 60  # of so many rows it is known which cells hold numbers
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A merged range; rows and columns count from 1, the last ones are inside."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+
+@dataclass
+class Sheet:
+    """The filled cells of a sheet: of each row its number, and texts by column."""
+
+    rows: list[tuple[int, dict[int, str]]] = field(default_factory=list)
+    merges: list[Merge] = field(default_factory=list)
+    numeric: set[tuple[int, int]] = field(default_factory=set)
+    cells: int = 0
+    formulas: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Workbook:
+    """What all sheets of a workbook share."""
+
+    strings: Sequence[Text]
+    looks: Sequence[Look]
+    include_hidden: bool
+    max_cells: int
+
+
+class SheetReader:
+    """Reads one sheet; raises UnconvertibleDocument if it holds more cells than may be read."""
+
+    def __init__(self, workbook: Workbook, *, cells_before: int = 0) -> None:
+        self._workbook = workbook
+        self._sheet = Sheet(cells=cells_before)
+        self._hidden_columns: set[int] = set()
+        self._shared: dict[str, str] = {}
+        self._zero_height = False
+        self._columns: dict[str, int] = {}
+        self._looks: dict[str | None, Look] = {}
+
+    def read(self, part: IO[bytes]) -> Sheet:
+        """Return the sheet's cells."""
+        at = 0
+        for _, element in etree.iterparse(part, tag=_TAGS, **SAFE):
+            name = local(element)
+            if name == "row":
+                at = _whole(element.get("r"), at + 1)
+                self._row(element, at)
+                element.clear()
+                while element.getprevious() is not None:
+                    del element.getparent()[0]
+            elif name == "mergeCell" and len(self._sheet.merges) < _MAX_MERGES:
+                self._sheet.merges += self._merge(element.get("ref", ""))
+            elif name == "col":
+                self._column(element)
+            elif name == "sheetFormatPr":
+                self._zero_height = element.get("zeroHeight") in _YES
+        return self._sheet
+
+    def _row(self, row: Element, number: int) -> None:
+        hidden = (
+            row.get("hidden") in _YES
+            or row.get("ht") == "0"
+            or (self._zero_height and row.get("hidden") is None and row.get("ht") is None)
+        )
+        keeps = self._workbook.include_hidden
+        found: dict[int, str] = {}
+        column = 0
+        for cell in row:
+            column = self._column_number(cell.get("r"), column + 1)
+            text = self._cell(cell, number, column)
+            if not text:
+                continue
+            if not keeps and (hidden or column in self._hidden_columns):
+                kind = "hiddenRows" if hidden else "hiddenColumns"
+                self._sheet.left_out[kind] += len(WORD.findall(text))
+            else:
+                found[column] = text
+        if found:
+            self._sheet.rows.append((number, found))
+            self._sheet.cells += len(found)
+            if self._sheet.cells > self._workbook.max_cells:
+                raise too_many(self._workbook.max_cells)
+
+    def _cell(self, cell: Element, row: int, column: int) -> str:
+        kind, style = cell.get("t"), cell.get("s")
+        value = formula = inline = None
+        for child in cell:
+            tag = child.tag
+            if tag.endswith("}v"):
+                value = child.text
+            elif tag.endswith("}f"):
+                formula = child
+            elif tag.endswith("}is"):
+                inline = child
+        look = self._looks.get(style)
+        if look is None:
+            look = self._look(style)
+        if value is None and inline is None:
+            return self._formula(formula) if formula is not None else ""
+        if kind == "s" and value is not None and not look.changes_text:
+            shown = self._shared_text(value, look)
+        else:
+            shown = self._shown(kind, value, inline, look)
+        if len(self._sheet.rows) <= _HEAD_ROWS and kind in (None, "n", "b", "e", "d"):
+            self._sheet.numeric.add((row, column))
+        if formula is not None and formula.get("t") == "shared" and formula.text:
+            self._shared[formula.get("si", "")] = formula.text
+        return look.marked(shown) if look.is_marked else shown
+
+    def _shown(
+        self, kind: str | None, value: str | None, inline: Element | None, look: Look
+    ) -> str:
+        if kind == "s":
+            return self._shared_text(value, look)
+        if kind == "inlineStr" or (inline is not None and value is None):
+            text = text_of(inline) if inline is not None else None
+            return self._text(text, look) if text else escaped_cell(value or "")
+        if kind == "str":
+            return escaped_text(look.text(unescaped(value or "")))
+        if kind == "b":
+            return "TRUE" if value in _YES else "FALSE"
+        if kind == "e":
+            return value or ""
+        if kind == "d":
+            return (value or "").replace("T", " ").removesuffix(" 00:00:00")
+        try:
+            return look.number(value or "")
+        except (ValueError, OverflowError):
+            return escaped_cell(value or "")
+
+    def _shared_text(self, value: str | None, look: Look) -> str:
+        strings = self._workbook.strings
+        index = int(value) if value and value.isdigit() else -1
+        return self._text(strings[index], look) if 0 <= index < len(strings) else ""
+
+    @staticmethod
+    def _text(text: Text, look: Look) -> str:
+        return escaped_text(look.text(text.plain)) if look.changes_text else text.markdown
+
+    def _formula(self, formula: Element) -> str:
+        """Return a formula that has no stored value; it is what a reader can be told."""
+        text = formula.text or self._shared.get(formula.get("si", ""), "")
+        if formula.get("t") == "shared" and formula.text:
+            self._shared[formula.get("si", "")] = formula.text
+        if not text:
+            return ""
+        self._sheet.formulas += 1
+        return escaped_cell(f"={text}")
+
+    def _look(self, style: str | None) -> Look:
+        looks = self._workbook.looks
+        index = int(style) if style and style.isdigit() else 0
+        return self._looks.setdefault(style, looks[index] if index < len(looks) else looks[0])
+
+    def _column(self, element: Element) -> None:
+        if element.get("hidden") in _YES or element.get("width") == "0":
+            first, last = _whole(element.get("min"), 1), _whole(element.get("max"), 0)
+            self._hidden_columns.update(range(first, min(last, _LAST_COLUMN) + 1))
+
+    def _column_number(self, reference: str | None, default: int) -> int:
+        if not reference:
+            return default
+        letters = reference.rstrip("0123456789")
+        number = self._columns.get(letters)
+        if number is None:
+            number = self._columns[letters] = column_number(letters) or default
+        return number
+
+    def _merge(self, reference: str) -> Iterator[Merge]:
+        match = _RANGE.fullmatch(reference)
+        if match:
+            left, right = column_number(match[1]), column_number(match[3])
+            yield Merge(int(match[2]), left, int(match[4]), right)
+
+
+def column_number(letters: str) -> int:
+    """Return the number of a column from its letters, from 1; 0 for none."""
+    number = 0
+    for letter in letters.replace("$", "").upper():
+        if not "A" <= letter <= "Z":
+            return 0
+        number = number * 26 + ord(letter) - 64
+    return number if number <= _LAST_COLUMN else 0
+
+
+def too_many(max_cells: int) -> UnconvertibleDocument:
+    """Return the error for a workbook that holds more than may be read."""
+    return UnconvertibleDocument(
+        f"The workbook holds more than {max_cells} cells; split it, or raise maxCells in the "
+        "options of this stage."
+    )
+
+
+def _whole(text: str | None, default: int) -> int:
+    return int(text) if text and text.isdigit() else default
