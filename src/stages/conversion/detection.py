@@ -59,13 +59,17 @@ _OFFICE_PARTS: Final[Mapping[bytes, Format]] = {
     b"wordprocessingml.document.main": Format.DOCX,
     b"wordprocessingml.template.main": Format.DOCX,
     b"ms-word.document.macroEnabled.main": Format.DOCX,
+    b"ms-word.template.macroEnabledTemplate.main": Format.DOCX,
     b"presentationml.presentation.main": Format.PPTX,
     b"presentationml.slideshow.main": Format.PPTX,
     b"presentationml.template.main": Format.PPTX,
     b"ms-powerpoint.presentation.macroEnabled.main": Format.PPTX,
+    b"ms-powerpoint.slideshow.macroEnabled.main": Format.PPTX,
+    b"ms-powerpoint.template.macroEnabled.main": Format.PPTX,
     b"spreadsheetml.sheet.main": Format.SPREADSHEET,
     b"spreadsheetml.template.main": Format.SPREADSHEET,
     b"ms-excel.sheet.macroEnabled.main": Format.SPREADSHEET,
+    b"ms-excel.template.macroEnabled.main": Format.SPREADSHEET,
     b"ms-excel.sheet.binary.macroEnabled.main": Format.SPREADSHEET,
 }
 

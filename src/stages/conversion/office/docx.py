@@ -32,19 +32,19 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
         with Package(source.path) as package:
             part = package.main_part()
             root = package.xml(part) if part else None
-            if part is None or root is None:
+            body = child(root, "body")
+            if part is None or root is None or body is None:
                 raise UnconvertibleDocument(_DAMAGED)
             document = Document(package, part, comments=options.comments)
-            markdown = _markdown(document, root, options)
+            markdown = _markdown(document, root, body, options)
     except (etree.XMLSyntaxError, BadZipFile, ValueError, EOFError, OSError, KeyError) as error:
         raise UnconvertibleDocument(_DAMAGED) from error
     return Converted(markdown, {}, left_out=dict(document.left_out), converter="docx-xml/1")
 
 
-def _markdown(document: Document, root: Element, options: ConversionOptions) -> str:
-    body = child(root, "body")
+def _markdown(document: Document, root: Element, body: Element, options: ConversionOptions) -> str:
     story = StoryReader(document, document.part, root, chunk_reader(document.package, options))
-    main = story.blocks(body) if body is not None else []
+    main = story.blocks(body)
     found = [*headers(document, root), *main, *footers(document, root)]
     text = markdown_of(found)
     notes = "\n".join(_notes(document))
