@@ -49,11 +49,10 @@ _CASES: dict[str, tuple[bytes, str, str]] = {
     "zeros": (b"\x00" * 4096, "a.txt", "no known type"),
     "program": (b"\x7fELF" + b"\x02" * 200, "a.docx", "a program"),
     "picture": (b"\x89PNG\r\n\x1a\n" + b"\x00" * 64, "scan.pdf", "recognition"),
-    "rich text": (b"{\\rtf1 hello}", "a.doc", "DOCX"),
     "plain archive": (zip_of({"a.txt": b"hello"}), "a.docx", "unpack it"),
     "cut archive": (_DOCX[: len(_DOCX) // 2], "a.docx", "cut off"),
     "archive head only": (b"PK\x03\x04", "a.docx", "cut off"),
-    "old office": (_OLE + "WordDocument".encode("utf-16-le"), "a.doc", "save it as DOCX"),
+    "old office": (_OLE + "WordDocument".encode("utf-16-le"), "a.doc", "Save it as one"),
     "encrypted office": (_OLE + "EncryptedPackage".encode("utf-16-le"), "a.docx", "password"),
     "broken office xml": (
         with_part(_DOCX, "word/document.xml", b"<w:document><unclosed"),

@@ -14,7 +14,9 @@ from stages.conversion.office.sheets.looks import Look, looks_of
 from stages.conversion.office.sheets.workbook import counts_from_1904, sheet_places
 from stages.conversion.result import ConversionOptions, Source
 from stages.conversion.second_reading import SecondReading
+from stages.errors import UnconvertibleDocument
 
+_BINARY: Final = "A workbook in a binary format is read once."
 _WORD: Final = re.compile(r"\w+")
 _ITEM: Final = re.compile(r"<(?:\w+:)?si\b[^>]*?(?:/>|>(.*?)</(?:\w+:)?si>)", re.DOTALL)
 _READING: Final = re.compile(r"<(?:\w+:)?rPh\b.*?</(?:\w+:)?rPh>", re.DOTALL)
@@ -29,14 +31,17 @@ _ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
 def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
-    """Return the text of a workbook's cells that are shown; one in a binary format has none."""
+    """Return the text of a workbook's cells that are shown.
+
+    Raises UnconvertibleDocument for one in a binary format, which has no text to look for.
+    """
     if not zipfile.is_zipfile(source.path):
-        return SecondReading("")
+        raise UnconvertibleDocument(_BINARY)
     with Package(source.path) as package:
         main = package.main_part()
         root = package.xml(main) if main and main.lower().endswith(".xml") else None
         if main is None or root is None:
-            return SecondReading("")
+            raise UnconvertibleDocument(_BINARY)
         styles = next(package.related(main, "styles"), None)
         looks = looks_of(package.xml(styles) if styles else None, since_1904=counts_from_1904(root))
         reader = _Reader(_strings(package, main), looks, include_hidden=options.include_hidden)
