@@ -46,13 +46,14 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
 
 
 def _page(content: bytes, options: ConversionOptions) -> str:
-    from stages.conversion.executor import converter_of
+    from stages.conversion.executor import module_of
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "page.html"
         path.write_bytes(content)
         page = Source(path, Format.HTML, path.name, "application/xhtml+xml; charset=utf-8")
-        return converter_of(Format.HTML)(page, options).markdown.strip()
+        converted: Converted = module_of(Format.HTML).convert(page, options)
+        return converted.markdown.strip()
 
 
 def _pages(source: Source) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from stages.conversion.detection import Format
 from stages.conversion.office.outline import PARAGRAPH, Block
 from stages.conversion.office.package import Package
 from stages.conversion.office.word.blocks import ReadChunk
-from stages.conversion.result import ConversionOptions, Source
+from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.errors import UnconvertibleDocument
 
 _MAIL_STARTS = (b"MIME-Version:", b"From:", b"Content-Type: multipart", b"Date:")
@@ -31,7 +31,7 @@ def chunk_reader(package: Package, options: ConversionOptions) -> ReadChunk:
 
 def _markdown(content: bytes, name: str, options: ConversionOptions) -> str:
     from stages.conversion.detection import detect
-    from stages.conversion.executor import converter_of
+    from stages.conversion.executor import module_of
 
     content = _page_of_mail(content)
     with tempfile.TemporaryDirectory() as folder:
@@ -41,7 +41,8 @@ def _markdown(content: bytes, name: str, options: ConversionOptions) -> str:
             kind = detect(path, name, "")
             if kind is Format.DOCX and _embeds(path):
                 return ""
-            return converter_of(kind)(Source(path, kind, name, ""), options).markdown.strip()
+            converted: Converted = module_of(kind).convert(Source(path, kind, name, ""), options)
+            return converted.markdown.strip()
         except UnconvertibleDocument:
             return ""
 

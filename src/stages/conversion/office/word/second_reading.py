@@ -19,6 +19,7 @@ _WORD: Final = re.compile(r"\w+")
 _OFF: Final = ("0", "false", "off")
 _BLANKS: Final = {"tab": " ", "br": "\n", "cr": "\n", "ptab": " ", "noBreakHyphen": "-"}
 _BUFFERED: Final = ("r", "tc", "tr", "sdtContent")
+_NOTES: Final = ("footnote", "endnote")
 _DELETED: Final = ("del", "moveFrom")
 
 
@@ -84,13 +85,13 @@ class _Reader:
         self._fields = []
         for event, element in _events(content, ("start", "end")):
             if event == "start":
-                self._start(_name(element))
+                self._start(element, _name(element))
             else:
                 self._end(element, _name(element))
                 element.clear(keep_tail=False)
 
-    def _start(self, name: str) -> None:
-        if name == "Fallback":
+    def _start(self, element: etree._Element, name: str) -> None:
+        if _is_unread(element, name):
             self._skipped += 1
         elif name in _DELETED:
             self._deleted += 1
@@ -108,7 +109,7 @@ class _Reader:
             self._put("\n")
 
     def _end(self, element: etree._Element, name: str) -> None:
-        if name == "Fallback":
+        if _is_unread(element, name):
             self._skipped -= 1
         elif name in _DELETED:
             self._deleted -= 1
@@ -186,6 +187,11 @@ class _Reader:
                 self.left_out[buffer.hidden] += len(_WORD.findall(text))
             return
         self._put(f" {text} " if buffer.raised and text.strip() else text)
+
+
+def _is_unread(element: etree._Element, name: str) -> bool:
+    """Tell whether an element is an alternative, or a line that parts notes from the text."""
+    return name == "Fallback" or (name in _NOTES and bool(_attribute(element, "type")))
 
 
 def _events(content: bytes, events: tuple[str, ...], *names: str):  # type: ignore[no-untyped-def]
