@@ -98,6 +98,10 @@ class Package:
         """Open a part for reading piece by piece; raises KeyError for one that is missing."""
         return self._archive.open(self._names[_key(name)])
 
+    def size_bytes(self, name: str) -> int:
+        """Return how large a part is, unpacked; raises KeyError for one that is missing."""
+        return self._archive.getinfo(self._names[_key(name)]).file_size
+
     def xml(self, name: str) -> Element | None:
         """Return a part's root element, None for one that is missing."""
         content = self.read(name)

@@ -14,7 +14,8 @@ from stages.conversion.office.spreadsheet import convert as convert_spreadsheet
 from stages.conversion.office.spreadsheet import second_reading
 from stages.conversion.result import ConversionOptions, Source
 from stages.errors import UnconvertibleDocument
-from unit.stages.office.packages import CASES, markdown_of, package, result_of
+from unit.stages.making import zip_of
+from unit.stages.office.packages import CASES, markdown_of, package, parts_of, result_of
 
 _MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 _KIND = "openxmlformats-officedocument.spreadsheetml.sheet.main"
@@ -148,3 +149,32 @@ def test_second_reading_agrees_and_counts_the_same_words() -> None:
         second = second_reading(source, ConversionOptions())
         assert first.left_out == second.left_out
         assert all(word in first.markdown for word in second.text.split())
+
+
+@pytest.mark.parametrize("path", sorted(CASES.glob("*.xlsx")), ids=lambda path: path.stem)
+def test_patterns_and_parser_find_the_same_cells(tmp_path: Path, path: Path) -> None:
+    """A comment in a sheet makes the reader parse it."""
+    parsed = {
+        name: part.replace(b"<sheetData>", b"<sheetData><!-- parse -->")
+        for name, part in parts_of(path.read_bytes()).items()
+    }
+    assert markdown_of(tmp_path, zip_of(parsed)) == markdown_of(tmp_path, path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        '<c r="A1" t="str"><f>B1&amp;"x"</f><v>a &lt;b&gt; &#65;&#x42;</v></c>',
+        '<c r="B1" s="0"/><c r="C1"></c><c r="D1" t="b"><f t="shared" si="0"/><v>1</v></c>',
+        '<c r="A1" t="e"><v>#N/A</v></c><c r="B1" t="d"><v>2026-03-05T00:00:00</v></c>',
+        '<c r="A1" t="inlineStr"><is><r><t>two </t></r><r><t>runs</t></r></is></c>',
+        '<c r="A1"><v>1e400</v></c><c r="B1"><v>none</v></c><c r="C1"><v> 7 </v></c>',
+        '<c r="A1"><f>1+1</f></c><c r="B1"><v/></c>',
+        "<c><v>1</v></c><c><v>2</v></c>",
+    ],
+)
+def test_cells_of_many_forms_are_found_either_way(tmp_path: Path, cells: str) -> None:
+    rows = '<row r="1" ht="0">' + text("z") + f'</row><row r="2">{cells}</row><row r="3"/>'
+    assert markdown_of(tmp_path, workbook(rows)) == markdown_of(
+        tmp_path, workbook("<!-- parse -->" + rows)
+    )

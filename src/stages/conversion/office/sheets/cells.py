@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Final
 
@@ -13,12 +14,15 @@ from lxml import etree
 from stages.conversion.markdown import cell as escaped_cell
 from stages.conversion.office.package import Element, local
 from stages.conversion.office.sheets.looks import Look
+from stages.conversion.office.sheets.quick import MOST_BYTES, parts_of, resolved, rows_of
+from stages.conversion.office.sheets.quick import Cell as QuickCell
 from stages.conversion.office.sheets.strings import SAFE, Text, escaped_text, text_of, unescaped
 from stages.errors import UnconvertibleDocument
 
 WORD: Final = re.compile(r"\w+")
 _TAGS: Final = ("{*}row", "{*}mergeCell", "{*}col", "{*}sheetFormatPr")
 _YES: Final = ("1", "true")
+_ATTRIBUTE: Final = re.compile(r'(\w+)="([^"]*)"')
 _RANGE: Final = re.compile(r"\$?([A-Z]{1,3})\$?(\d{1,7}):\$?([A-Z]{1,3})\$?(\d{1,7})")
 _MAX_MERGES: Final = 200_000
 _LAST_COLUMN: Final = 16_384
@@ -66,11 +70,52 @@ class SheetReader:
         self._hidden_columns: set[int] = set()
         self._shared: dict[str, str] = {}
         self._zero_height = False
+        self._below_head = False
         self._columns: dict[str, int] = {}
         self._looks: dict[str | None, Look] = {}
 
-    def read(self, part: IO[bytes]) -> Sheet:
+    def read(self, part: IO[bytes], size_bytes: int) -> Sheet:
         """Return the sheet's cells."""
+        if size_bytes > MOST_BYTES:
+            return self._parse(part)
+        content = part.read()
+        parts = parts_of(content)
+        rows = rows_of(parts.rows) if parts else None
+        if parts is None or rows is None:
+            return self._parse(io.BytesIO(content))
+        self._parse(io.BytesIO(parts.frame))
+        for number, attributes, cells in rows:
+            self._quick_row(number, attributes, cells)
+        return self._sheet
+
+    def _quick_row(self, number: int, attributes: str, cells: list[QuickCell]) -> None:
+        hidden = self._hides(dict(_ATTRIBUTE.findall(attributes)))
+        found: dict[int, str] = {}
+        for letters, style, kind, value, inline in cells:
+            column = self._columns.get(letters) or self._column_number(letters, 0)
+            look = self._looks.get(style) or self._look(style)
+            if kind == "s" and look.is_common and value.isdigit():
+                text = self._shared_text(value, look)
+            elif value and kind in ("", "n") and look.is_common and self._below_head:
+                text = self._number(value, look)
+            elif value or inline:
+                text = self._quick_text(kind, value, inline, look)
+                if not self._below_head and kind in ("", "n", "b", "e"):
+                    self._sheet.numeric.add((number, column))
+            else:
+                continue
+            if text:
+                found[column] = text
+        self._keep(number, found, hidden=hidden)
+
+    def _quick_text(self, kind: str, value: str, inline: str, look: Look) -> str:
+        if inline:
+            shown = escaped_text(look.text(unescaped(resolved(inline))))
+        else:
+            shown = self._shown(kind or None, resolved(value), None, look)
+        return look.marked(shown) if look.is_marked else shown
+
+    def _parse(self, part: IO[bytes]) -> Sheet:
         at = 0
         for _, element in etree.iterparse(part, tag=_TAGS, **SAFE):
             name = local(element)
@@ -89,26 +134,33 @@ class SheetReader:
         return self._sheet
 
     def _row(self, row: Element, number: int) -> None:
-        hidden = (
-            row.get("hidden") in _YES
-            or row.get("ht") == "0"
-            or (self._zero_height and row.get("hidden") is None and row.get("ht") is None)
-        )
-        keeps = self._workbook.include_hidden
         found: dict[int, str] = {}
         column = 0
         for cell in row:
             column = self._column_number(cell.get("r"), column + 1)
             text = self._cell(cell, number, column)
-            if not text:
-                continue
-            if not keeps and (hidden or column in self._hidden_columns):
-                kind = "hiddenRows" if hidden else "hiddenColumns"
-                self._sheet.left_out[kind] += len(WORD.findall(text))
-            else:
+            if text:
                 found[column] = text
+        self._keep(
+            number, found, hidden=self._hides({str(k): str(v) for k, v in row.attrib.items()})
+        )
+
+    def _hides(self, attributes: Mapping[str, str]) -> bool:
+        """Tell whether a row is not shown: by itself, by its height, or by default."""
+        hidden, height = attributes.get("hidden"), attributes.get("ht")
+        unsaid = hidden is None and height is None
+        return hidden in _YES or height == "0" or (self._zero_height and unsaid)
+
+    def _keep(self, number: int, found: dict[int, str], *, hidden: bool) -> None:
+        """Keep a row's cells that are shown, and count the words of the others."""
+        if not self._workbook.include_hidden and (hidden or self._hidden_columns):
+            for column in list(found):
+                if hidden or column in self._hidden_columns:
+                    kind = "hiddenRows" if hidden else "hiddenColumns"
+                    self._sheet.left_out[kind] += len(WORD.findall(found.pop(column)))
         if found:
             self._sheet.rows.append((number, found))
+            self._below_head = len(self._sheet.rows) > _HEAD_ROWS
             self._sheet.cells += len(found)
             if self._sheet.cells > self._workbook.max_cells:
                 raise too_many(self._workbook.max_cells)
@@ -133,7 +185,7 @@ class SheetReader:
             shown = self._shared_text(value, look)
         else:
             shown = self._shown(kind, value, inline, look)
-        if len(self._sheet.rows) <= _HEAD_ROWS and kind in (None, "n", "b", "e", "d"):
+        if not self._below_head and kind in (None, "n", "b", "e", "d"):
             self._sheet.numeric.add((row, column))
         if formula is not None and formula.get("t") == "shared" and formula.text:
             self._shared[formula.get("si", "")] = formula.text
@@ -155,10 +207,14 @@ class SheetReader:
             return value or ""
         if kind == "d":
             return (value or "").replace("T", " ").removesuffix(" 00:00:00")
+        return self._number(value or "", look)
+
+    @staticmethod
+    def _number(value: str, look: Look) -> str:
         try:
-            return look.number(value or "")
+            return look.number(value)
         except (ValueError, OverflowError):
-            return escaped_cell(value or "")
+            return escaped_cell(value)
 
     def _shared_text(self, value: str | None, look: Look) -> str:
         strings = self._workbook.strings

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from stages.conversion.markdown import cell as escaped_cell
@@ -51,6 +52,11 @@ class Look:
     def is_marked(self) -> bool:
         """Tell whether marks stand around what is shown."""
         return self.strike or bool(self.vertical)
+
+    @cached_property
+    def is_common(self) -> bool:
+        """Tell whether texts stay as they are and nothing is marked."""
+        return not (self.is_marked or self.changes_text)
 
     def text(self, text: str) -> str:
         """Return a text as the format shows it."""

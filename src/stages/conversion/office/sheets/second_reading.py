@@ -46,10 +46,11 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
         looks = looks_of(package.xml(styles) if styles else None, since_1904=counts_from_1904(root))
         reader = _Reader(_strings(package, main), looks, include_hidden=options.include_hidden)
         for place in sheet_places(package, main, root):
-            if options.include_hidden or not place.is_hidden:
-                reader.pieces.append(place.name)
+            before = len(reader.pieces)
             content = package.read(place.part).decode("utf-8", "replace")
             reader.read(content, hidden=place.is_hidden)
+            if len(reader.pieces) > before:
+                reader.pieces.append(place.name)
     return SecondReading("\n".join(reader.pieces), dict(+reader.left_out))
 
 
@@ -105,6 +106,8 @@ class _Reader:
                 return self._looks[int(style)].number(value)
             except (ValueError, OverflowError):
                 return value
+        if kind == "d":
+            return value.replace("T", " ").removesuffix(" 00:00:00")
         return {"1": "TRUE", "0": "FALSE"}.get(value, value) if kind == "b" else value
 
     @staticmethod

@@ -89,7 +89,7 @@ def _read(package: Package, place: SheetPlace, reader: SheetReader) -> Sheet:
     if place.kind != "worksheet":
         return Sheet()
     with package.open(place.part) as part:
-        return reader.read(part)
+        return reader.read(part, package.size_bytes(place.part))
 
 
 def _beside(

@@ -13,6 +13,7 @@ from stages.conversion.office.package import Package, local
 from stages.conversion.result import ConversionOptions, Source
 from stages.conversion.second_reading import SecondReading
 
+_NUMBER: Final = re.compile(r"[-+\d.,eE%]*")
 _WORD: Final = re.compile(r"\w+")
 _YES: Final = ("1", "true")
 _SHAPES: Final = ("sp", "pic", "graphicFrame", "grpSp", "cxnSp")
@@ -85,9 +86,13 @@ def _hides(shape: etree._Element) -> bool:
 
 
 def _values(package: Package, name: str) -> list[str]:
-    """Return the texts and the stored values of a chart."""
+    """Return the words of a chart, each once: series repeat their categories.
+
+    Numbers are not compared, for they are stored otherwise than they are shown.
+    """
     root = package.xml(name)
-    return [each.text or "" for each in root.iter("{*}v", "{*}t")] if root is not None else []
+    found = (each.text or "" for each in root.iter("{*}v", "{*}t")) if root is not None else ()
+    return list(dict.fromkeys(text for text in found if not _NUMBER.fullmatch(text)))
 
 
 def _notes(package: Package, name: str) -> list[str]:
