@@ -1,4 +1,4 @@
-"""Office documents that packages ship for their own tests, and the words that a reader sees in them.
+"""Office documents that packages ship for their own tests, and the words that a reader sees.
 
 The reference is independent of docledger: text nodes of the XML for documents and presentations,
 cells as `openpyxl` reads them and `ssf` formats them for workbooks.
@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 PACKAGES: Final = (
     "python-docx==1.2.0",
@@ -96,10 +96,10 @@ def _nodes(path: Path, names: re.Pattern[str]) -> Iterator[str]:
     with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
             if names.fullmatch(name):
-                yield from _texts(ElementTree.fromstring(archive.read(name)))
+                yield from _texts(ET.fromstring(archive.read(name)))
 
 
-def _texts(element: ElementTree.Element) -> Iterator[str]:
+def _texts(element: ET.Element) -> Iterator[str]:
     name = element.tag.rpartition("}")[2]
     if name in _UNSEEN or _is_separator(element) or _is_hidden(element):
         return
@@ -116,11 +116,11 @@ def _texts(element: ElementTree.Element) -> Iterator[str]:
         yield "-"
 
 
-def _is_separator(element: ElementTree.Element) -> bool:
+def _is_separator(element: ET.Element) -> bool:
     return element.tag.endswith("note") and any(key.endswith("type") for key in element.attrib)
 
 
-def _is_hidden(element: ElementTree.Element) -> bool:
+def _is_hidden(element: ET.Element) -> bool:
     """Tell whether a run or a slide is not shown."""
     if element.tag.endswith("}sld"):
         return element.get("show") == "0"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import anydoc
 import pytest
 
 from stages.conversion.detection import Format
@@ -11,7 +13,7 @@ from stages.conversion.office.docx import convert as convert_docx
 from stages.conversion.office.docx import second_reading
 from stages.conversion.result import ConversionOptions, Source
 from stages.errors import UnconvertibleDocument
-from unit.stages.making import converted, zip_of
+from unit.stages.making import SAMPLES, converted, zip_of
 from unit.stages.office.packages import CASES, markdown_of, paragraph, parts_of, relationships, word
 
 _HEADINGS = (
@@ -363,3 +365,11 @@ def test_second_reading_agrees_on_the_cases() -> None:
         text = second_reading(Source(path, Format.DOCX, path.name, ""), ConversionOptions()).text
         markdown = converted(path).markdown
         assert all(word in markdown for word in text.split())
+
+
+def test_no_word_is_lost_that_another_reader_finds() -> None:
+    """Compare with a library that shares no code with the converter."""
+    for path in [SAMPLES / "keepers-handbook.docx", CASES / "bug-text-box.docx"]:
+        other = anydoc.to_markdown(path)
+        ours = set(re.findall(r"\w+", converted(path).markdown))
+        assert set(re.findall(r"\w+", other)) <= ours

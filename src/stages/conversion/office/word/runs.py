@@ -147,6 +147,9 @@ class RunReader:
 
     def _run(self, run: Element) -> None:
         properties = child(run, "rPr")
+        if properties is None:
+            self._run_parts(run, self._base)
+            return
         style = value(properties, "rStyle")
         formatting = run_format(properties)
         if style:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from stages.conversion.office.package import Element
 from stages.conversion.office.word.names import W, child, number, switch, value, whole
@@ -22,8 +22,7 @@ _BODY_LEVEL: Final = 9
 _MAX_CHAIN: Final = 50
 
 
-@dataclass(frozen=True)
-class RunFormat:
+class RunFormat(NamedTuple):
     """What can be seen of a run's formatting; None where a style says nothing."""
 
     bold: bool | None = None
