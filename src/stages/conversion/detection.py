@@ -67,10 +67,9 @@ _MODULES: Final[Mapping[Format, str]] = {
 }
 
 
-_SUPPORTED = "PDF, DOCX, PPTX, XLSX, HTML, mail, CSV, text and Markdown can be converted"
 _SUPPORTED = (
-    "PDF, DOCX, PPTX, XLSX, ODT, ODP, ODS, RTF, EPUB, DOC, PPT, XLS, HTML, CSV, text and Markdown "
-    "can be converted"
+    "PDF, DOCX, PPTX, XLSX, ODT, ODP, ODS, RTF, EPUB, DOC, PPT, XLS, HTML, mail, CSV, text and "
+    "Markdown can be converted"
 )
 
 _OFFICE_PARTS: Final[Mapping[bytes, Format]] = {

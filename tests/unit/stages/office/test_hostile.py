@@ -146,7 +146,7 @@ def test_what_cannot_be_read_says_why(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("seed", range(12))
 def test_parts_that_lost_pieces_never_fail_otherwise(tmp_path: Path, seed: int) -> None:
     dice = random.Random(seed)
-    names = sorted(path.name for path in CASES.iterdir())
+    names = sorted(p.name for p in CASES.iterdir() if p.suffix.endswith("x"))
     for _ in range(4):
         parts = parts_of((CASES / dice.choice(names)).read_bytes())
         for name in dice.sample(sorted(parts), 2):
