@@ -14,7 +14,7 @@ from lxml import etree
 from stages.conversion.markdown import cell as escaped_cell
 from stages.conversion.office.package import Element, local
 from stages.conversion.office.sheets.looks import Look
-from stages.conversion.office.sheets.quick import MOST_BYTES, parts_of, resolved, rows_of
+from stages.conversion.office.sheets.quick import MOST_BYTES, Unusual, parts_of, resolved, rows_of
 from stages.conversion.office.sheets.quick import Cell as QuickCell
 from stages.conversion.office.sheets.strings import SAFE, Text, escaped_text, text_of, unescaped
 from stages.errors import UnconvertibleDocument
@@ -66,11 +66,8 @@ class SheetReader:
 
     def __init__(self, workbook: Workbook, *, cells_before: int = 0) -> None:
         self._workbook = workbook
-        self._sheet = Sheet(cells=cells_before)
-        self._hidden_columns: set[int] = set()
-        self._shared: dict[str, str] = {}
-        self._zero_height = False
-        self._below_head = False
+        self._cells_before = cells_before
+        self._begin()
         self._columns: dict[str, int] = {}
         self._looks: dict[str | None, Look] = {}
 
@@ -80,13 +77,23 @@ class SheetReader:
             return self._parse(part)
         content = part.read()
         parts = parts_of(content)
-        rows = rows_of(parts.rows) if parts else None
-        if parts is None or rows is None:
+        if parts is None:
             return self._parse(io.BytesIO(content))
         self._parse(io.BytesIO(parts.frame))
-        for number, attributes, cells in rows:
-            self._quick_row(number, attributes, cells)
+        try:
+            for number, attributes, cells in rows_of(parts.rows):
+                self._quick_row(number, attributes, cells)
+        except Unusual:
+            self._begin()
+            return self._parse(io.BytesIO(content))
         return self._sheet
+
+    def _begin(self) -> None:
+        self._sheet = Sheet(cells=self._cells_before)
+        self._hidden_columns: set[int] = set()
+        self._shared: dict[str, str] = {}
+        self._zero_height = False
+        self._below_head = False
 
     def _quick_row(self, number: int, attributes: str, cells: list[QuickCell]) -> None:
         hidden = self._hides(dict(_ATTRIBUTE.findall(attributes)))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-MOST_BYTES: Final = 96 << 20
+MOST_BYTES: Final = 64 << 20
 _ROW: Final = re.compile(r'<row r="(\d{1,7})"([^>]*?)(?:/>|>(.*?)</row>)', re.DOTALL)
 _CELL: Final = re.compile(
     r'<c r="([A-Z]{1,3})\d{1,7}"(?: s="(\d{1,6})")?(?: t="(s|n|str|b|e|inlineStr)")?'
@@ -21,6 +21,10 @@ _OTHER_ENCODING: Final = re.compile(rb"encoding=[\"'](?!utf-8[\"'])", re.IGNOREC
 _REFERENCE: Final = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#x([0-9A-Fa-f]{1,6}));")
 _NAMED: Final = {"lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'"}
 _UNUSUAL: Final = ("<!", "<?xml-")
+
+
+class Unusual(Exception):
+    """The sheet is written in a way that patterns do not know."""
 
 
 class Parts(NamedTuple):
@@ -50,16 +54,20 @@ def parts_of(content: bytes) -> Parts | None:
     return Parts(rows, (text[:start] + "<sheetData/>" + text[end + len("</sheetData>") :]).encode())
 
 
-def rows_of(rows: str) -> Iterator[tuple[int, str, list[Cell]]] | None:
-    """Return number, attributes and cells of each row; None if a pattern misses one of them."""
-    found = [
-        (int(number), attributes, _CELL.findall(inner), inner.count("<c"))
-        for number, attributes, inner in _ROW.findall(rows)
-    ]
-    whole = len(found) == rows.count("<row") and all(len(c) == n for _, _, c, n in found)
-    return (
-        ((number, attributes, cells) for number, attributes, cells, _ in found) if whole else None
-    )
+def rows_of(rows: str) -> Iterator[tuple[int, str, list[Cell]]]:
+    """Return number, attributes and cells of each row.
+
+    Raises Unusual as soon as a cell, or in the end a row, is written in a way of its own.
+    """
+    count = 0
+    for count, match in enumerate(_ROW.finditer(rows), start=1):  # noqa: B007
+        inner = match[3] or ""
+        cells = _CELL.findall(inner)
+        if len(cells) != inner.count("<c"):
+            raise Unusual
+        yield int(match[1]), match[2], cells
+    if count != rows.count("<row"):
+        raise Unusual
 
 
 def resolved(text: str) -> str:
