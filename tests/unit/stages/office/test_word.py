@@ -241,6 +241,31 @@ def test_embedded_pages_are_read_where_they_stand(tmp_path: Path) -> None:
     assert markdown_of(tmp_path, content) == "Before.\n\nFrom a **page**.\n\nAfter.\n"
 
 
+_ARCHIVE = (
+    b"MIME-Version: 1.0\r\nContent-Type: multipart/related; boundary=x\r\n\r\n--x\r\n"
+    b"Content-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    b"<html><body><p>caf=C3=A9</p></body></html>\r\n--x--\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("word/c.mht", _ARCHIVE, "café"),
+        ("word/c.txt", "plain tëxt".encode(), "plain tëxt"),
+        ("word/c.rtf", rb"{\rtf1 rich}", "rich"),
+        ("word/c.docx", word(paragraph("inner")), "inner"),
+        ("word/c.bin", b"\x00\x01\x02", ""),
+    ],
+)
+def test_embedded_documents_of_other_kinds(
+    tmp_path: Path, name: str, content: bytes, expected: str
+) -> None:
+    body = paragraph("Before.") + '<w:altChunk r:id="c"/>'
+    markdown = markdown_of(tmp_path, word(body, parts={name: content}))
+    assert markdown == f"Before.\n\n{expected}".rstrip() + "\n"
+
+
 def test_emphasis_never_leaves_marks_in_the_text(tmp_path: Path) -> None:
     def mixed(*runs: tuple[str, str]) -> str:
         return (
