@@ -28,6 +28,13 @@ class Format(StrEnum):
     DOCX = "docx"
     PPTX = "pptx"
     SPREADSHEET = "spreadsheet"
+    ODT = "odt"
+    ODP = "odp"
+    ODS = "ods"
+    RTF = "rtf"
+    EPUB = "epub"
+    DOC = "doc"
+    PPT = "ppt"
     HTML = "html"
     MAIL = "mail"
     CSV = "csv"
@@ -45,6 +52,13 @@ _MODULES: Final[Mapping[Format, str]] = {
     Format.DOCX: "office.docx",
     Format.PPTX: "office.pptx",
     Format.SPREADSHEET: "office.spreadsheet",
+    Format.ODT: "office.opendocument",
+    Format.ODP: "office.opendocument",
+    Format.ODS: "office.opendocument",
+    Format.RTF: "office.rtf",
+    Format.EPUB: "office.epub",
+    Format.DOC: "office.binary",
+    Format.PPT: "office.binary",
     Format.HTML: "text.html",
     Format.MAIL: "text.mail",
     Format.CSV: "text.delimited",
@@ -53,20 +67,41 @@ _MODULES: Final[Mapping[Format, str]] = {
 }
 
 
-_SUPPORTED = "PDF, DOCX, PPTX, XLSX, HTML, mail, CSV, text and Markdown can be converted"
+_SUPPORTED = (
+    "PDF, DOCX, PPTX, XLSX, ODT, ODP, ODS, RTF, EPUB, DOC, PPT, XLS, HTML, mail, CSV, text and "
+    "Markdown can be converted"
+)
 
 _OFFICE_PARTS: Final[Mapping[bytes, Format]] = {
     b"wordprocessingml.document.main": Format.DOCX,
     b"wordprocessingml.template.main": Format.DOCX,
     b"ms-word.document.macroEnabled.main": Format.DOCX,
+    b"ms-word.template.macroEnabledTemplate.main": Format.DOCX,
     b"presentationml.presentation.main": Format.PPTX,
     b"presentationml.slideshow.main": Format.PPTX,
     b"presentationml.template.main": Format.PPTX,
     b"ms-powerpoint.presentation.macroEnabled.main": Format.PPTX,
+    b"ms-powerpoint.slideshow.macroEnabled.main": Format.PPTX,
+    b"ms-powerpoint.template.macroEnabled.main": Format.PPTX,
     b"spreadsheetml.sheet.main": Format.SPREADSHEET,
     b"spreadsheetml.template.main": Format.SPREADSHEET,
     b"ms-excel.sheet.macroEnabled.main": Format.SPREADSHEET,
+    b"ms-excel.template.macroEnabled.main": Format.SPREADSHEET,
     b"ms-excel.sheet.binary.macroEnabled.main": Format.SPREADSHEET,
+}
+
+_OPEN_DOCUMENTS: Final[Mapping[bytes, Format]] = {
+    b"application/vnd.oasis.opendocument.text": Format.ODT,
+    b"application/vnd.oasis.opendocument.presentation": Format.ODP,
+    b"application/vnd.oasis.opendocument.spreadsheet": Format.ODS,
+    b"application/epub+zip": Format.EPUB,
+}
+
+# What the library calls the kinds of OLE compound files, by their streams.
+_COMPOUND: Final[Mapping[str, Format]] = {
+    "xlsx": Format.SPREADSHEET,
+    "doc": Format.DOC,
+    "ppt": Format.PPT,
 }
 
 _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
@@ -75,7 +110,6 @@ _OTHERS: Final[tuple[tuple[bytes, str], ...]] = (
     (b"GIF8", "a picture; run text recognition (OCR) and hand in the text or a PDF"),
     (b"II*\x00", "a picture; run text recognition (OCR) and hand in the text or a PDF"),
     (b"MM\x00*", "a picture; run text recognition (OCR) and hand in the text or a PDF"),
-    (b"{\\rtf", "a rich text file; save it as DOCX and hand in that"),
     (b"\x1f\x8b", "a packed file; unpack it and hand in the documents inside"),
     (b"BZh", "a packed file; unpack it and hand in the documents inside"),
     (b"\xfd7zXZ\x00", "a packed file; unpack it and hand in the documents inside"),
@@ -136,6 +170,8 @@ def detect(path: Path, file_name: str, mime_type: str) -> Format:
         return Format.PDF
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zipped(path)
+    if head.startswith(b"{\\rtf"):
+        return Format.RTF
     if head.startswith(_OLE_MAGIC):
         return _compound(path)
     for magic, what in _OTHERS:
@@ -199,8 +235,10 @@ def _office(content_types: bytes) -> Format:
 
 
 def _open_document(declared: bytes) -> Format:
-    if b"opendocument.spreadsheet" in declared:
-        return Format.SPREADSHEET
+    kinds = sorted(_OPEN_DOCUMENTS.items(), key=lambda item: -len(item[0]))
+    for name, kind in kinds:
+        if declared.strip().startswith(name):
+            return kind
     raise UnconvertibleDocument(
         f"The file is a document of a kind that cannot be read here; {_SUPPORTED}. Save it as one "
         "of these."
@@ -208,16 +246,19 @@ def _open_document(declared: bytes) -> Format:
 
 
 def _compound(path: Path) -> Format:
-    """Look at the names of the streams in an OLE compound file, which are in UTF-16."""
+    """Tell the kind of an OLE compound file by the streams at its top."""
     content = path.read_bytes()
     if "EncryptedPackage".encode("utf-16-le") in content:
         raise UnconvertibleDocument(
             "The document is protected by a password; remove the password and hand it in again."
         )
-    if "Workbook".encode("utf-16-le") in content:
-        return Format.SPREADSHEET
+    from anydoc import format_from_bytes
+
+    kind = _COMPOUND.get(format_from_bytes(content) or "")
+    if kind is not None:
+        return kind
     raise UnconvertibleDocument(
-        "The file is in an old Office format; save it as DOCX, PPTX or XLSX and hand in that."
+        f"The file is an Office document of another kind; {_SUPPORTED}. Save it as one of these."
     )
 
 

@@ -37,10 +37,11 @@ def escaped(text: str) -> str:
 
 def paragraph(text: str) -> str:
     """Return a paragraph of plain text: escaped, also where a line would begin a block."""
-    return "\n".join(_plain_line(line) for line in escaped(text).split("\n") if line.strip())
+    return "\n".join(plain_line(line) for line in escaped(text).split("\n") if line.strip())
 
 
-def _plain_line(line: str) -> str:
+def plain_line(line: str) -> str:
+    """Return a line of inline Markdown that begins no block but a paragraph."""
     line = line.strip()
     return _NUMBERED.sub(r"\1\\\2", _LINE_START.sub(r"\1\\\2", line))
 

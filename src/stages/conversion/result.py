@@ -22,6 +22,8 @@ class ConversionOptions(Options):
 
     keep_running_headers: bool = False
     speaker_notes: bool = True
+    comments: bool = False
+    include_hidden: bool = False
     max_pages: int = Field(default=5_000, ge=1, le=100_000)
     max_cells: int = Field(default=2_000_000, ge=1, le=50_000_000)
     minimum_recall: float = Field(default=0.97, ge=0, le=1)

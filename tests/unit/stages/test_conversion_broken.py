@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pypdfium2
 import pytest
-from openpyxl import Workbook
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.lib.utils import ImageReader
@@ -42,17 +41,6 @@ def scanned_pdf() -> bytes:
     return out.getvalue()
 
 
-def workbook_with_stray_cell() -> bytes:
-    book = Workbook()
-    sheet = book.active
-    assert sheet is not None
-    sheet["A1"] = "near"
-    sheet["XFD1048576"] = "far"
-    out = io.BytesIO()
-    book.save(out)
-    return out.getvalue()
-
-
 _DOCX = sample("keepers-handbook.docx")
 _CASES: dict[str, tuple[bytes, str, str]] = {
     "empty": (b"", "a.pdf", "empty"),
@@ -61,11 +49,10 @@ _CASES: dict[str, tuple[bytes, str, str]] = {
     "zeros": (b"\x00" * 4096, "a.txt", "no known type"),
     "program": (b"\x7fELF" + b"\x02" * 200, "a.docx", "a program"),
     "picture": (b"\x89PNG\r\n\x1a\n" + b"\x00" * 64, "scan.pdf", "recognition"),
-    "rich text": (b"{\\rtf1 hello}", "a.doc", "DOCX"),
     "plain archive": (zip_of({"a.txt": b"hello"}), "a.docx", "unpack it"),
     "cut archive": (_DOCX[: len(_DOCX) // 2], "a.docx", "cut off"),
     "archive head only": (b"PK\x03\x04", "a.docx", "cut off"),
-    "old office": (_OLE + "WordDocument".encode("utf-16-le"), "a.doc", "save it as DOCX"),
+    "old office": (_OLE + "WordDocument".encode("utf-16-le"), "a.doc", "Save it as one"),
     "encrypted office": (_OLE + "EncryptedPackage".encode("utf-16-le"), "a.docx", "password"),
     "broken office xml": (
         with_part(_DOCX, "word/document.xml", b"<w:document><unclosed"),
@@ -82,7 +69,6 @@ _CASES: dict[str, tuple[bytes, str, str]] = {
         "a.xlsx",
         "damaged",
     ),
-    "cells far apart": (workbook_with_stray_cell(), "a.xlsx", "stray cells"),
     "password": (pdf_with("secret", userPassword="lamp", ownerPassword="o"), "a.pdf", "password"),
     "cut pdf": (sample("alder-river-survey.pdf")[:600], "a.pdf", "again"),
     "pdf head only": (b"%PDF-1.7\n", "a.pdf", "again"),

@@ -2,49 +2,70 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterator
+from zipfile import BadZipFile
 
-import mammoth
+from lxml import etree
 
-from stages.conversion.office.archive import refuse_harmful_archive
+from stages.conversion.markdown import blocks
+from stages.conversion.office.outline import Block, markdown_of
+from stages.conversion.office.package import Element, Package
+from stages.conversion.office.word.blocks import StoryReader
+from stages.conversion.office.word.chunks import chunk_reader
+from stages.conversion.office.word.document import Document
+from stages.conversion.office.word.names import W, child
+from stages.conversion.office.word.running import footers, headers
+from stages.conversion.office.word.second_reading import second_reading
 from stages.conversion.result import ConversionOptions, Converted, Source
-from stages.conversion.text.html import markdown_of
 from stages.errors import UnconvertibleDocument
 
-_STYLES: Final = """
-p[style-name='Title'] => h1:fresh
-p[style-name='Subtitle'] => p > em:fresh
-p[style-name='Quote'] => blockquote > p:fresh
-p[style-name='Intense Quote'] => blockquote > p:fresh
-p[style-name='Code'] => pre:separator('\\n')
-p[style-name='Source Code'] => pre:separator('\\n')
-p[style-name='HTML Preformatted'] => pre:separator('\\n')
-p[style-name='List Bullet'] => ul > li:fresh
-p[style-name='List Bullet 2'] => ul|ol > li > ul > li:fresh
-p[style-name='List Bullet 3'] => ul|ol > li > ul|ol > li > ul > li:fresh
-p[style-name='List Number'] => ol > li:fresh
-p[style-name='List Number 2'] => ul|ol > li > ol > li:fresh
-p[style-name='List Number 3'] => ul|ol > li > ul|ol > li > ol > li:fresh
-"""
+__all__ = ["convert", "second_reading"]
+
+_DAMAGED = (
+    "The Word document is damaged; open it in a word processor, save it again and hand in that."
+)
 
 
-def convert(source: Source, options: ConversionOptions) -> Converted:  # noqa: ARG001
-    """Convert a Word document by way of HTML; pictures are left out, their descriptions kept."""
-    refuse_harmful_archive(source.path)
+def convert(source: Source, options: ConversionOptions) -> Converted:
+    """Convert a Word document; what is hidden or deleted is left out and counted."""
     try:
-        with source.path.open("rb") as file:
-            result = mammoth.convert_to_html(
-                file, style_map=_STYLES, convert_image=mammoth.images.img_element(_no_source)
-            )
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise UnconvertibleDocument(
-            "The Word document is damaged; open it in a word processor, save it anew and hand in "
-            "that."
-        ) from error
-    return Converted(markdown_of(result.value), {"warnings": len(result.messages)})
+        with Package(source.path) as package:
+            part = package.main_part()
+            root = package.xml(part) if part else None
+            body = child(root, "body")
+            if part is None or root is None or body is None:
+                raise UnconvertibleDocument(_DAMAGED)
+            document = Document(package, part, comments=options.comments)
+            markdown = _markdown(document, root, body, options)
+    except (etree.XMLSyntaxError, BadZipFile, ValueError, EOFError, OSError, KeyError) as error:
+        raise UnconvertibleDocument(_DAMAGED) from error
+    return Converted(markdown, {}, left_out=dict(document.left_out), converter="docx-xml/1")
 
 
-def _no_source(image: object) -> dict[str, str]:  # noqa: ARG001
-    return {"src": ""}
+def _markdown(document: Document, root: Element, body: Element, options: ConversionOptions) -> str:
+    story = StoryReader(document, document.part, root, chunk_reader(document.package, options))
+    main = story.blocks(body)
+    found = [*headers(document, root), *main, *footers(document, root)]
+    text = markdown_of(found)
+    notes = "\n".join(_notes(document))
+    if not document.comments:
+        for comment in document.notes.elements("comment").values():
+            document.leave_out("comments", " ".join(t.text or "" for t in comment.iter(f"{W}t")))
+    return blocks([text, notes])
+
+
+def _notes(document: Document) -> Iterator[str]:
+    for number, kind, element, part in document.notes.in_order():
+        found = StoryReader(document, part, element).blocks(element)
+        if kind == "comment":
+            found = _by_author(element, found)
+        text = markdown_of(found).replace("\n", "\n    ").replace("\n    \n", "\n\n")
+        yield f"[^{number}]: {text}"
+
+
+def _by_author(comment: Element, found: list[Block]) -> list[Block]:
+    author = comment.get(f"{W}author", "").strip()
+    if not author or not found:
+        return found
+    first, *others = found
+    return [Block(first.kind, f"{author}: {first.text}", first.level, first.label), *others]

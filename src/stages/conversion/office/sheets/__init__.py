@@ -1,0 +1,1 @@
+"""Read workbooks (SpreadsheetML, ECMA-376 part 1, 18)."""

@@ -1,0 +1,1 @@
+"""Read Word documents (WordprocessingML, ECMA-376 part 1, 17)."""

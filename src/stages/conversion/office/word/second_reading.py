@@ -1,0 +1,219 @@
+"""A second reading of Word documents: the text nodes of the XML, by rules of their own."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+
+from lxml import etree
+
+from stages.conversion.result import ConversionOptions, Source
+from stages.conversion.second_reading import SecondReading
+
+_STORIES: Final = re.compile(r"word/(document\d*|footnotes|endnotes)\.xml", re.IGNORECASE)
+_WORD: Final = re.compile(r"\w+")
+_OFF: Final = ("0", "false", "off")
+_BLANKS: Final = {"tab": " ", "br": "\n", "cr": "\n", "ptab": " ", "noBreakHyphen": "-"}
+_BUFFERED: Final = ("r", "tc", "tr", "sdtContent")
+_NOTES: Final = ("footnote", "endnote")
+_DELETED: Final = ("del", "moveFrom")
+
+
+def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
+    """Return the text that a reader of the document sees; headers and footers are not read."""
+    reader = _Reader()
+    with zipfile.ZipFile(source.path) as archive:
+        for name in archive.namelist():
+            if name.lower() == "word/styles.xml":
+                reader.learn(archive.read(name))
+        for name in archive.namelist():
+            if _STORIES.fullmatch(name):
+                reader.read(archive.read(name))
+    return SecondReading("".join(reader.pieces), dict(+reader.left_out))
+
+
+@dataclass
+class _Buffer:
+    """The text of an element that may turn out to be hidden."""
+
+    name: str
+    pieces: list[str] = field(default_factory=list)
+    hidden: str = ""
+    raised: bool = False
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.left_out: Counter[str] = Counter()
+        self._hidden_styles: set[str] = set()
+        self._buffers: list[_Buffer] = []
+        self._fields: list[bool] = []
+        self._balanced = True
+        self._skipped = 0
+        self._deleted = 0
+        self._is_box = False
+        self._paragraph_hidden = False
+
+    def learn(self, styles: bytes) -> None:
+        """Note the styles that hide text, also by the ones that they are based on."""
+        based: dict[str, str] = {}
+        for _, style in _events(styles, ("end",), "style"):
+            style_id = _attribute(style, "styleId")
+            for each in style.iter():
+                name = _name(each)
+                if name == "vanish" and _attribute(each, "val", "1") not in _OFF:
+                    self._hidden_styles.add(style_id)
+                elif name == "basedOn":
+                    based[style_id] = _attribute(each, "val")
+        for style_id, base in based.items():
+            chain, at = [style_id], base
+            while at in based and at not in chain and at not in self._hidden_styles:
+                chain.append(at)
+                at = based[at]
+            if at in self._hidden_styles:
+                self._hidden_styles.update(chain)
+
+    def read(self, content: bytes) -> None:
+        """Read one story."""
+        begins = len(re.findall(rb"fldCharType=[\"']begin", content))
+        self._balanced = begins == len(re.findall(rb"fldCharType=[\"']end", content))
+        self._fields = []
+        for event, element in _events(content, ("start", "end")):
+            if event == "start":
+                self._start(element, _name(element))
+            else:
+                self._end(element, _name(element))
+                element.clear(keep_tail=False)
+
+    def _start(self, element: etree._Element, name: str) -> None:
+        if _is_unread(element, name):
+            self._skipped += 1
+        elif name in _DELETED:
+            self._deleted += 1
+        elif name in _BUFFERED:
+            self._buffers.append(_Buffer(name))
+        if name == "r":
+            self._buffers[-1].hidden = "hiddenText" if self._paragraph_hidden else ""
+        if name == "sdt":
+            self._is_box = False
+        elif name == "sdtContent" and self._is_box:
+            self._buffers[-1].hidden = "-"
+            self._is_box = False
+        elif name == "p":
+            self._paragraph_hidden = False
+            self._put("\n")
+
+    def _end(self, element: etree._Element, name: str) -> None:
+        if _is_unread(element, name):
+            self._skipped -= 1
+        elif name in _DELETED:
+            self._deleted -= 1
+            self._mark_row(element)
+        elif name in _BUFFERED:
+            self._close(self._buffers.pop())
+        elif name in ("t", "delText"):
+            self._text(element, name)
+        elif name in _BLANKS:
+            self._put(_BLANKS[name])
+        elif name in ("p", "tc"):
+            self._put("\n")
+        elif name == "fldChar":
+            self._turn(_attribute(element, "fldCharType"))
+        else:
+            self._property(element, name)
+
+    def _property(self, element: etree._Element, name: str) -> None:
+        value = _attribute(element, "val", "1")
+        holder = self._buffers[-1] if self._buffers else None
+        if name == "checkbox":
+            self._is_box = True
+        elif name == "pStyle":
+            self._paragraph_hidden = value in self._hidden_styles
+        elif holder is None:
+            return
+        elif holder.name == "r":
+            self._run_property(holder, name, value)
+        elif holder.name == "tc" and name in ("vMerge", "hMerge"):
+            if _attribute(element, "val") != "restart":
+                holder.hidden = "hiddenText"
+        elif holder.name == "tr" and name == "hidden" and value not in _OFF:
+            holder.hidden = "hiddenText"
+
+    def _run_property(self, run: _Buffer, name: str, value: str) -> None:
+        if name == "vanish":
+            run.hidden = "" if value in _OFF else "hiddenText"
+        elif name == "rStyle" and value in self._hidden_styles:
+            run.hidden = "hiddenText"
+        elif name in ("vertAlign", "position"):
+            run.raised = True
+
+    def _mark_row(self, element: etree._Element) -> None:
+        parent = element.getparent()
+        if parent is not None and _name(parent) == "trPr" and self._buffers:
+            self._buffers[-1].hidden = "deletedText"
+
+    def _text(self, element: etree._Element, name: str) -> None:
+        text = element.text or ""
+        if self._skipped or (self._balanced and not all(self._fields)):
+            return
+        if self._deleted or name == "delText":
+            self.left_out["deletedText"] += len(_WORD.findall(text))
+        else:
+            is_formula = str(element.tag).endswith("/math}t")
+            self._put(
+                f" {text} " if is_formula else text.replace("\u00ad", "").replace("\u2011", "-")
+            )
+
+    def _turn(self, kind: str) -> None:
+        if kind == "begin":
+            self._fields.append(False)
+        elif kind == "separate" and self._fields:
+            self._fields[-1] = True
+        elif kind == "end" and self._fields:
+            self._fields.pop()
+
+    def _put(self, text: str) -> None:
+        (self._buffers[-1].pieces if self._buffers else self.pieces).append(text)
+
+    def _close(self, buffer: _Buffer) -> None:
+        text = "".join(buffer.pieces)
+        if buffer.hidden:
+            if buffer.hidden != "-":
+                self.left_out[buffer.hidden] += len(_WORD.findall(text))
+            return
+        self._put(f" {text} " if buffer.raised and text.strip() else text)
+
+
+def _is_unread(element: etree._Element, name: str) -> bool:
+    """Tell whether an element is an alternative, or a line that parts notes from the text."""
+    return name == "Fallback" or (name in _NOTES and bool(_attribute(element, "type")))
+
+
+def _events(content: bytes, events: tuple[str, ...], *names: str):  # type: ignore[no-untyped-def]
+    return etree.iterparse(
+        io.BytesIO(content),
+        events=events,
+        tag=[f"{{*}}{name}" for name in names] or None,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+
+
+def _name(element: etree._Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _attribute(element: etree._Element, name: str, default: str = "") -> str:
+    for key, value in element.attrib.items():
+        if str(key).rpartition("}")[2] == name:
+            return str(value)
+    return default
