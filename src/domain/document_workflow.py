@@ -66,16 +66,18 @@ class StageState(Struct, frozen=True, gc=False):
 class DocumentWorkflow(Struct, frozen=True, gc=False):
     """A document and its current run, as of `version`.
 
-    `run` is 0 until the first workflow starts. `attempts` holds the last attempt of each stage of
-    earlier runs, whether or not the pipeline still has the stage and even over a deletion, so that
-    a report of an old attempt can never pass for one of a new run. `file_versions` counts what was
-    registered since the document was.
+    `life` counts the registrations of its id so far, its own included. `run` is 0 until the first
+    workflow of the life starts. `attempts` holds the last attempt of each stage of earlier runs,
+    whether or not the pipeline still has the stage and even over a deletion, so that a report of
+    an old attempt can never pass for one of a new run. `file_versions` counts what was registered
+    since the document was.
     """
 
     id: str
     version: int = 0
     at: datetime | None = None
     registered: bool = False
+    life: int = 0
     realm_id: str | None = None
     original_name: str | None = None
     original_checksum: str | None = None
@@ -161,6 +163,7 @@ def _registered(state: DocumentWorkflow, event: e.DocumentRegistered) -> Documen
     return DocumentWorkflow(
         id=state.id,
         registered=True,
+        life=state.life + 1,
         realm_id=event.realm_id,
         original_name=event.personal.file_name if event.personal else None,
         original_checksum=event.checksum,
@@ -171,7 +174,7 @@ def _registered(state: DocumentWorkflow, event: e.DocumentRegistered) -> Documen
 
 
 def _deleted(state: DocumentWorkflow, _: e.DocumentDeleted | e.ImportUndone) -> DocumentWorkflow:
-    return DocumentWorkflow(id=state.id, attempts=state.last_attempts)
+    return DocumentWorkflow(id=state.id, life=state.life, attempts=state.last_attempts)
 
 
 def _changed(state: DocumentWorkflow, event: e.DocumentChanged) -> DocumentWorkflow:

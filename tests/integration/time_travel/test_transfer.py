@@ -198,7 +198,7 @@ def sealed_altered(lines: list[Any]) -> None:
 
 
 def newer_format(lines: list[Any]) -> None:
-    lines[0]["formatVersion"] = 2
+    lines[0]["formatVersion"] = 3
 
 
 def no_header(lines: list[Any]) -> None:
@@ -214,7 +214,7 @@ SPOILT: tuple[tuple[Callable[[list[Any]], None], str], ...] = (
     (field_missing, "cannot be read"),
     (time_before, "its time is before"),
     (sealed_altered, "sealed part was altered"),
-    (newer_format, "of format 2"),
+    (newer_format, "of format 3"),
     (no_header, "no export of events"),
 )
 
