@@ -58,6 +58,8 @@ class StreamRow(Protocol):
     def original_mime_type(self) -> str | None: ...
     @property
     def staged(self) -> Mapping[tuple[str, str], Any]: ...
+    @property
+    def file_versions(self) -> Mapping[tuple[str, str], int]: ...
 
 
 class DocumentRows(Protocol):
@@ -174,6 +176,16 @@ class StoredFiles(Protocol):
         """
 
 
+class ImportedContents(Protocol):
+    """Contents of files that an import listed."""
+
+    def find(self, path: str, checksum: str | None) -> Blob:
+        """Return the blob of the file listed at `path`; blocks.
+
+        Raises ImportedContentMissing if it is not in the storage, or not as it was recorded.
+        """
+
+
 class Canonical(Protocol):
     """Tells equal content of different bytes."""
 
@@ -284,6 +296,7 @@ class Ports:
     past: Past
     blobs: BlobStore
     stored_files: StoredFiles
+    imported_contents: ImportedContents
     canonical_checksum: Canonical
     stage_types: Mapping[str, StageType]
     search: SearchStore

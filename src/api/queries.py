@@ -1,6 +1,7 @@
 """The SQL of the API: reads of the read models, as JSON that PostgreSQL builds.
 
-That of lists is put together in `api.listing`; none is anywhere else.
+That of lists is put together in `api.listing`, what tells lives apart is in `api.life_sql`; none is
+anywhere else.
 """
 
 # Every value is a parameter; only names of ours are put together here.
@@ -25,6 +26,7 @@ from api import cursors
 from api.coalescing import Coalesced
 from api.errors import ReadModelUnavailable
 from api.estimates import Estimates
+from api.life_sql import PARKED, REGISTERED_SINCE, REPLACED
 from api.listing import After, DocumentFilter, page_query
 from api.ports import Database
 from api.shapes import DOCUMENT, FILE, STAGE, SUMMARY, WORKFLOW
@@ -59,6 +61,7 @@ _FILES = f"""
         ORDER BY ({_ORDER} f.stage_name), f.stage_name, f.file_type), '[]')
     FROM stage_output_files f WHERE f.document_id = d.id
 """
+_VERSION = "(s.file_versions ->> (f.stage_name || ':' || f.file_type))::int"
 _STREAM = "coalesce(s.version, 0), 'position', coalesce(s.position, 0)"
 
 
@@ -74,7 +77,8 @@ _WHOLE = _joined(
 )
 _SUMMARY = _joined(
     SUMMARY.sql("d"),
-    f"'processingWorkflow', ({_NEWEST_WORKFLOW}), 'stages', ({_STAGES}), 'version', {_STREAM}",
+    f"'processingWorkflow', ({_NEWEST_WORKFLOW}), 'stages', ({_STAGES}), 'version', {_STREAM}, "
+    f"'parked', ({PARKED})",
 )
 _PARTS: Mapping[str, str] = {
     "document": _WHOLE,
@@ -85,8 +89,9 @@ _PARTS: Mapping[str, str] = {
         WHERE p.document_id = d.id AND p.stage_name = %(stage)s)""",
     "files": f"({_FILES})",
     "stage_files": f"""({_FILES} AND f.stage_name = %(stage)s)""",
-    "file": f"""(SELECT {FILE.sql("f")} FROM stage_output_files f
-        WHERE f.document_id = d.id AND f.stage_name = %(stage)s AND f.file_path = %(path)s)""",
+    "file": f"""(SELECT coalesce(json_agg({_joined(FILE.sql("f"), f"'version', {_VERSION}")}), '[]')
+        FROM stage_output_files f WHERE f.document_id = d.id AND f.stage_name = %(stage)s
+            AND (f.file_path = %(path)s OR {_VERSION} = 0))""",
     "original": """(SELECT json_build_object('name', s.original_name,
         'checksum', s.original_checksum, 'sizeBytes', s.original_size_bytes,
         'mimeType', s.original_mime_type))""",
@@ -96,26 +101,23 @@ _PARTS: Mapping[str, str] = {
             WHERE p.document_id = d.id AND p.stage_name = %(stage)s),
         'files', ({_FILES} AND f.stage_name = %(stage)s))""",
 }
-_READ = """
-    SELECT d.id, ({part})::text AS body, coalesce(s.version, 0) AS version,
-        coalesce(s.position, 0) AS position, s.original_mime_type IS NOT NULL AS projected,
-        s.parked_position, ({tracked}) AS tracked
-    FROM documents d LEFT JOIN document_streams s ON s.document_id = d.id
-    WHERE {of_documents}
+# What the tables hold may be of a former life while the row in documents is of the next already.
+_READ = f"""
+    SELECT d.id, ({{part}})::text AS body, coalesce(s.version, 0) AS version,
+        coalesce(s.position, 0) AS position,
+        s.original_mime_type IS NOT NULL AND NOT {REGISTERED_SINCE} AS projected,
+        s.parked_position, ({_TRACKED}) AS tracked
+    FROM documents d LEFT JOIN document_streams s ON s.document_id = d.id AND NOT {REPLACED}
+    WHERE {{of_documents}}
 """
 _READ_PART: Mapping[str, str] = {
-    name: _READ.format(part=part, tracked=_TRACKED, of_documents="d.id = %(id)s")
-    for name, part in _PARTS.items()
+    name: _READ.format(part=part, of_documents="d.id = %(id)s") for name, part in _PARTS.items()
 }
 # A few lengths of lists, each a statement of its own: their plans are kept, while one for a list
 # of any length would be made anew for every read, which takes longer than the read.
 _LIST_LENGTHS = (1, 4, 16)
 _READ_DOCUMENTS: Mapping[int, str] = {
-    length: _READ.format(
-        part=_WHOLE,
-        tracked=_TRACKED,
-        of_documents=f"d.id IN ({', '.join(['%s'] * length)})",
-    )
+    length: _READ.format(part=_WHOLE, of_documents=f"d.id IN ({', '.join(['%s'] * length)})")
     for length in _LIST_LENGTHS
 }
 
@@ -125,7 +127,8 @@ class DocumentRead:
     """What a read of one document found.
 
     `body` is JSON, None if the part that was asked for is not there. `projected` tells whether the
-    read models know the document as registered; `tracked` is how far they are in the whole log.
+    read models know this life of the document as registered; if not, the rest may be of a former
+    life. `tracked` is how far they are in the whole log.
     """
 
     body: str | None
@@ -200,6 +203,11 @@ class Queries:
         )
         return tuple(StageDependency(**row) for row in found)
 
+    async def former_files_are_gone(self, document_id: str) -> bool:
+        """Tell whether the document's folder holds nothing of a former life any more."""
+        rows = await self._rows(_FORMER_FILES, {"id": document_id})
+        return not rows
+
     async def tracked(self) -> int:
         """Return how far the read models are in the log."""
         rows = await self._rows(_TRACKED, {})
@@ -254,6 +262,15 @@ class Queries:
                 return await cursor.fetchall()
 
 
+# A row for each registration but the first that the uploads tree has not been brought up to.
+_FORMER_FILES = """
+    SELECT FROM docledger_events e
+    WHERE e.originator_id = %(id)s AND e.topic = 'DocumentRegistered' AND e.originator_version > 1
+        AND (e.notification_id > coalesce(
+                (SELECT position FROM tracking WHERE projection = 'uploads_tree'), 0)
+            OR EXISTS (SELECT FROM uploads_tree_retries r WHERE r.document_id = %(id)s))
+    LIMIT 1
+"""
 # One that has not ended and does not run was killed.
 _REBUILD = """
     SELECT r.*, r.finished_at IS NULL AND runs AS is_running,

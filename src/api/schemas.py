@@ -227,8 +227,14 @@ class OutputFile(Answered):
     created_at: Time | None
 
 
-class DocumentSummary(Answered):
-    """A document as lists show it."""
+class Parked(Answered):
+    """Why what is shown of a document is behind the log: its event there could not be applied."""
+
+    position: int
+
+
+class DocumentState(Answered):
+    """What lists and reads of one document show alike."""
 
     id: str
     title: str | None
@@ -241,7 +247,13 @@ class DocumentSummary(Answered):
     position: int
 
 
-class Document(DocumentSummary):
+class DocumentSummary(DocumentState):
+    """A document as lists show it; `parked` is null unless it is behind the log."""
+
+    parked: Parked | None
+
+
+class Document(DocumentState):
     """A document with everything known of it; `content` is null for uploaded files."""
 
     content: str | None
