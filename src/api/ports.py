@@ -274,7 +274,7 @@ class Database(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one request may ask for."""
+    """How much one request may ask for, and how far ahead of our clock its times may be."""
 
     upload_bytes: int = 1024**3
     content_bytes: int = 16 * 1024**2
@@ -282,6 +282,7 @@ class Limits:
     min_position_wait_seconds: float = 2.0
     database_seconds: float = 10.0
     stage_wait_seconds: float = 300.0
+    clock_tolerance_seconds: float = 300.0
 
 
 @dataclass(frozen=True)

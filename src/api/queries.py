@@ -26,7 +26,7 @@ from api import cursors
 from api.coalescing import Coalesced
 from api.errors import ReadModelUnavailable
 from api.estimates import Estimates
-from api.life_sql import PARKED, REGISTERED_SINCE, REPLACED
+from api.life_sql import REGISTERED_SINCE, REPLACED
 from api.listing import After, DocumentFilter, page_query
 from api.ports import Database
 from api.shapes import DOCUMENT, FILE, STAGE, SUMMARY, WORKFLOW
@@ -77,8 +77,7 @@ _WHOLE = _joined(
 )
 _SUMMARY = _joined(
     SUMMARY.sql("d"),
-    f"'processingWorkflow', ({_NEWEST_WORKFLOW}), 'stages', ({_STAGES}), 'version', {_STREAM}, "
-    f"'parked', ({PARKED})",
+    f"'processingWorkflow', ({_NEWEST_WORKFLOW}), 'stages', ({_STAGES}), 'version', {_STREAM}",
 )
 _PARTS: Mapping[str, str] = {
     "document": _WHOLE,

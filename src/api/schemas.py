@@ -12,7 +12,9 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -146,13 +148,19 @@ class StatusReport(Sent):
     metadata: dict[str, Any] | None = None
     output_files: Annotated[list[StoredFile], Field(max_length=100)] | None = None
 
+    @field_validator("completed_at")
+    @classmethod
+    def _ends_after_it_began(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        started_at = info.data.get("started_at")
+        if value is not None and started_at is not None and value < started_at:
+            raise ValueError("it is before startedAt")
+        return value
+
     @model_validator(mode="after")
     def _fits_the_status(self) -> StatusReport:
         given = {to_camel(name) for name in _OPTIONAL if getattr(self, name) is not None}
         if extra := sorted(given - _ALLOWED[self.status]):
             raise ValueError(f"{', '.join(extra)} cannot be reported with '{self.status}'")
-        if self.started_at and self.completed_at and self.completed_at < self.started_at:
-            raise ValueError("completedAt is before startedAt")
         return self
 
 
@@ -248,9 +256,9 @@ class DocumentState(Answered):
 
 
 class DocumentSummary(DocumentState):
-    """A document as lists show it; `parked` is null unless it is behind the log."""
+    """A document as lists show it; `parked` is there only where it is behind the log."""
 
-    parked: Parked | None
+    parked: Parked | None = None
 
 
 class Document(DocumentState):

@@ -1,7 +1,7 @@
 """Versions of output files, found in a document's history: those of its current life alone.
 
 A version has the number that its event has: from 1 per stage and type since the registration. What
-an import listed is version 0: its content is wherever the other system kept it.
+an import listed has number 0 in the log; while nothing newer is stored, it is version 1.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from domain.events import Event, OutputFileImported, OutputFileRegistered
 from domain.lives import current_life
 
 IMPORTED = 0
-"""The version of a file that an import listed."""
+"""The number that the log gives to a file that an import listed."""
+_FIRST = 1
 
 _Brought = OutputFileRegistered | OutputFileImported
 
@@ -30,8 +31,11 @@ def version_of(
     found = _current_ones(document_id, current_life(history), stage)
     types = {file.file_type for file, _ in found.values() if file.name == name}
     for file_type in sorted(types):
-        if (file_type, version) in found:
-            return _content(*found[file_type, version])
+        number = version
+        if version == _FIRST and (file_type, _FIRST) not in found:
+            number = IMPORTED
+        if (file_type, number) in found:
+            return _content(*found[file_type, number])
     return None
 
 

@@ -251,6 +251,7 @@ class Docledger:
         limits = Limits(
             upload_bytes=self.settings.max_upload_bytes,
             min_position_wait_seconds=self.settings.read_wait_seconds,
+            clock_tolerance_seconds=self.settings.clock_tolerance_seconds,
             database_seconds=self.settings.database_seconds,
         )
         ports = Ports(
@@ -345,6 +346,7 @@ class Docledger:
             self.database_url,
             commands=self.worker_commands,
             blobs=self.storage.blobs,
+            imported=self.imported_contents.find,
             sandbox=sandbox,
             executor_of=self.executors.of,
             work_folder=settings.home / "work",

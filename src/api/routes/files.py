@@ -152,10 +152,9 @@ _NAME = Annotated[str, Path(description="The last part of the file's path")]
 _VERSION = Annotated[
     int | None,
     Query(
-        ge=0,
+        ge=1,
         le=2**31 - 1,
-        description="An older version, counted from 1 since the registration; 0 is a file that "
-        "was listed by an import",
+        description="An older version, counted from 1 since the document was registered",
     ),
 ]
 

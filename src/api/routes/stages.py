@@ -21,6 +21,7 @@ from api.schemas import Execution, StatusReport
 from api.services import IfMatch, MinPosition, Services, Shared
 from domain import commands as c
 from domain.errors import UnknownStage
+from domain.reported_times import require_plausible
 from domain.values import FailureReason
 
 router = APIRouter(prefix="/v1/documents/{id}", tags=["stages"])
@@ -107,11 +108,14 @@ DIRECT = (DirectPath("PUT", f"{router.prefix}/stages/{{stage}}/status", _update_
 async def _reported(
     request: Request, services: Services, document_id: str, stage: str, body: StatusReport
 ) -> c.StageCommand:
+    context = services.sender.context(request)
+    tolerance = services.limits.clock_tolerance_seconds
+    require_plausible(body.started_at, body.completed_at, context.at, tolerance)
     about = {
         "document_id": document_id,
         "stage_name": stage,
         "attempt": body.attempt,
-        "context": services.sender.context(request),
+        "context": context,
     }
     said = {"outside_metadata": body.metadata}
     times = {"started_at": body.started_at, "completed_at": body.completed_at}

@@ -54,6 +54,7 @@ def run(world: World, content: str | None) -> None:
             world.dsn,
             commands=world.commands,
             blobs=world.blobs,
+            imported=world.imported.find,
             sandbox=sandbox,
             executor_of=echo_in_process,
             work_folder=world.folder / "work",
