@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from api.life_sql import OF_THIS_LIFE, PARKED, PROJECTED, UNPROJECTED
+from api.life_sql import PROJECTED, UNPROJECTED
 from api.title_words import TITLE_WORDS
 
 MANY = 20_000
@@ -67,14 +67,13 @@ def page_sql(way: Way, shown: str) -> str:
     # Only what is shown is made JSON, from one document to the next, by its key.
     return f"""
         WITH {", ".join([UNPROJECTED, *_steps(way, way.limit + 1)])}
-        SELECT coalesce(string_agg(CASE WHEN found.parked IS NULL THEN found.body
-                ELSE left(found.body, -1) || ', "parked" : ' || found.parked || '}}' END,
+        SELECT coalesce(string_agg(CASE WHEN found.parked IS NULL THEN found.body ELSE left(
+                found.body, -1) || ', "parked" : {{"position" : ' || found.parked || '}}}}' END,
             ',' ORDER BY x.created_at DESC, x.id DESC), '') AS bodies,
             min(last.created_at)::text AS last_at, min(last.id) AS last_id
         FROM (SELECT x.id, x.created_at FROM page x {_ORDER} {way.limit}) x
-        CROSS JOIN LATERAL (SELECT ({shown})::text AS body, ({PARKED})::text AS parked
-            FROM documents d
-            LEFT JOIN document_streams s ON s.document_id = d.id AND {OF_THIS_LIFE}
+        CROSS JOIN LATERAL (SELECT ({shown})::text AS body, s.parked_position AS parked
+            FROM documents d LEFT JOIN document_streams s ON s.document_id = d.id
             WHERE d.id = x.id OFFSET 0) found
         LEFT JOIN (SELECT x.id, x.created_at FROM page x
             WHERE (SELECT count(*) FROM page) > {way.limit}

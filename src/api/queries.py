@@ -26,7 +26,7 @@ from api import cursors
 from api.coalescing import Coalesced
 from api.errors import ReadModelUnavailable
 from api.estimates import Estimates
-from api.life_sql import REGISTERED_SINCE, REPLACED
+from api.life_sql import MANY_REGISTERED_SINCE, REGISTERED_SINCE, REPLACED, TRACKED
 from api.listing import After, DocumentFilter, page_query
 from api.ports import Database
 from api.shapes import DOCUMENT, FILE, STAGE, SUMMARY, WORKFLOW
@@ -38,8 +38,6 @@ from postgres.deadlines import waiting_for_database
 _log = structlog.get_logger("api")
 _causes = NewCauses()
 
-PROJECTION = "read_models"
-_TRACKED = f"SELECT position FROM tracking WHERE projection = '{PROJECTION}'"
 _PIPELINE_CACHED_SECONDS = 2.0
 _DISK_FULL = "53100"
 _PLANNED_AS_USUAL, _ONE_PLAN = "auto", "force_generic_plan"
@@ -62,6 +60,8 @@ _FILES = f"""
     FROM stage_output_files f WHERE f.document_id = d.id
 """
 _VERSION = "(s.file_versions ->> (f.stage_name || ':' || f.file_type))::int"
+# As json_build_object writes it; in a text its quotation marks would be escaped.
+_NO_WORKFLOW = '"processingWorkflow" : null'
 _STREAM = "coalesce(s.version, 0), 'position', coalesce(s.position, 0)"
 
 
@@ -104,19 +104,31 @@ _PARTS: Mapping[str, str] = {
 _READ = f"""
     SELECT d.id, ({{part}})::text AS body, coalesce(s.version, 0) AS version,
         coalesce(s.position, 0) AS position,
-        s.original_mime_type IS NOT NULL AND NOT {REGISTERED_SINCE} AS projected,
-        s.parked_position, ({_TRACKED}) AS tracked
-    FROM documents d LEFT JOIN document_streams s ON s.document_id = d.id AND NOT {REPLACED}
+        s.original_mime_type IS NOT NULL AND NOT {{later}} AS projected,
+        s.parked_position, ({TRACKED}) AS tracked
+    FROM documents d LEFT JOIN document_streams s ON s.document_id = d.id AND {{of_stream}}
     WHERE {{of_documents}}
 """
 _READ_PART: Mapping[str, str] = {
-    name: _READ.format(part=part, of_documents="d.id = %(id)s") for name, part in _PARTS.items()
+    name: _READ.format(
+        part=part,
+        later=REGISTERED_SINCE,
+        of_stream=f"NOT {REPLACED}",
+        of_documents="d.id = %(id)s",
+    )
+    for name, part in _PARTS.items()
 }
 # A few lengths of lists, each a statement of its own: their plans are kept, while one for a list
 # of any length would be made anew for every read, which takes longer than the read.
 _LIST_LENGTHS = (1, 4, 16)
+# Whether a row was replaced by another application is asked for only where one lacks its workflow.
 _READ_DOCUMENTS: Mapping[int, str] = {
-    length: _READ.format(part=_WHOLE, of_documents=f"d.id IN ({', '.join(['%s'] * length)})")
+    length: _READ.format(
+        part=_WHOLE,
+        later=REGISTERED_SINCE if length == 1 else MANY_REGISTERED_SINCE,
+        of_stream="true",
+        of_documents=f"d.id IN ({', '.join(['%s'] * length)})",
+    )
     for length in _LIST_LENGTHS
 }
 
@@ -158,7 +170,9 @@ class Queries:
         """Return a part of a document, None if `documents` has no such row."""
         # An id that the database cannot encode must not fail the reads of others.
         if part == "document" and document_id.isascii():
-            return await self._whole.read(document_id)
+            found = await self._whole.read(document_id)
+            if found is None or _NO_WORKFLOW not in (found.body or ""):
+                return found
         rows = await self._rows(_READ_PART[part], {"id": document_id, "stage": stage, "path": path})
         return _document_read(rows[0]) if rows else None
 
@@ -209,7 +223,7 @@ class Queries:
 
     async def tracked(self) -> int:
         """Return how far the read models are in the log."""
-        rows = await self._rows(_TRACKED, {})
+        rows = await self._rows(TRACKED, {})
         return int(rows[0]["position"]) if rows else 0
 
     async def log_position(self) -> int:

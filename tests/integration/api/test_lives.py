@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import psycopg
-import pytest
 
 from eventstore.history import History
 from eventstore.recorded import RecordedEvent
@@ -21,12 +20,16 @@ from projections.projector import Projector
 
 CONVERSION = "markdown-conversion"
 FILES = f"stages/{CONVERSION}/files"
-READS = ("", "/workflow", "/stages", f"/stages/{CONVERSION}", "/files", "/original")
+READS = (
+    *("", "/workflow", "/stages", f"/stages/{CONVERSION}", "/files", "/original"),
+    *(f"/{FILES}/d.md", f"/{FILES}/d.md?version=1"),
+)
 
 
 def live(service: Service, document_id: str, secret: str) -> None:
     """Register the document and have its first stage completed with a file."""
-    service.register(id=document_id, title=secret, content=secret, realmId=secret)
+    realm = f"{document_id}-{secret}"
+    service.register(id=document_id, title=secret, content=secret, realmId=realm)
     add_file(service, document_id, secret)
     assert service.report(document_id, CONVERSION, "completed").status_code == 200
 
@@ -61,35 +64,44 @@ def test_versions_are_counted_from_the_registration(service: Service) -> None:
     end = delete(service, document_id)
     live(service, document_id, "next")
     path = f"/v1/documents/{document_id}/{FILES}/d.md"
+    last = service.client.get(f"/v1/documents/{document_id}/next-stage")
 
-    assert service.client.get(path).text == "# next"
+    assert service.read(path, last).text == "# next"
     assert service.client.get(f"{path}?version=1").text == "# next"
     assert service.client.get(f"{path}?version=2").status_code == 404
     assert service.client.get(f"{path}?asOf={end - 1}").text == "# former again"
     assert service.client.get(f"{path}?asOf={end}").status_code == 404
     then = service.client.get(f"/v1/documents/{document_id}?asOf={end - 1}").json()
-    assert (then["title"], then["content"], then["realmId"]) == ("former", "former", "former")
+    assert (then["title"], then["content"]) == ("former", "former")
+    assert then["realmId"] == f"{document_id}-former"
     original = service.client.get(f"/v1/documents/{document_id}/original?asOf={end - 1}")
     assert original.text == "former"
 
 
-@pytest.mark.parametrize("read", [*READS, f"/{FILES}/d.md", f"/{FILES}/d.md?version=1"])
-def test_reads_wait_for_the_whole_life(service: Service, read: str) -> None:
+def read_all(service: Service, document_id: str) -> dict[str, httpx.Response]:
+    """Read every part of the document at the same time."""
+    with ThreadPoolExecutor(len(READS)) as pool:
+        paths = {read: f"{service.url}/v1/documents/{document_id}{read}" for read in READS}
+        waiting = {read: pool.submit(httpx.get, path) for read, path in paths.items()}
+        return {read: answer.result() for read, answer in waiting.items()}
+
+
+def test_reads_wait_for_the_whole_life(service: Service) -> None:
     document_id = again(service)
-    path = f"/v1/documents/{document_id}{read}"
-    assert service.client.get(path).status_code == 200
+    assert {answer.status_code for answer in read_all(service, document_id).values()} == {200}
     with service.projecting.paused(), ThreadPoolExecutor(1) as pool:
         delete(service, document_id)
         live(service, document_id, "next")
-        late = service.client.get(path)
-        assert late.status_code == 503
-        assert late.json()["type"] == "urn:docledger:problem:not-yet-readable"
-        waiting = pool.submit(httpx.get, f"{service.url}{path}")
+        for read, late in read_all(service, document_id).items():
+            assert late.status_code == 503, read
+            assert late.json()["type"] == "urn:docledger:problem:not-yet-readable"
+        waiting = pool.submit(read_all, service, document_id)
         service.projecting.start()
         found = waiting.result()
         service.projecting.stop()
-    assert found.status_code == 200
-    assert "former" not in found.text
+    for read, answer in found.items():
+        assert answer.status_code == 200, read
+        assert "former" not in answer.text
 
 
 class LogUntil:
@@ -126,10 +138,11 @@ def test_rows_of_a_former_life_under_the_row_of_the_next_are_not_shown(service: 
         assert service.execute(
             "SELECT count(*) FROM stage_output_files WHERE document_id = %s", document_id
         ) == [(1,)]
-        for read in (*READS, f"/{FILES}/d.md"):
-            assert service.client.get(f"/v1/documents/{document_id}{read}").status_code == 503, read
-        for query in ("realmId=next", f"realmId=next&stage={CONVERSION}&status=completed"):
-            assert service.client.get(f"/v1/documents?{query}").json()["items"] == []
+        answers = read_all(service, document_id)
+        assert {answer.status_code for answer in answers.values()} == {503}
+        realm = f"{document_id}-next"
+        assert listed(service, realm) == []
+        assert listed(service, realm, stage=CONVERSION, status="completed") == []
     whole = service.client.get(f"/v1/documents/{document_id}").json()
     assert "former" not in str(whole)
     assert [file["checksum"] for file in whole["outputFiles"]] != []
@@ -210,7 +223,7 @@ def test_a_document_that_is_parked_in_a_former_life_shows_nothing_of_it(service:
     service.read("/v1/documents", answer)
 
     (item,) = listed(service, document_id)
-    assert (item["title"], item["version"], item["stages"]) == ("next", 0, [])
+    assert (item["title"], item["processingWorkflow"], item["stages"]) == ("next", None, [])
     assert item["parked"] == {"position": 7}
     refused = service.client.get(f"/v1/documents/{document_id}")
     assert refused.json()["type"] == "urn:docledger:problem:document-parked"
