@@ -69,7 +69,8 @@ async def store_stage_file(
     """
     kind = media_type(request)
     # Refused before a large body is read; the command checks again.
-    (await services.sender.load(document_id)).state.stage(stage)
+    seen = (await services.sender.load(document_id)).state
+    seen.stage(stage)
     if kind == "multipart/form-data":
         file = await _from_form(request, services, stage, file_name, file_type)
     elif is_json(kind) and file_name is None:
@@ -83,6 +84,7 @@ async def store_stage_file(
         document_id=document_id,
         context=services.sender.context(request),
         stage_name=stage,
+        life=seen.life,
         file=file,
     )
     committed = await services.sender.send(request, command)

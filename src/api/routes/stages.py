@@ -167,17 +167,19 @@ async def execute_stage(
     ] = 0,
 ) -> Response:
     """Ask for the stage: a failed one is retried, a completed or skipped one re-run."""
-    inputs = None
+    inputs = life = None
     if body.input_files is not None:
         loaded = await services.sender.load(document_id)
         patience = services.limits.min_position_wait_seconds
         listed = imported_paths(loaded, body.input_files)
         await require_own_files(services.queries, document_id, listed, patience)
         inputs = await run_in_threadpool(input_references, services.ports, loaded, body.input_files)
+        life = loaded.state.life
     command = c.RequestStage(
         document_id=document_id,
         context=services.sender.context(request),
         stage_name=stage,
+        life=life,
         inputs=inputs,
     )
     committed = await services.sender.send(request, command)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from domain import events as e
+from domain.errors import DocumentNotFound
 from domain.lives import Life, current_life, life_at, lives_of
 from eventstore.recorded import UnreadableEvent
 from unit.domain.given import BEGINNING, given
@@ -16,6 +17,7 @@ from unit.domain.vocabulary import (
     delete,
     output,
     register,
+    register_file,
     registered,
 )
 
@@ -74,3 +76,12 @@ def test_files_and_runs_are_counted_anew_in_each_life_and_attempts_are_not() -> 
         converted = life.when(complete(CONVERSION, output("markdown"))).succeeds()
         converted.has(file_versions={(CONVERSION, "markdown"): 1})
         life = converted.when(delete()).succeeds().when(register()).succeeds()
+
+
+def test_a_command_for_a_former_life_is_refused() -> None:
+    again = given([registered(), begun()]).when(delete()).succeeds().when(register()).succeeds()
+    file = output("markdown")
+    refused = again.when(register_file(CONVERSION, file, life=1))
+    refused.refused(DocumentNotFound, match="another has its id now")
+    again.when(register_file(CONVERSION, file, life=2)).succeeds()
+    again.when(register_file(CONVERSION, file)).succeeds()
