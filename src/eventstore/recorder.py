@@ -47,7 +47,7 @@ class Append:
     `registrations` are rows of `documents`, each with the index of its event. `lives` has the life
     that a document's events are of, where it is known. `refusals` tells by document why nothing of
     it was stored; `stored` has position and time of each event, in order, None for the refused.
-    `on_sending` is called when all is ready to be sent, and what it raises keeps it from being sent.
+    `on_sending` is called when all is ready to be sent; what it raises keeps it from being sent.
     """
 
     registrations: list[dict[str, Any]] = field(default_factory=list)
