@@ -120,12 +120,14 @@ def fill(
                 document_id = f"document-{number}"
                 for event in template:
                     own = replace(event, document_id=document_id)
-                    stored = application.event_mapper.to_stored_event(own)
+                    stored = application.event_mapper.stored_event(own, 1)
                     if isinstance(stored, SealedEvent):
                         keys[document_id] = stored.sealing.key
                     version = stored.originator_version
                     rows.write_row((document_id, version, stored.topic, stored.state))
-        with cursor.copy("COPY document_keys FROM STDIN") as rows:
+        with cursor.copy(
+            "COPY document_keys (document_id, key_id, key, created_at) FROM STDIN"
+        ) as rows:
             for document_id, key in keys.items():
                 rows.write_row((document_id, key.key_id, key.key, AT))
         cursor.execute(

@@ -36,6 +36,7 @@ def main() -> None:
             arguments.dsn,
             commands=world.commands,
             blobs=world.blobs,
+            imported=world.imported.find,
             sandbox=sandbox,
             executor_of=echo,
             work_folder=arguments.folder / "work",

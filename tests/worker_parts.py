@@ -34,7 +34,9 @@ from eventstore.append_round import Committed
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
+from files.imported_contents import ImportedContents
 from files.local_blobs import LocalBlobStore
+from files.stored_files import LocalStoredFiles
 from stages.errors import ExecutorMissing, StageError, UnconvertibleDocument
 from stages.executor import Options, ProducedFile, StageOutcome, StageTask
 from stages.sandbox import Sandbox
@@ -130,12 +132,15 @@ class World:
     folder: Path
     commands: GroupCommit = field(init=False)
     blobs: LocalBlobStore = field(init=False)
+    imported: ImportedContents = field(init=False)
 
     def __post_init__(self) -> None:
         self._application = WorkflowApplication(self.dsn)
         self.commands = GroupCommit(self._application)
         self.history = History(self._application)
         self.blobs = LocalBlobStore(self.folder / "uploads")
+        stored_files = LocalStoredFiles(self.folder / "uploads", self.blobs)
+        self.imported = ImportedContents(self.blobs, stored_files)
 
     def close(self) -> None:
         self.commands.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -10,7 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.conditional import byte_range, none_match
-from api.ports import BlobStore
+from api.media_types import media_type_of
+from api.ports import Blob, BlobStore
 
 
 class Content(NamedTuple):
@@ -20,6 +22,24 @@ class Content(NamedTuple):
     size_bytes: int
     mime_type: str
     name: str
+
+
+class ListedFile(NamedTuple):
+    """A file as an import listed it, its content still to be found; what was not said is None."""
+
+    file_path: str
+    checksum: str | None
+    mime_type: str | None
+
+    @property
+    def name(self) -> str:
+        """The last part of the path, in the form in which callers name it."""
+        return unicodedata.normalize("NFC", self.file_path.rpartition("/")[2])
+
+    def with_content(self, blob: Blob) -> Content:
+        """Return the content that was found."""
+        mime_type = self.mime_type or media_type_of(self.name)
+        return Content(blob.checksum, blob.size_bytes, mime_type, self.name)
 
 
 async def content_response(request: Request, blobs: BlobStore, content: Content) -> Response:

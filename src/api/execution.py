@@ -9,12 +9,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from api.errors import FieldError, NotYetReadable, ReadModelUnavailable, Unprocessable
-from api.ports import Committed
+from api.ports import Committed, Ports, StreamRow
 from api.queries import DocumentRead
 from api.render import state_headers
 from api.services import Services
+from api.versions import IMPORTED
 from domain.errors import LogUnavailable, UnknownStage
 from domain.file_names import original_path
+from domain.storage_errors import ImportedContentMissing
 from domain.values import FileReference
 from postgres.deadlines import Allowance
 
@@ -31,15 +33,24 @@ class Outcome(NamedTuple):
     headers: dict[str, str]
 
 
-def input_references(committed: Committed, paths: Sequence[str]) -> tuple[FileReference, ...]:
-    """Return the document's files at these paths; raise Unprocessable for any other path."""
-    known = {
-        row.file_path: FileReference(
-            stage_name=row.stage_name, file_type=row.file_type, checksum=row.checksum
-        )
-        for row in committed.rows.files.values()
-    }
+def input_references(
+    ports: Ports, committed: Committed, paths: Sequence[str]
+) -> tuple[FileReference, ...]:
+    """Return the document's files at these paths; blocks.
+
+    Raises Unprocessable for any other path, and for one whose content is not there.
+    """
     stream = committed.rows.stream
+    rows = {row.file_path: row for row in committed.rows.files.values()}
+    known = {
+        path: FileReference(
+            stage_name=rows[path].stage_name,
+            file_type=rows[path].file_type,
+            checksum=_checksum(ports, stream, rows[path], f"inputFiles.{n}"),
+        )
+        for n, path in enumerate(paths)
+        if path in rows
+    }
     if stream.original_checksum is not None:
         path = original_path(committed.document_id, stream.original_name)
         known[path] = FileReference(file_type=ORIGINAL, checksum=stream.original_checksum)
@@ -51,6 +62,25 @@ def input_references(committed: Committed, paths: Sequence[str]) -> tuple[FileRe
     if unknown:
         raise Unprocessable(unknown)
     return tuple(known[path] for path in paths)
+
+
+def _checksum(ports: Ports, stream: StreamRow, row: Any, field: str) -> str:
+    """Return the checksum of a file's content; that of an imported one may not be recorded."""
+    if stream.file_versions.get((row.stage_name, row.file_type)) != IMPORTED:
+        return str(row.checksum)
+    try:
+        return ports.imported_contents.find(row.file_path, row.checksum).checksum
+    except ImportedContentMissing as error:
+        raise Unprocessable.of(field, str(error)) from None
+
+
+def imported_paths(committed: Committed, paths: Sequence[str]) -> list[str]:
+    """Return those of the paths at which an import listed a file that is current."""
+    versions = committed.rows.stream.file_versions
+    imported = {
+        row.file_path for key, row in committed.rows.files.items() if versions.get(key) == IMPORTED
+    }
+    return [path for path in paths if path in imported]
 
 
 async def outcome(

@@ -95,36 +95,45 @@ class DocumentReader:
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + self._patience_seconds
+        absent_at = 0
+        looks = 0
         while True:
             found = await self._queries.read(document_id, part, stage, path)
-            wanted = await self._missing_until(document_id, found, min_position)
-            if wanted == 0 and found is not None:
-                return found
-            if not await self._tracked.reached(wanted, until - loop.time()):
+            if found is None:
+                wanted = absent_at = await self._absent_until(document_id, absent_at)
+            else:
+                wanted = await self._missing_until(document_id, found, min_position)
+                if wanted == 0:
+                    return found
+            left = until - loop.time()
+            # One more look in any case: the position may have been reached by now.
+            if (left <= 0 and looks) or not await self._tracked.reached(wanted, left):
                 raise NotYetReadable
+            looks += 1
 
-    async def _missing_until(
-        self, document_id: str, found: DocumentRead | None, min_position: int
-    ) -> int:
+    async def _missing_until(self, document_id: str, found: DocumentRead, min_position: int) -> int:
         """Return the position at which the document will be readable, 0 if it is now."""
-        if found is None:
-            return await self._absent_until(document_id)
         self._tracked.note(found.tracked)
         _refuse_parked(document_id, found, min_position)
         if found.tracked < min_position:
             return min_position
         if found.projected:
             return 0
-        # A row that is not projected was registered a moment ago, or is a legacy application's.
+        # A row that is not projected was registered a moment ago, perhaps after a deletion, or is a
+        # legacy application's.
         position = await self._threads.run(self._history.position_of, document_id)
         return position if position is not None and position > found.tracked else 0
 
-    async def _absent_until(self, document_id: str) -> int:
+    async def _absent_until(self, document_id: str, absent_at: int) -> int:
+        """Return the position at which to look again for a document that has no row.
+
+        Raises DocumentNotFound if the log has none, or had no other at the look before: then
+        another application deleted the row. It may be registered between a look and this one.
+        """
         committed = await self._threads.run(self._commands.load, document_id)
         tracked = await self._queries.tracked()
         self._tracked.note(tracked)
-        if tracked >= committed.position:
-            # Somebody else deleted the row.
+        if committed.position <= min(tracked, absent_at):
             raise DocumentNotFound(f"There is no document '{document_id}'.")
         return committed.position
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
+from api.life_sql import PROJECTED, UNPROJECTED
 from api.title_words import TITLE_WORDS
 
 MANY = 20_000
@@ -65,11 +66,13 @@ def page_sql(way: Way, shown: str) -> str:
     """Return the query of a page; one row is read more than it shows, to know if one follows."""
     # Only what is shown is made JSON, from one document to the next, by its key.
     return f"""
-        WITH {", ".join(_steps(way, way.limit + 1))}
-        SELECT coalesce(string_agg(found.body, ',' ORDER BY x.created_at DESC, x.id DESC), '')
-            AS bodies, min(last.created_at)::text AS last_at, min(last.id) AS last_id
+        WITH {", ".join([UNPROJECTED, *_steps(way, way.limit + 1)])}
+        SELECT coalesce(string_agg(CASE WHEN found.parked IS NULL THEN found.body ELSE left(
+                found.body, -1) || ', "parked" : {{"position" : ' || found.parked || '}}}}' END,
+            ',' ORDER BY x.created_at DESC, x.id DESC), '') AS bodies,
+            min(last.created_at)::text AS last_at, min(last.id) AS last_id
         FROM (SELECT x.id, x.created_at FROM page x {_ORDER} {way.limit}) x
-        CROSS JOIN LATERAL (SELECT ({shown})::text AS body
+        CROSS JOIN LATERAL (SELECT ({shown})::text AS body, s.parked_position AS parked
             FROM documents d LEFT JOIN document_streams s ON s.document_id = d.id
             WHERE d.id = x.id OFFSET 0) found
         LEFT JOIN (SELECT x.id, x.created_at FROM page x
@@ -102,7 +105,7 @@ def _walk(way: Way, length: int) -> str:
     """Return the documents after the cursor in the order of the list, so many at most."""
     # Titles are beside the index that has the order; it alone is read without them.
     columns = "x.id, x.created_at" + (", x.title" if way.by_words else "")
-    walk = f"SELECT {columns} FROM documents x WHERE {_in_realm(way)}"
+    walk = f"SELECT {columns} FROM documents x WHERE {_in_realm(way)} AND {PROJECTED}"
     if way.begins != "untimed":
         return f"{walk} AND {_after(way)} {_ORDER} {length}"
     # An index gives each of these from its first row on, and not both of them at once.
@@ -113,7 +116,7 @@ def _walk(way: Way, length: int) -> str:
 
 def _other(way: Way, condition: str, rows: int) -> str:
     """Return the page made of all that matches, if the condition holds."""
-    of_document = f"{_in_realm(way)} AND {_after(way)}"
+    of_document = f"{_in_realm(way)} AND {_after(way)} AND {PROJECTED}"
     # OFFSET 0 keeps each of these to its own way, whatever the planner takes for common.
     if way.other == "words":
         return f"""SELECT x.id, x.created_at FROM (SELECT x.id, x.created_at FROM documents x

@@ -8,12 +8,13 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import Query
 from starlette.concurrency import run_in_threadpool
 
-from api.contents import Content
+from api.contents import Content, ListedFile
 from api.database_threads import DatabaseThreads
 from api.errors import FileNotFound
 from api.ports import BlobStore, DocumentAsOf, Past
 from api.queries import Queries
 from api.shapes import FILE, STAGE, WORKFLOW, time_text
+from api.versions import IMPORTED
 from domain.file_names import original_path, output_path
 from domain.moments import parse_moment
 from domain.storage_errors import BlobNotFound
@@ -62,12 +63,20 @@ class PastReader:
         content = {**own, **_parts(found), "version": stream.version, "position": stream.position}
         return PastRead(content, stream.version, stream.position)
 
-    async def file(self, document_id: str, stage: str, name: str, as_of: str) -> Content:
+    async def file(
+        self, document_id: str, stage: str, name: str, as_of: str
+    ) -> Content | ListedFile:
         """Return what the stage's file called `name` was then."""
         found = await self._find(document_id, as_of)
         path = output_path(document_id, stage, name)
-        for row in found.rows.files.values():
-            if row.stage_name == stage and row.file_path == path and row.checksum:
+        versions = found.rows.stream.file_versions
+        for key, row in found.rows.files.items():
+            if row.stage_name != stage:
+                continue
+            listed = ListedFile(row.file_path, row.checksum, row.mime_type)
+            if versions.get(key) == IMPORTED and listed.name == name:
+                return listed
+            if row.file_path == path and row.checksum:
                 return Content(row.checksum, row.file_size, row.mime_type, name)
         raise FileNotFound("The stage had no such file then.")
 

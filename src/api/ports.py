@@ -58,6 +58,8 @@ class StreamRow(Protocol):
     def original_mime_type(self) -> str | None: ...
     @property
     def staged(self) -> Mapping[tuple[str, str], Any]: ...
+    @property
+    def file_versions(self) -> Mapping[tuple[str, str], int]: ...
 
 
 class DocumentRows(Protocol):
@@ -174,6 +176,16 @@ class StoredFiles(Protocol):
         """
 
 
+class ImportedContents(Protocol):
+    """Contents of files that an import listed."""
+
+    def find(self, path: str, checksum: str | None) -> Blob:
+        """Return the blob of the file listed at `path`; blocks.
+
+        Raises ImportedContentMissing if it is not in the storage, or not as it was recorded.
+        """
+
+
 class Canonical(Protocol):
     """Tells equal content of different bytes."""
 
@@ -262,7 +274,7 @@ class Database(Protocol):
 
 @dataclass(frozen=True)
 class Limits:
-    """How much one request may ask for."""
+    """How much one request may ask for, and how far ahead of our clock its times may be."""
 
     upload_bytes: int = 1024**3
     content_bytes: int = 16 * 1024**2
@@ -270,6 +282,7 @@ class Limits:
     min_position_wait_seconds: float = 2.0
     database_seconds: float = 10.0
     stage_wait_seconds: float = 300.0
+    clock_tolerance_seconds: float = 300.0
 
 
 @dataclass(frozen=True)
@@ -284,6 +297,7 @@ class Ports:
     past: Past
     blobs: BlobStore
     stored_files: StoredFiles
+    imported_contents: ImportedContents
     canonical_checksum: Canonical
     stage_types: Mapping[str, StageType]
     search: SearchStore

@@ -39,6 +39,7 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     d.DocumentNotFound: Problem(404, "document-not-found", "No such document"),
     d.UnknownStage: Problem(404, "unknown-stage", "No such stage"),
     a.FileNotFound: Problem(404, "file-not-found", "No such file"),
+    s.ImportedContentMissing: Problem(404, "file-not-found", "No such file"),
     a.WorkflowNotFound: Problem(404, "workflow-not-found", "No workflow yet"),
     a.RebuildNotFound: Problem(404, "rebuild-not-found", "No rebuild yet"),
     a.RebuildRunning: Problem(409, "rebuild-running", "A rebuild or a check runs already"),

@@ -1,6 +1,7 @@
 """The SQL of the API: reads of the read models, as JSON that PostgreSQL builds.
 
-That of lists is put together in `api.listing`; none is anywhere else.
+That of lists is put together in `api.listing`, what tells lives apart is in `api.life_sql`; none is
+anywhere else.
 """
 
 # Every value is a parameter; only names of ours are put together here.
@@ -25,6 +26,7 @@ from api import cursors
 from api.coalescing import Coalesced
 from api.errors import ReadModelUnavailable
 from api.estimates import Estimates
+from api.life_sql import MANY_REGISTERED_SINCE, REGISTERED_SINCE, REPLACED, TRACKED
 from api.listing import After, DocumentFilter, page_query
 from api.ports import Database
 from api.shapes import DOCUMENT, FILE, STAGE, SUMMARY, WORKFLOW
@@ -36,8 +38,6 @@ from postgres.deadlines import waiting_for_database
 _log = structlog.get_logger("api")
 _causes = NewCauses()
 
-PROJECTION = "read_models"
-_TRACKED = f"SELECT position FROM tracking WHERE projection = '{PROJECTION}'"
 _PIPELINE_CACHED_SECONDS = 2.0
 _DISK_FULL = "53100"
 _PLANNED_AS_USUAL, _ONE_PLAN = "auto", "force_generic_plan"
@@ -59,6 +59,9 @@ _FILES = f"""
         ORDER BY ({_ORDER} f.stage_name), f.stage_name, f.file_type), '[]')
     FROM stage_output_files f WHERE f.document_id = d.id
 """
+_VERSION = "(s.file_versions ->> (f.stage_name || ':' || f.file_type))::int"
+# As json_build_object writes it; in a text its quotation marks would be escaped.
+_NO_WORKFLOW = '"processingWorkflow" : null'
 _STREAM = "coalesce(s.version, 0), 'position', coalesce(s.position, 0)"
 
 
@@ -85,8 +88,9 @@ _PARTS: Mapping[str, str] = {
         WHERE p.document_id = d.id AND p.stage_name = %(stage)s)""",
     "files": f"({_FILES})",
     "stage_files": f"""({_FILES} AND f.stage_name = %(stage)s)""",
-    "file": f"""(SELECT {FILE.sql("f")} FROM stage_output_files f
-        WHERE f.document_id = d.id AND f.stage_name = %(stage)s AND f.file_path = %(path)s)""",
+    "file": f"""(SELECT coalesce(json_agg({_joined(FILE.sql("f"), f"'version', {_VERSION}")}), '[]')
+        FROM stage_output_files f WHERE f.document_id = d.id AND f.stage_name = %(stage)s
+            AND (f.file_path = %(path)s OR {_VERSION} = 0))""",
     "original": """(SELECT json_build_object('name', s.original_name,
         'checksum', s.original_checksum, 'sizeBytes', s.original_size_bytes,
         'mimeType', s.original_mime_type))""",
@@ -96,24 +100,33 @@ _PARTS: Mapping[str, str] = {
             WHERE p.document_id = d.id AND p.stage_name = %(stage)s),
         'files', ({_FILES} AND f.stage_name = %(stage)s))""",
 }
-_READ = """
-    SELECT d.id, ({part})::text AS body, coalesce(s.version, 0) AS version,
-        coalesce(s.position, 0) AS position, s.original_mime_type IS NOT NULL AS projected,
-        s.parked_position, ({tracked}) AS tracked
-    FROM documents d LEFT JOIN document_streams s ON s.document_id = d.id
-    WHERE {of_documents}
+# What the tables hold may be of a former life while the row in documents is of the next already.
+_READ = f"""
+    SELECT d.id, ({{part}})::text AS body, coalesce(s.version, 0) AS version,
+        coalesce(s.position, 0) AS position,
+        s.original_mime_type IS NOT NULL AND NOT {{later}} AS projected,
+        s.parked_position, ({TRACKED}) AS tracked
+    FROM documents d LEFT JOIN document_streams s ON s.document_id = d.id AND {{of_stream}}
+    WHERE {{of_documents}}
 """
 _READ_PART: Mapping[str, str] = {
-    name: _READ.format(part=part, tracked=_TRACKED, of_documents="d.id = %(id)s")
+    name: _READ.format(
+        part=part,
+        later=REGISTERED_SINCE,
+        of_stream=f"NOT {REPLACED}",
+        of_documents="d.id = %(id)s",
+    )
     for name, part in _PARTS.items()
 }
 # A few lengths of lists, each a statement of its own: their plans are kept, while one for a list
 # of any length would be made anew for every read, which takes longer than the read.
 _LIST_LENGTHS = (1, 4, 16)
+# Whether a row was replaced by another application is asked for only where one lacks its workflow.
 _READ_DOCUMENTS: Mapping[int, str] = {
     length: _READ.format(
         part=_WHOLE,
-        tracked=_TRACKED,
+        later=REGISTERED_SINCE if length == 1 else MANY_REGISTERED_SINCE,
+        of_stream="true",
         of_documents=f"d.id IN ({', '.join(['%s'] * length)})",
     )
     for length in _LIST_LENGTHS
@@ -125,7 +138,8 @@ class DocumentRead:
     """What a read of one document found.
 
     `body` is JSON, None if the part that was asked for is not there. `projected` tells whether the
-    read models know the document as registered; `tracked` is how far they are in the whole log.
+    read models know this life of the document as registered; if not, the rest may be of a former
+    life. `tracked` is how far they are in the whole log.
     """
 
     body: str | None
@@ -156,7 +170,9 @@ class Queries:
         """Return a part of a document, None if `documents` has no such row."""
         # An id that the database cannot encode must not fail the reads of others.
         if part == "document" and document_id.isascii():
-            return await self._whole.read(document_id)
+            found = await self._whole.read(document_id)
+            if found is None or _NO_WORKFLOW not in (found.body or ""):
+                return found
         rows = await self._rows(_READ_PART[part], {"id": document_id, "stage": stage, "path": path})
         return _document_read(rows[0]) if rows else None
 
@@ -200,9 +216,14 @@ class Queries:
         )
         return tuple(StageDependency(**row) for row in found)
 
+    async def former_files_are_gone(self, document_id: str) -> bool:
+        """Tell whether the document's folder holds nothing of a former life any more."""
+        rows = await self._rows(_FORMER_FILES, {"id": document_id})
+        return not rows
+
     async def tracked(self) -> int:
         """Return how far the read models are in the log."""
-        rows = await self._rows(_TRACKED, {})
+        rows = await self._rows(TRACKED, {})
         return int(rows[0]["position"]) if rows else 0
 
     async def log_position(self) -> int:
@@ -254,6 +275,15 @@ class Queries:
                 return await cursor.fetchall()
 
 
+# A row for each registration but the first that the uploads tree has not been brought up to.
+_FORMER_FILES = """
+    SELECT FROM docledger_events e
+    WHERE e.originator_id = %(id)s AND e.topic = 'DocumentRegistered' AND e.originator_version > 1
+        AND (e.notification_id > coalesce(
+                (SELECT position FROM tracking WHERE projection = 'uploads_tree'), 0)
+            OR EXISTS (SELECT FROM uploads_tree_retries r WHERE r.document_id = %(id)s))
+    LIMIT 1
+"""
 # One that has not ended and does not run was killed.
 _REBUILD = """
     SELECT r.*, r.finished_at IS NULL AND runs AS is_running,

@@ -12,7 +12,9 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
@@ -146,13 +148,19 @@ class StatusReport(Sent):
     metadata: dict[str, Any] | None = None
     output_files: Annotated[list[StoredFile], Field(max_length=100)] | None = None
 
+    @field_validator("completed_at")
+    @classmethod
+    def _ends_after_it_began(cls, value: datetime | None, info: ValidationInfo) -> datetime | None:
+        started_at = info.data.get("started_at")
+        if value is not None and started_at is not None and value < started_at:
+            raise ValueError("it is before startedAt")
+        return value
+
     @model_validator(mode="after")
     def _fits_the_status(self) -> StatusReport:
         given = {to_camel(name) for name in _OPTIONAL if getattr(self, name) is not None}
         if extra := sorted(given - _ALLOWED[self.status]):
             raise ValueError(f"{', '.join(extra)} cannot be reported with '{self.status}'")
-        if self.started_at and self.completed_at and self.completed_at < self.started_at:
-            raise ValueError("completedAt is before startedAt")
         return self
 
 
@@ -227,8 +235,14 @@ class OutputFile(Answered):
     created_at: Time | None
 
 
-class DocumentSummary(Answered):
-    """A document as lists show it."""
+class Parked(Answered):
+    """Why what is shown of a document is behind the log: its event there could not be applied."""
+
+    position: int
+
+
+class DocumentState(Answered):
+    """What lists and reads of one document show alike."""
 
     id: str
     title: str | None
@@ -241,7 +255,13 @@ class DocumentSummary(Answered):
     position: int
 
 
-class Document(DocumentSummary):
+class DocumentSummary(DocumentState):
+    """A document as lists show it; `parked` is there only where it is behind the log."""
+
+    parked: Parked | None = None
+
+
+class Document(DocumentState):
     """A document with everything known of it; `content` is null for uploaded files."""
 
     content: str | None

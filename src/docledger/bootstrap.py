@@ -34,6 +34,7 @@ from eventstore.history import History
 from eventstore.named_blobs import named_checksums
 from eventstore.seals import Sealer
 from files.canonical import stored_canonical_checksum
+from files.imported_contents import ImportedContents
 from files.storage import Storage, open_storage
 from files.sweeper import Sweeper
 from files.tree_projector import TRACKING_NAME as TREE
@@ -217,6 +218,11 @@ class Docledger:
         return open_storage(self.settings.storage_location)
 
     @cached_property
+    def imported_contents(self) -> ImportedContents:
+        """Where contents of files are found that an import listed."""
+        return ImportedContents(self.storage.blobs, self.storage.stored_files)
+
+    @cached_property
     def executors(self) -> Registry:
         """The executors that are installed, by the stage they run."""
         return discover(search_store=self.search_store)
@@ -245,6 +251,7 @@ class Docledger:
         limits = Limits(
             upload_bytes=self.settings.max_upload_bytes,
             min_position_wait_seconds=self.settings.read_wait_seconds,
+            clock_tolerance_seconds=self.settings.clock_tolerance_seconds,
             database_seconds=self.settings.database_seconds,
         )
         ports = Ports(
@@ -253,6 +260,7 @@ class Docledger:
             past=TimeTravel(self.history),
             blobs=self.storage.blobs,
             stored_files=self.storage.stored_files,
+            imported_contents=self.imported_contents,
             canonical_checksum=partial(stored_canonical_checksum, self.storage.blobs),
             stage_types=self.executors,
             search=self.search_store,
@@ -338,6 +346,7 @@ class Docledger:
             self.database_url,
             commands=self.worker_commands,
             blobs=self.storage.blobs,
+            imported=self.imported_contents.find,
             sandbox=sandbox,
             executor_of=self.executors.of,
             work_folder=settings.home / "work",

@@ -102,6 +102,13 @@ class Settings(BaseSettings):
         default=60, gt=0, le=86_400, description="how often what is new in the log is sealed"
     )
 
+    clock_tolerance_seconds: float = Field(
+        default=300,
+        ge=0,
+        le=86_400,
+        description="how far ahead of this machine's clock a reported time may be",
+    )
+
     worker_slots: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,

@@ -18,6 +18,7 @@ from eventstore.verify_blobs import documents_naming, named_blobs
 from eventstore.verify_log import LogCheck, LogEnd, log_end
 from eventstore.verify_streams import StreamsUnderCheck
 from files.verify import blob_fault, open_tree_reader
+from files.verify_imported import ImportedCheck
 from files.verify_tree import TreeCheck
 from projections.rebuild_lock import rebuild_lock
 from projections.verify import check_tables
@@ -114,6 +115,7 @@ class Verification:
         self._check_log(findings, end, notes)
         self._check_tables(findings)
         self._check_blobs(findings)
+        self._check_imported(findings)
         self._check_tree(findings)
         return findings
 
@@ -158,6 +160,13 @@ class Verification:
                 faulty = {}
         findings.add(self._of_blobs(faulty))
         findings.counts["contents"] = count
+
+    def _check_imported(self, findings: Findings) -> None:
+        self._watching.begin("Imported files", None)
+        storage = self._docledger.storage
+        check = ImportedCheck(self.connection, storage.blobs, storage.stored_files)
+        findings.add(check.differences(self._watching.advance))
+        findings.counts["contents"] += check.files
 
     def _of_blobs(self, faulty: Mapping[str, str]) -> Iterator[Difference]:
         """Name every document that a faulty content belongs to."""

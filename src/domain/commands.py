@@ -87,10 +87,14 @@ class CancelWorkflow(Command):
 
 
 class StageCommand(Command):
-    """Base of commands about one stage; `attempt` None means the current one."""
+    """Base of commands about one stage; `attempt` None means the current one.
+
+    `life` is that of the document which the caller has seen, None if that does not matter.
+    """
 
     stage_name: str
     attempt: int | None = None
+    life: int | None = None
 
 
 class RequestStage(StageCommand):

@@ -33,6 +33,10 @@ def decided(state: DocumentWorkflow, command: c.Command) -> Decision:
     """
     if not isinstance(command, c.RegisterDocument) and not state.registered:
         raise DocumentNotFound(f"There is no document '{command.document_id}'.")
+    if isinstance(command, c.StageCommand) and command.life not in (None, state.life):
+        raise DocumentNotFound(
+            f"Document '{command.document_id}' was deleted, and another has its id now."
+        )
     decision = Decision(state, command)
     _DECIDERS[type(command)](decision, command)
     return decision

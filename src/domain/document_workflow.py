@@ -28,21 +28,27 @@ _FAILED = StageStatus.FAILED
 
 
 class FileState(Struct, frozen=True, gc=False):
-    """A file of a stage, as far as decisions need it."""
+    """A file of a stage, as far as decisions need it.
+
+    One that an import listed has version 0, and `listed_path` says where its content is to be; its
+    checksum is what was recorded, '' if nothing was.
+    """
 
     file_type: str
     name: str
     checksum: str
     canonical_checksum: str
     version: int
+    listed_path: str | None = None
 
 
 class StageState(Struct, frozen=True, gc=False):
     """One stage of the current run.
 
-    `spent_retries` counts what the retry policy has used since somebody last asked for the stage;
-    `retry_count` counts every retry of this run. `staged` holds files of the running attempt.
-    `held` is a stage that somebody made pending and has not asked to be run.
+    `started_at` is when the running attempt began, as far as the log knows. `spent_retries` counts
+    what the retry policy has used since the stage was last asked for; `retry_count` counts every
+    retry of this run. `staged` holds files of the running attempt. `held` is a stage that was made
+    pending and has not been asked to be run.
     """
 
     name: str
@@ -55,6 +61,7 @@ class StageState(Struct, frozen=True, gc=False):
     requested_inputs: tuple[Any, ...] | None = None
     retry_at: datetime | None = None
     lease_id: str | None = None
+    started_at: datetime | None = None
     staged: Mapping[str, FileState] = field(default_factory=lambda: _NO_FILES)
     files: Mapping[str, FileState] = field(default_factory=lambda: _NO_FILES)
 
@@ -66,16 +73,18 @@ class StageState(Struct, frozen=True, gc=False):
 class DocumentWorkflow(Struct, frozen=True, gc=False):
     """A document and its current run, as of `version`.
 
-    `run` is 0 until the first workflow starts. `attempts` holds the last attempt of each stage of
-    earlier runs, whether or not the pipeline still has the stage and even over a deletion, so that
-    a report of an old attempt can never pass for one of a new run. `file_versions` counts what was
-    registered since the document was.
+    `life` counts the registrations of its id so far, its own included. `run` is 0 until the first
+    workflow of the life starts. `attempts` holds the last attempt of each stage of earlier runs,
+    whether or not the pipeline still has the stage and even over a deletion, so that a report of
+    an old attempt can never pass for one of a new run. `file_versions` counts what was registered
+    since the document was.
     """
 
     id: str
     version: int = 0
     at: datetime | None = None
     registered: bool = False
+    life: int = 0
     realm_id: str | None = None
     original_name: str | None = None
     original_checksum: str | None = None
@@ -161,6 +170,7 @@ def _registered(state: DocumentWorkflow, event: e.DocumentRegistered) -> Documen
     return DocumentWorkflow(
         id=state.id,
         registered=True,
+        life=state.life + 1,
         realm_id=event.realm_id,
         original_name=event.personal.file_name if event.personal else None,
         original_checksum=event.checksum,
@@ -171,7 +181,7 @@ def _registered(state: DocumentWorkflow, event: e.DocumentRegistered) -> Documen
 
 
 def _deleted(state: DocumentWorkflow, _: e.DocumentDeleted | e.ImportUndone) -> DocumentWorkflow:
-    return DocumentWorkflow(id=state.id, attempts=state.last_attempts)
+    return DocumentWorkflow(id=state.id, life=state.life, attempts=state.last_attempts)
 
 
 def _changed(state: DocumentWorkflow, event: e.DocumentChanged) -> DocumentWorkflow:
@@ -267,6 +277,7 @@ def _stage_started(state: DocumentWorkflow, event: e.StageStarted) -> DocumentWo
         status=StageStatus.IN_PROGRESS,
         held=False,
         lease_id=event.lease_id,
+        started_at=event.started_at or event.at,
         retry_at=None,
     )
 
@@ -286,6 +297,7 @@ _AT_REST: Mapping[str, Any] = MappingProxyType(
     {
         "staged": _NO_FILES,
         "lease_id": None,
+        "started_at": None,
         "requested": False,
         "held": False,
         "requested_inputs": None,
@@ -296,7 +308,9 @@ _AT_REST: Mapping[str, Any] = MappingProxyType(
 
 
 def _stage_failed(state: DocumentWorkflow, event: e.StageFailed) -> DocumentWorkflow:
-    kept = {"lease_id": None, "staged": _NO_FILES} if event.will_retry else _AT_REST
+    kept = _AT_REST
+    if event.will_retry:
+        kept = {"lease_id": None, "started_at": None, "staged": _NO_FILES}
     return _with_stage(state, event.stage_name, status=StageStatus.FAILED, **kept)
 
 
@@ -362,13 +376,14 @@ def _stage_imported(state: DocumentWorkflow, event: e.StageStateImported) -> Doc
         status=event.status,
         attempt=event.attempt,
         retry_count=event.retry_count,
+        started_at=event.started_at if event.status is StageStatus.IN_PROGRESS else None,
     )
 
 
 def _file_imported(state: DocumentWorkflow, event: e.OutputFileImported) -> DocumentWorkflow:
     checksum = event.checksum or ""
     path = event.personal.file_path if event.personal else event.file_type
-    file = FileState(event.file_type, path.rpartition("/")[2], checksum, checksum, version=0)
+    file = FileState(event.file_type, path.rpartition("/")[2], checksum, checksum, 0, path)
     files = {**state.stages[event.stage_name].files, event.file_type: file}
     versions = {**state.file_versions, (event.stage_name, event.file_type): 0}
     return _with_stage(replace(state, file_versions=versions), event.stage_name, files=files)

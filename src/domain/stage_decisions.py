@@ -24,6 +24,7 @@ from domain.file_decisions import (
     reset_downstream,
     stage_files,
 )
+from domain.reported_times import clamped, noted
 from domain.requirements import (
     current_stage,
     refuse_while_downstream_runs,
@@ -78,15 +79,34 @@ def _start(
 ) -> None:
     require_open_workflow(decision)
     require_startable(decision, name)
+    started_at = clamped(_began_at(command), command.context.at)
+    said = command.outside_metadata if isinstance(command, c.StartStage) else None
+    said = noted(said, startedAt=(command.started_at, started_at))
     decision.record_stage(
         e.StageStarted,
         name,
-        started_at=_began_at(command),
+        started_at=started_at,
         lease_id=command.lease_id,
-        personal=_reported(None, command.outside_metadata)
-        if isinstance(command, c.StartStage)
-        else None,
+        personal=_reported(None, said),
     )
+
+
+def _ended_at(
+    stage: StageState, command: c.CompleteStage | c.FailStage
+) -> tuple[datetime | None, Mapping[str, Any] | None]:
+    """Return when the attempt ended, if that was reported, and what was said with the report.
+
+    What was said of the start stands in the metadata as well where that was just recorded: an
+    attempt has one note.
+    """
+    at = command.context.at
+    completed_at = clamped(command.completed_at, at, not_before=stage.started_at)
+    said = noted(
+        command.outside_metadata,
+        startedAt=(command.started_at, clamped(command.started_at, at)),
+        completedAt=(command.completed_at, completed_at),
+    )
+    return completed_at, said
 
 
 def _began_at(command: c.StartStage | c.CompleteStage | c.FailStage) -> datetime | None:
@@ -103,14 +123,15 @@ def complete(decision: Decision, command: c.CompleteStage) -> None:
     before = contents(decision.state.stages[stage.name].files)
     _store_original(decision, command)
     stage_files(decision, stage.name, command.files)
+    completed_at, said = _ended_at(stage, command)
     decision.record_stage(
         e.StageCompleted,
         stage.name,
-        completed_at=command.completed_at,
+        completed_at=completed_at,
         executor=command.executor,
         inputs=command.inputs,
         metadata=command.metadata,
-        personal=_reported(None, command.outside_metadata),
+        personal=_reported(None, said),
     )
     if contents(decision.state.stages[stage.name].files) != before:
         reset_downstream(decision, stage.name)
@@ -151,14 +172,15 @@ def _fail(decision: Decision, stage: StageState, command: c.FailStage) -> None:
         not command.spends_retry
         or stage.spent_retries < decision.state.configuration.retries_of(stage.name)
     )
+    completed_at, said = _ended_at(stage, command)
     decision.record_stage(
         e.StageFailed,
         stage.name,
-        completed_at=command.completed_at,
+        completed_at=completed_at,
         reason=command.reason,
         will_retry=will_retry,
         executor=command.executor,
-        personal=_reported(command.error_message, command.outside_metadata),
+        personal=_reported(command.error_message, said),
     )
     if will_retry:
         wait = backoff(stage.spent_retries) if command.spends_retry else None

@@ -4,13 +4,15 @@
     ├── StorageError
     │   ├── StorageFull
     │   ├── BlobNotFound
+    │   ├── ImportedContentMissing
     │   ├── BlobCorrupt
     │   ├── PathRefused
     │   └── UploadFinished
     └── Unavailable
         └── StorageUnavailable
 
-Messages carry checksums and the system's reason, never the name of a file.
+Messages carry checksums and the system's reason, never the name of a file but where an imported
+one was listed: callers who may read that list are told what to put where.
 """
 
 from __future__ import annotations
@@ -28,6 +30,10 @@ class StorageFull(StorageError):
 
 class BlobNotFound(StorageError):
     """The storage holds no content of this checksum."""
+
+
+class ImportedContentMissing(StorageError):
+    """The content of an imported file is not where it was listed; put it there."""
 
 
 class BlobCorrupt(StorageError):

@@ -13,7 +13,7 @@ from domain.commands import Command, DeleteDocument, RegisterDocument
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentExists, LogUnreadable, VersionMismatch
 from domain.events import DocumentRegistered, Event
-from eventstore.mapper import parse_time
+from eventstore.mapper import parse_time, personal_part
 from eventstore.recorded import RecordedEvent
 from eventstore.recorder import Append
 from eventstore.snapshots import Snapshot, View
@@ -144,9 +144,19 @@ class AppendRound:
         """Return every event to append, in order."""
         return [event for decided in self._decided for event in decided.events]
 
+    def sealing(self) -> set[tuple[str, int]]:
+        """Return the documents, each with its life, of which events are to be sealed.
+
+        A life that begins in this round has no key yet.
+        """
+        events = self.events()
+        begun = {event.document_id for event in events if isinstance(event, DocumentRegistered)}
+        sealed = {event.document_id for event in events if personal_part(event)}
+        return {(document_id, self._states[document_id].life) for document_id in sealed - begun}
+
     def append(self) -> Append:
         """Return what has to change in the same transaction."""
-        append = Append()
+        append = Append(lives={i: state.life for i, state in self._states.items()})
         number = 0
         for decided in self._decided:
             command = decided.waiting.command

@@ -49,7 +49,8 @@ class WorkflowApplication(Application[str]):
 
         It is the library's `save` without what that does for aggregates and subscribers.
         """
-        stored = [self.event_mapper.to_stored_event(event) for event in events]
+        life_of = append.lives.get
+        stored = [self.event_mapper.stored_event(e, life_of(e.document_id)) for e in events]
         self.append_recorder.insert_events(stored, append=append)
 
     def keep_connection(self) -> AbstractContextManager[None]:

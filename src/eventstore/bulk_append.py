@@ -22,7 +22,7 @@ from eventstore.mapper import EventMapper, SealedEvent, parse_time
 _TABLES = """
     CREATE TEMPORARY TABLE IF NOT EXISTS bulk_documents (
         number int, id text COLLATE "C", first_version bigint, row_wanted text,
-        key_id text, key text
+        life bigint, key_id text, key text
     ) ON COMMIT DELETE ROWS;
     CREATE TEMPORARY TABLE IF NOT EXISTS bulk_events (
         number int, version bigint, topic text, body text
@@ -57,14 +57,15 @@ _DROP_LOSERS = """
             SELECT e.originator_version FROM docledger_events e WHERE e.originator_id = b.id
             ORDER BY e.originator_version DESC LIMIT 1), 0)
         OR b.key_id IS NOT NULL AND b.key_id IS DISTINCT FROM coalesce((
-            SELECT k.key_id FROM document_keys k WHERE k.document_id = b.id),
+            SELECT k.key_id FROM document_keys k
+            WHERE k.document_id = b.id AND k.life = b.life),
             CASE WHEN b.key IS NOT NULL THEN b.key_id END)
     RETURNING b.id
 """
 _INSERT_KEYS = """
-    INSERT INTO document_keys (document_id, key_id, key, created_at)
-    SELECT b.id, b.key_id, decode(b.key, 'hex'), %s::timestamptz FROM bulk_documents b
-    WHERE b.key IS NOT NULL ON CONFLICT (document_id) DO NOTHING
+    INSERT INTO document_keys (document_id, life, key_id, key, created_at)
+    SELECT b.id, b.life, b.key_id, decode(b.key, 'hex'), %s::timestamptz FROM bulk_documents b
+    WHERE b.key IS NOT NULL ON CONFLICT (document_id, life) DO NOTHING
 """
 _INSERT_EVENTS = """
     WITH stored AS (
@@ -149,10 +150,16 @@ def bulk_append(connection: Connection[Any], streams: Sequence[BulkStream]) -> B
 
 
 def bulk_stream(
-    mapper: EventMapper, events: Iterable[Any], row_wanted: RowWanted = RowWanted.PRESENT
+    mapper: EventMapper,
+    events: Iterable[Any],
+    life: int,
+    row_wanted: RowWanted = RowWanted.PRESENT,
 ) -> BulkStream:
-    """Return these events of one document as a bulk append takes them, their own times left out."""
-    stored = [mapper.to_stored_event(event) for event in events]
+    """Return these events of one document as a bulk append takes them, their own times left out.
+
+    Those that have a personal part are of this life.
+    """
+    stored = [mapper.stored_event(event, life) for event in events]
     sealing = next((e.sealing for e in stored if isinstance(e, SealedEvent)), None)
     listed = [(e.originator_version, e.topic, _body(e)) for e in stored]
     return BulkStream(str(stored[0].originator_id), listed, row_wanted, sealing)
@@ -160,7 +167,8 @@ def bulk_stream(
 
 def forget_keys(keys: DocumentKeys, streams: Iterable[BulkStream]) -> None:
     """Have the keys of these streams asked for again: whether new ones were stored is not known."""
-    keys.settle({s.document_id: s.sealing for s in streams if s.sealing is not None}, ())
+    used = {(s.document_id, s.sealing.life): s.sealing for s in streams if s.sealing is not None}
+    keys.settle(used, ())
 
 
 def _body(stored: StoredEvent) -> str:
@@ -169,12 +177,13 @@ def _body(stored: StoredEvent) -> str:
 
 def _document_line(number: int, stream: BulkStream) -> str:
     sealing = stream.sealing
-    key_id, key = "\\N", "\\N"
+    life, key_id, key = "\\N", "\\N", "\\N"
     if sealing is not None:
-        key_id, key = sealing.key.key_id, _new_key(sealing.key, is_new=sealing.is_new)
+        life, key_id = str(sealing.life), sealing.key.key_id
+        key = _new_key(sealing.key, is_new=sealing.is_new)
     return (
         f"{number}\t{_escaped(stream.document_id)}\t{stream.events[0][0]}\t"
-        f"{stream.row_wanted.value}\t{key_id}\t{key}\n"
+        f"{stream.row_wanted.value}\t{life}\t{key_id}\t{key}\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""One key a document, under which what may be personal in its events is encrypted."""
+"""One key a life of a document, under which what may be personal in its events is encrypted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ from domain.errors import LogUnreadable
 if TYPE_CHECKING:
     from eventsourcing.postgres import PostgresDatastore
 
-_SELECT = "SELECT document_id, key_id, key FROM document_keys WHERE document_id = ANY(%s)"
+_SELECT = "SELECT document_id, life, key_id, key FROM document_keys WHERE document_id = ANY(%s)"
+_LIVES = """
+    SELECT count(*) AS life FROM docledger_events
+    WHERE originator_id = %s AND topic = 'DocumentRegistered'
+"""
 _KEY_ID_BYTES = 6
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -72,32 +76,38 @@ class DocumentKey:
 
 @dataclass(frozen=True)
 class SealingKey:
-    """The key to seal with; an append stores a new one, and checks that another is still there."""
+    """The key of a life; an append stores a new one, and checks that another is still there."""
 
     key: DocumentKey
     is_new: bool
+    life: int = 1
+
+
+DocumentLife = tuple[str, int]
+"""A document's id, and the number of one of its lives."""
 
 
 class DocumentKeys:
     """The keys in table `document_keys`, remembered for a minute so that erasure takes effect.
 
-    A key is made when a document's first personal part is sealed and stored by the append that
-    stores the event, so that neither is ever there without the other. Thread-safe.
+    A key is made when the first personal part of a document's life is sealed and stored by the
+    append that stores the event, so that neither is ever there without the other. Lives that
+    shared a key before keys were per life go on sharing it. Thread-safe.
     """
 
     def __init__(self, datastore: PostgresDatastore) -> None:
         self._datastore = datastore
         self._lock = threading.Lock()
         self._unsealing: _Memory[tuple[str, str], DocumentKey] = _Memory()
-        self._sealing: _Memory[str, SealingKey] = _Memory()
+        self._sealing: _Memory[DocumentLife, SealingKey] = _Memory()
 
-    def learn(self, stored: Mapping[str, DocumentKey]) -> None:
-        """Remember keys, by document, that were read just now together with what they unseal."""
+    def learn(self, stored: Mapping[DocumentLife, DocumentKey]) -> None:
+        """Remember keys, by life, that were read just now together with what they unseal."""
         now = time.monotonic()
         with self._lock:
-            for document_id, key in stored.items():
+            for (document_id, life), key in stored.items():
                 self._unsealing.put((document_id, key.key_id), key, now)
-                self._sealing.put(document_id, SealingKey(key, is_new=False), now)
+                self._sealing.put((document_id, life), SealingKey(key, False, life), now)
 
     def prefetch(self, named: Collection[tuple[str, str]]) -> None:
         """Read, in one query, the keys that sealed parts name: pairs of document id and key id.
@@ -119,71 +129,79 @@ class DocumentKeys:
                 return self._unsealing.get(pair)
         return self._read_named({pair})[pair]
 
-    def prefetch_for_sealing(self, document_ids: Collection[str]) -> None:
-        """Read, in one query, the keys that events of these documents are to be sealed with."""
+    def prefetch_for_sealing(self, lives: Collection[DocumentLife]) -> None:
+        """Read, in one query, the keys that events of these lives are to be sealed with."""
         now = time.monotonic()
         with self._lock:
-            missing = [i for i in document_ids if not self._sealing.has(i, now)]
+            missing = [life for life in lives if not self._sealing.has(life, now)]
         if missing:
             self._read_for_sealing(missing)
 
-    def for_sealing(self, document_id: str, version: int) -> SealingKey:
-        """Return the key to seal with, a new one where there is none.
+    def for_sealing(self, document_id: str, life: int, *, begins: bool) -> SealingKey:
+        """Return the key to seal with, a new one where the life has none.
 
-        The first event of a stream asks nobody, unless that went wrong before: no key should be
-        there yet.
+        The event with which the life `begins` asks nobody, unless that went wrong before: no key
+        should be there yet.
         """
+        name = (document_id, life)
         with self._lock:
-            found = self._sealing.get(document_id)
-            if found is not None and self._sealing.has(document_id, time.monotonic()):
+            found = self._sealing.get(name)
+            if found is not None and self._sealing.has(name, time.monotonic()):
                 return found
-            ask = version > 1 or self._sealing.knows(document_id)
-        return self._read_for_sealing([document_id])[document_id] if ask else self._new(document_id)
+            ask = not begins or self._sealing.knows(name)
+        return self._read_for_sealing([name])[name] if ask else self._new(name)
 
-    def settle(self, used: dict[str, SealingKey], stored: Collection[str]) -> None:
+    def count_lives(self, document_id: str) -> int:
+        """Return how many lives of the document the log has."""
+        with self._datastore.get_connection() as connection:
+            row = connection.execute(_LIVES, (document_id,)).fetchone()
+        return int(row["life"]) if row else 0
+
+    def settle(self, used: Mapping[DocumentLife, SealingKey], stored: Collection[str]) -> None:
         """Keep the keys of documents whose append was stored; ask for others again."""
         now = time.monotonic()
         with self._lock:
-            for document_id, sealing in used.items():
+            for name, sealing in used.items():
+                document_id, life = name
                 if document_id in stored:
-                    self._sealing.put(document_id, SealingKey(sealing.key, is_new=False), now)
+                    self._sealing.put(name, SealingKey(sealing.key, False, life), now)
                     self._unsealing.put((document_id, sealing.key.key_id), sealing.key, now)
                 else:
-                    self._sealing.put(document_id, None, now - _REMEMBER_SECONDS)
+                    self._sealing.put(name, None, now - _REMEMBER_SECONDS)
 
-    def _new(self, document_id: str) -> SealingKey:
-        sealing = SealingKey(DocumentKey.generate(), is_new=True)
+    def _new(self, name: DocumentLife) -> SealingKey:
+        sealing = SealingKey(DocumentKey.generate(), True, name[1])
         with self._lock:
-            self._sealing.put(document_id, sealing, time.monotonic())
+            self._sealing.put(name, sealing, time.monotonic())
         return sealing
 
-    def _read_for_sealing(self, document_ids: Collection[str]) -> dict[str, SealingKey]:
+    def _read_for_sealing(self, names: Collection[DocumentLife]) -> dict[DocumentLife, SealingKey]:
         now = time.monotonic()
-        stored = self._read(document_ids)
-        found = {i: SealingKey(key, is_new=False) for i, key in stored.items()}
+        stored = self._read({document_id for document_id, _ in names})
+        found = {name: SealingKey(stored[name], False, name[1]) for name in names if name in stored}
         with self._lock:
-            for document_id, sealing in found.items():
-                self._sealing.put(document_id, sealing, now)
-        return found | {i: self._new(i) for i in document_ids if i not in found}
+            for name, sealing in found.items():
+                self._sealing.put(name, sealing, now)
+        return found | {name: self._new(name) for name in names if name not in found}
 
     def _read_named(
         self, named: Collection[tuple[str, str]]
     ) -> dict[tuple[str, str], DocumentKey | None]:
         now = time.monotonic()
         stored = self._read({document_id for document_id, _ in named})
-        found: dict[tuple[str, str], DocumentKey | None] = {}
-        for document_id, key_id in named:
-            key = stored.get(document_id)
-            found[document_id, key_id] = key if key and key.key_id == key_id else None
+        keys = {(document_id, key.key_id): key for (document_id, _), key in stored.items()}
+        found: dict[tuple[str, str], DocumentKey | None] = {pair: keys.get(pair) for pair in named}
         with self._lock:
             for pair, named_key in found.items():
                 self._unsealing.put(pair, named_key, now)
         return found
 
-    def _read(self, document_ids: Iterable[str]) -> dict[str, DocumentKey]:
+    def _read(self, document_ids: Iterable[str]) -> dict[DocumentLife, DocumentKey]:
         with self._datastore.get_connection() as connection:
             rows = connection.execute(_SELECT, (list(document_ids),)).fetchall()
-        return {r["document_id"]: DocumentKey(r["key_id"], bytes(r["key"])) for r in rows}
+        return {
+            (r["document_id"], r["life"]): DocumentKey(r["key_id"], bytes(r["key"])) for r in rows
+        }
 
 
 class _Memory(Generic[_Name, _Kept]):

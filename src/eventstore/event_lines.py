@@ -16,7 +16,9 @@ from domain.errors import DocledgerError
 from eventstore.stored_log import StoredRow
 
 FORMAT = "docledger-events"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+"""In version 1 a document had one key, whatever lives it had."""
 
 
 class NotImportable(DocledgerError):
@@ -48,12 +50,13 @@ class DocumentLine(NamedTuple):
 
 
 class KeyLine(NamedTuple):
-    """A document's key."""
+    """The key of a document's life; `life` is None where the export does not tell which."""
 
     document_id: str
     key_id: str
     key: bytes
     created_at: str
+    life: int | None
 
 
 Line = Header | DocumentLine | KeyLine | StoredRow
@@ -82,7 +85,7 @@ def document_line(row: DocumentLine) -> bytes:
 
 
 def key_line(key: KeyLine) -> bytes:
-    """Return the line of a document's key."""
+    """Return the line of a key."""
     return _line(
         {
             "key": {
@@ -90,6 +93,7 @@ def key_line(key: KeyLine) -> bytes:
                 "keyId": key.key_id,
                 "key": b64encode(key.key).decode("ascii"),
                 "createdAt": key.created_at,
+                "life": key.life,
             }
         }
     )
@@ -137,10 +141,11 @@ def _why(error: Exception) -> str:
 def _header(fields: dict[str, Any]) -> Header:
     if fields.get("format") != FORMAT:
         raise NotImportable("This is no export of events: its first line is no header.")
-    if fields["formatVersion"] != FORMAT_VERSION:
+    if fields["formatVersion"] not in READABLE_VERSIONS:
         raise NotImportable(
             f"The export is of format {fields['formatVersion']}, and this docledger reads "
-            f"format {FORMAT_VERSION}; import it with the docledger that made it, or a newer one."
+            f"formats up to {FORMAT_VERSION}; import it with the docledger that made it, or a "
+            "newer one."
         )
     return Header(
         documents=_number(fields["documents"]),
@@ -162,7 +167,11 @@ def _document(fields: dict[str, Any]) -> DocumentLine:
 def _key(fields: dict[str, Any]) -> KeyLine:
     key = fields["key"]
     secret = b64decode(key["key"], validate=True)
-    return KeyLine(_text(key["documentId"]), _text(key["keyId"]), secret, _text(key["createdAt"]))
+    life = key.get("life")
+    if life is not None and not 0 < _number(life) < 2**31:
+        raise TypeError
+    document_id, key_id = _text(key["documentId"]), _text(key["keyId"])
+    return KeyLine(document_id, key_id, secret, _text(key["createdAt"]), life)
 
 
 def _event(fields: dict[str, Any]) -> StoredRow:

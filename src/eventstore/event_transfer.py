@@ -58,8 +58,8 @@ _DOCUMENTS = f"""
     FROM documents d WHERE d.id::text COLLATE "C" {_IN_IT} ORDER BY d.id::text COLLATE "C"
 """
 _KEYS = f"""
-    SELECT k.document_id, k.key_id, k.key, {_TIME.format("k.created_at")} FROM document_keys k
-    WHERE %(keys)s AND k.document_id {_IN_IT} ORDER BY k.document_id
+    SELECT k.document_id, k.key_id, k.key, {_TIME.format("k.created_at")}, k.life
+    FROM document_keys k WHERE %(keys)s AND k.document_id {_IN_IT} ORDER BY k.document_id, k.life
 """
 _EVENTS = f"""
     SELECT notification_id, originator_id, originator_version, topic, state
@@ -112,7 +112,8 @@ _PREPARE = """
         created_at timestamptz, updated_at timestamptz
     ) ON COMMIT DROP;
     CREATE TEMPORARY TABLE incoming_keys (
-        document_id text COLLATE "C" PRIMARY KEY, key_id text, key bytea, created_at timestamptz
+        document_id text COLLATE "C", key_id text, key bytea, created_at timestamptz, life int,
+        UNIQUE NULLS NOT DISTINCT (document_id, life)
     ) ON COMMIT DROP;
     CREATE TEMPORARY TABLE incoming_events (
         position bigint, document_id text COLLATE "C", version bigint, topic text, state bytea
@@ -175,8 +176,35 @@ _NOT_OWN = """
 _INSERT_ROWS = """
     INSERT INTO documents (id, title, content, realm_id, created_at, updated_at)
         SELECT id, title, content, realm_id, created_at, updated_at FROM incoming_documents;
-    INSERT INTO document_keys (document_id, key_id, key, created_at)
-        SELECT document_id, key_id, key, created_at FROM incoming_keys
+    INSERT INTO document_keys (document_id, life, key_id, key, created_at)
+        SELECT document_id, life, key_id, key, created_at FROM incoming_keys
+"""
+# A key without a life is that of every life in which an event names it: of the last, if none does.
+_KEYS_OF_LIVES = """
+    UPDATE incoming_keys k SET life = 1 WHERE k.life IS NULL AND k.document_id NOT IN (
+        SELECT document_id FROM incoming_events
+        WHERE topic = 'DocumentRegistered' AND version > 1);
+    WITH lives AS MATERIALIZED (
+        SELECT e.document_id AS id, e.version AS first, row_number() OVER by_version AS life,
+            coalesce(lead(e.version) OVER by_version, 9223372036854775807) AS next
+        FROM incoming_events e JOIN incoming_keys k ON k.document_id = e.document_id
+        WHERE k.life IS NULL AND e.topic = 'DocumentRegistered'
+        WINDOW by_version AS (PARTITION BY e.document_id ORDER BY e.version)
+    ), named AS MATERIALIZED (
+        SELECT l.id, l.life, l.next = 9223372036854775807 AS is_last, bool_or(position(
+            convert_to('"sealed":"' || k.key_id || '.', 'UTF8') IN e.state) > 0) AS is_named
+        FROM lives l JOIN incoming_keys k ON k.document_id = l.id AND k.life IS NULL
+        JOIN incoming_events e ON e.document_id = l.id
+            AND e.version >= l.first AND e.version < l.next
+        GROUP BY l.id, l.life, l.next
+    ), moved AS (
+        DELETE FROM incoming_keys WHERE life IS NULL RETURNING *
+    )
+    INSERT INTO incoming_keys (document_id, key_id, key, created_at, life)
+        SELECT m.document_id, m.key_id, m.key, m.created_at, n.life
+        FROM moved m JOIN named n ON n.id = m.document_id
+        WHERE n.is_named OR n.is_last AND NOT EXISTS (
+            SELECT FROM named o WHERE o.id = n.id AND o.is_named)
 """
 _KEEP_POSITIONS = """
     INSERT INTO docledger_events
@@ -240,6 +268,7 @@ def import_events(
         connection.execute(_LOCK)
         empty = _refuse_full(connection, append=append)
         _refuse_unfit(connection)
+        connection.execute(_KEYS_OF_LIVES)
         connection.execute(_OWN)
         connection.execute(_INSERT_ROWS)
         if empty:

@@ -22,7 +22,6 @@ from eventstore.application import WorkflowApplication
 from eventstore.command_deadlines import CommandDeadlines, CommandWithdrawn, give_up, overdue
 from eventstore.history import History
 from eventstore.lost_appends import settle
-from eventstore.mapper import personal_part
 from eventstore.snapshots import NoView, Snapshot, Snapshots, View
 from eventstore.verdict import Verdict
 from postgres.deadlines import DatabaseSilent, allowed_seconds, answer_within, is_given_up
@@ -186,9 +185,7 @@ class GroupCommit:
         round_ = AppendRound(snapshots, loaded.keys() & snapshots.keys(), self._view)
         undone = [waiting for waiting in batch if not waiting.future.done()]
         put_off = [waiting for waiting in undone if not round_.decide(waiting)]
-        self._application.keys.prefetch_for_sealing(
-            {e.document_id for e in round_.events() if e.version > 1 and personal_part(e)}
-        )
+        self._application.keys.prefetch_for_sealing(round_.sealing())
         return round_, put_off
 
     def _answer(self, round_: AppendRound, answers: Iterable[tuple[Waiting, Answer]]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
+from operator import attrgetter
 
 from eventsourcing.persistence import (
     InterfaceError,
@@ -16,6 +18,7 @@ from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import DictRow
 
 from domain.errors import LogUnavailable
+from domain.lives import BEGINS_LIFE, ENDS_LIFE, MOVES_LIFE, Life, lives_of
 from eventstore.application import WorkflowApplication
 from eventstore.mapper import key_named_by, read_rows
 from eventstore.recorded import LogRow, RecordedEvent
@@ -24,6 +27,11 @@ from eventstore.stored_log import binary_cursor
 _AFTER = """
     SELECT originator_id, originator_version, topic, state, notification_id
     FROM docledger_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s
+"""
+_OF_LIVES = """
+    SELECT originator_id, originator_version, topic, state, notification_id
+    FROM docledger_events WHERE originator_id = ANY(%s) AND topic = ANY(%s)
+    ORDER BY originator_id, originator_version
 """
 _LAST_POSITION = "SELECT coalesce(max(notification_id), 0) AS position FROM docledger_events"
 _POSITION_OF = """
@@ -64,6 +72,20 @@ class History:
         for recorded in every:
             streams[recorded.event.document_id].append(recorded)
         return streams
+
+    def lives(self, document_ids: Collection[str]) -> dict[str, list[Life]]:
+        """Return the lives of each of these documents, none of an unknown one.
+
+        Whether events may be shown is a matter of the realm that their life had.
+        """
+        asked = (list(document_ids), [BEGINS_LIFE, MOVES_LIFE, *ENDS_LIFE])
+        with self._connected() as connection, binary_cursor(connection) as cursor:
+            rows = cursor.execute(_OF_LIVES, asked, prepare=True).fetchall()
+        # What is sealed tells nothing of lives, so that no key has to be asked for.
+        events = [recorded.event for recorded in read_rows(rows, lambda *_: None)]
+        streams = groupby(events, attrgetter("document_id"))
+        lives = {document_id: lives_of(its) for document_id, its in streams}
+        return {document_id: lives.get(document_id, []) for document_id in document_ids}
 
     def last_position(self) -> int:
         """Return the position of the newest event, 0 in an empty log."""

@@ -18,7 +18,7 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from domain.commands import Context, ImportDocument, RegisterDocument
-from domain.decisions import decide
+from domain.decisions import decide, decided
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.errors import LogUnreadable
 from domain.events import DocumentRegistered, Event, WorkflowStarted
@@ -133,20 +133,20 @@ class Registrations:
         New ones may be among them. Those that are registered by now are left out.
         """
         streams = History(self.application).streams([c.document_id for c in commands])
-        keys = self.application.keys
-        keys.prefetch_for_sealing([i for i, recorded in streams.items() if recorded])
         found = []
         for command in commands:
             state = state_of(command.document_id, streams[command.document_id])
             if not state.registered:
-                found.append(bulk_stream(self.application.event_mapper, decide(state, command)))
+                made = decided(state, command)
+                mapper = self.application.event_mapper
+                found.append(bulk_stream(mapper, made.events, made.state.life))
         return found
 
     def _made_once(self, row: DocumentRow, context: Context) -> _MadeOnce:
         unborn = DocumentWorkflow.unborn(row.document_id)
         registered, started = decide(unborn, self.command(row, context))
         bare = replace(registered, personal=None, realm_id=_SOME_REALM)
-        stream = bulk_stream(self.application.event_mapper, (bare, started))
+        stream = bulk_stream(self.application.event_mapper, (bare, started), 1)
         (_, _, registered_body), (_, _, started_body) = stream.events
         before, _, after = registered_body.partition(_realm(_SOME_REALM))
         sealed_at = after.removesuffix("}") + ',"sealed":"'
@@ -168,7 +168,8 @@ class _MadeOnce:
         sealed = sealed_json(key, personal, row.document_id, 1, _REGISTERED)
         body = f'{self.before_realm}{_realm(row.realm_id)}{self.after_realm}{sealed}"}}'
         events = ((1, _REGISTERED, body), (2, _STARTED, self.started_body))
-        return BulkStream(row.document_id, events, RowWanted.PRESENT, SealingKey(key, is_new=True))
+        sealing = SealingKey(key, is_new=True)
+        return BulkStream(row.document_id, events, RowWanted.PRESENT, sealing)
 
 
 @lru_cache(maxsize=1024)

@@ -145,14 +145,9 @@ class ShardReader:
 
 
 def _keys(rows: Iterable[tuple[str, str, bytes]]) -> FindKey:
-    """Return what finds the documents' keys, all of them read at once."""
-    keys = {document_id: DocumentKey(key_id, bytes(key)) for document_id, key_id, key in rows}
-
-    def find(document_id: str, key_id: str) -> DocumentKey | None:
-        key = keys.get(document_id)
-        return key if key is not None and key.key_id == key_id else None
-
-    return find
+    """Return what finds the documents' keys, those of all their lives read at once."""
+    keys = {(row[0], row[1]): DocumentKey(row[1], bytes(row[2])) for row in rows}
+    return lambda document_id, key_id: keys.get((document_id, key_id))
 
 
 def _portions(rows: Iterator[LogRow]) -> Iterator[list[LogRow]]:

@@ -32,6 +32,7 @@ from msgspec.structs import replace
 
 from domain.errors import LogUnreadable
 from domain.events import EVENT_TYPES, Event, Personal
+from domain.lives import BEGINS_LIFE
 from eventstore.document_keys import DocumentKey, DocumentKeys, SealingKey
 from eventstore.recorded import LogRow, RecordedEvent, UnreadableEvent
 
@@ -73,29 +74,42 @@ def parse_time(text: str) -> datetime:
 
 
 class EventMapper(Mapper[str]):
-    """The library's mapper for frozen events, upcasting and sealing included."""
+    """The library's mapper for frozen events, upcasting and sealing included.
+
+    A personal part is sealed under the key of the life that the event is of.
+    """
 
     def __init__(self, keys: DocumentKeys) -> None:
         super().__init__(transcoder=JSONTranscoder())
         self._keys = keys
 
     def to_stored_event(self, domain_event: DomainEventProtocol[str]) -> StoredEvent:
-        """Return what is stored of the event.
+        """Return what is stored of the event, the log being asked of which life it is."""
+        return self.stored_event(cast("Event", domain_event))
+
+    def stored_event(self, event: Event, life: int | None = None) -> StoredEvent:
+        """Return what is stored of an event of this life, None where only the log knows which.
 
         Raises the decoder's ValidationError for one that could not be read again: what is once in
         the log stays there, so it must not even get in.
         """
-        event = cast("Event", domain_event)
         document_id, version, topic = event.document_id, event.version, type(event).__name__
         encoded = _to_json(event)
         decoder_of(type(event))(encoded)
         if (personal := personal_part(event)) is None:
             return StoredEvent(document_id, version, topic, _state(event, encoded))
         encoded = _to_json(replace(event, personal=None))
-        sealing = self._keys.for_sealing(document_id, version)
+        begins = topic == BEGINS_LIFE
+        life = self._life_of(event, begins=begins) if life is None else life
+        sealing = self._keys.for_sealing(document_id, life, begins=begins)
         sealed = sealed_part(sealing.key, personal, document_id, version, topic)
         state = _SEALED_STATE % (_state(event, encoded)[:-1], sealed.encode())
         return SealedEvent(document_id, version, topic, state, sealing)
+
+    def _life_of(self, event: Event, *, begins: bool) -> int:
+        if begins and event.version == 1:
+            return 1
+        return self._keys.count_lives(event.document_id) + begins
 
     def to_domain_event(self, stored_event: StoredEvent) -> Event:
         """Return the event that was stored, upcast to its newest version.

@@ -1,4 +1,4 @@
-"""The library's recorder with the append of migration 0001 in place of its table lock."""
+"""The library's recorder with the append of the migrations in place of its table lock."""
 
 from __future__ import annotations
 
@@ -14,20 +14,22 @@ from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
 from eventstore.array_literals import bigint_array, bytea_array, text_array
-from eventstore.document_keys import DocumentKey, DocumentKeys, SealingKey
+from eventstore.document_keys import DocumentKey, DocumentKeys, DocumentLife, SealingKey
 from eventstore.mapper import SealedEvent
 
 _APPEND = """
     SELECT event_position, event_at, refusal FROM docledger_append(
         %s::text[], %s::bigint[], %s::text[], %s::bytea[], %s::jsonb, %s::text[],
-        %s::text[], %s::text[], %s::bytea[], %s)
+        %s::text[], %s::int[], %s::text[], %s::bytea[], %s)
 """
-# One probe of the index per document; a join may be planned as a scan of the whole log. Keys come
-# along, since what is read is unsealed next, and what is written then is sealed.
+# One probe of the index per document; a join may be planned as a scan of the whole log. The newest
+# life's key comes along, since what is read is unsealed next, and what is written then is sealed.
 _SELECT_STREAMS = """
-    SELECT e.*, k.key_id, k.key FROM unnest(%s::text[], %s::bigint[]) AS wanted (id, after)
+    SELECT e.*, k.life, k.key_id, k.key
+    FROM unnest(%s::text[], %s::bigint[]) AS wanted (id, after)
     LEFT JOIN LATERAL (
-        SELECT key_id, key FROM document_keys WHERE document_id = wanted.id LIMIT 1
+        SELECT life, key_id, key FROM document_keys WHERE document_id = wanted.id
+        ORDER BY life DESC LIMIT 1
     ) AS k ON true
     CROSS JOIN LATERAL (
         SELECT originator_id, originator_version, topic, state, notification_id
@@ -42,14 +44,15 @@ _SELECT_STREAMS = """
 class Append:
     """What goes into one append beside the events, and what came of it.
 
-    `registrations` are rows of `documents`, each with the index of its event. `refusals` tells
-    by document why nothing of it was stored; `stored` has position and time of each event, in
-    order, None for the refused. `on_sending` is called when all is ready to be sent, and what it
-    raises keeps it from being sent.
+    `registrations` are rows of `documents`, each with the index of its event. `lives` has the life
+    that a document's events are of, where it is known. `refusals` tells by document why nothing of
+    it was stored; `stored` has position and time of each event, in order, None for the refused.
+    `on_sending` is called when all is ready to be sent; what it raises keeps it from being sent.
     """
 
     registrations: list[dict[str, Any]] = field(default_factory=list)
     deleted_ids: list[str] = field(default_factory=list)
+    lives: dict[str, int] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
     stored: list[tuple[int, str] | None] = field(default_factory=list)
     on_sending: Callable[[], None] = lambda: None
@@ -75,7 +78,9 @@ class AppendRecorder(PostgresApplicationRecorder):
         """
         asked = append or Append()
         sealing = {
-            str(e.originator_id): e.sealing for e in stored_events if isinstance(e, SealedEvent)
+            (str(e.originator_id), e.sealing.life): e.sealing
+            for e in stored_events
+            if isinstance(e, SealedEvent)
         }
         won: set[str] = set()
         try:
@@ -96,7 +101,7 @@ class AppendRecorder(PostgresApplicationRecorder):
         self,
         events: Sequence[StoredEvent],
         asked: Append,
-        sealing: Mapping[str, SealingKey],
+        sealing: Mapping[DocumentLife, SealingKey],
         *,
         whole: bool,
     ) -> list[dict[str, Any]]:
@@ -109,7 +114,8 @@ class AppendRecorder(PostgresApplicationRecorder):
             bytea_array([e.state for e in events]),
             Jsonb(asked.registrations, dumps=json.dumps) if asked.registrations else None,
             text_array(asked.deleted_ids),
-            text_array(sealing),
+            text_array([document_id for document_id, _ in sealing]),
+            bigint_array([life for _, life in sealing]),
             text_array([s.key.key_id for s in sealing.values()]),
             bytea_array([s.key.key if s.is_new else None for s in sealing.values()]),
             whole,
@@ -128,16 +134,16 @@ class AppendRecorder(PostgresApplicationRecorder):
     ) -> dict[str, list[tuple[int, StoredEvent]]]:
         """Return (position, event) of each document after the version given for it."""
         found: dict[str, list[tuple[int, StoredEvent]]] = defaultdict(list)
-        keys: dict[str, DocumentKey] = {}
+        keys: dict[DocumentLife, DocumentKey] = {}
         parameters = (text_array(after_versions), bigint_array(after_versions.values()))
         with self.datastore.get_connection() as connection:
             # Bytes as they are: in hexadecimal they are twice as long and are put into words first.
             cursor = connection.cursor(row_factory=tuple_row, binary=True)
             cursor.execute(_SELECT_STREAMS, parameters, prepare=True)
-            for document_id, version, topic, state, position, key_id, key in cursor:
+            for document_id, version, topic, state, position, life, key_id, key in cursor:
                 stream = found[document_id]
                 if not stream and key_id is not None:
-                    keys[document_id] = DocumentKey(key_id, key)
+                    keys[document_id, life] = DocumentKey(key_id, key)
                 stream.append((position, StoredEvent(document_id, version, topic, state)))
         self._keys.learn(keys)
         return found

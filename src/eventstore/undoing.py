@@ -94,4 +94,5 @@ def undone_streams(
         )
         for document in documents
     ]
-    return [bulk_stream(mapper, (event,), RowWanted.EITHER) for event in events]
+    # Nothing in such an event is sealed, so that its life does not matter.
+    return [bulk_stream(mapper, (event,), 1, RowWanted.EITHER) for event in events]

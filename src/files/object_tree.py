@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 import obstore
@@ -21,11 +21,13 @@ class ObjectTree:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def reconcile(self, document_id: str, wanted: Mapping[str, str]) -> None:
-        """Make the document's prefix hold exactly the wanted files."""
+    def reconcile(
+        self, document_id: str, wanted: Mapping[str, str], kept: Collection[str] = ()
+    ) -> None:
+        """Make the document's prefix hold exactly the wanted files, and what is kept."""
         planned(document_id, wanted)
         held = dict(self._held(document_id))
-        self._delete([path for path in held if path not in wanted])
+        self._delete([path for path in held if path not in wanted and path not in kept])
         missing = []
         for path, checksum in wanted.items():
             try:

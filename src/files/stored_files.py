@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -27,6 +29,9 @@ class StoredFiles(Protocol):
     def adopt(self, path: str) -> Blob:
         """Make a blob of the file; raises PathRefused or BlobNotFound."""
 
+    def inspect(self, path: str) -> Blob:
+        """Return what blob the file would be, storing nothing; raises the same."""
+
 
 class LocalStoredFiles:
     """Files under a folder; no symbolic link is followed on the way to one."""
@@ -37,13 +42,23 @@ class LocalStoredFiles:
 
     def adopt(self, path: str) -> Blob:
         """Make a blob of the regular file at `path`."""
+        with self._opened(path) as pieces:
+            return self._blobs.put_stream(pieces)
+
+    def inspect(self, path: str) -> Blob:
+        """Return the checksum and size of the regular file at `path`."""
+        with self._opened(path) as pieces:
+            return _hashed(pieces)
+
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[Iterator[bytes]]:
         with system_errors():
             fd = _opened(self._root, _parts(path))
             try:
                 found = os.fstat(fd)
                 if not stat.S_ISREG(found.st_mode):
                     raise PathRefused("The path does not name a regular file.")
-                return self._blobs.put_stream(_pieces(fd, found.st_size))
+                yield _pieces(fd, found.st_size)
             finally:
                 os.close(fd)
 
@@ -57,15 +72,28 @@ class ObjectStoredFiles:
 
     def adopt(self, path: str) -> Blob:
         """Make a blob of the object at `path`."""
-        key = "/".join(_parts(path))
         with object_errors():
-            try:
-                found = obstore.get(self._store, key)
-            except FileNotFoundError:
-                raise BlobNotFound(_ABSENT) from None
-            return self._blobs.put_stream(
-                bytes(piece) for piece in found.stream(min_chunk_size=PIECE_BYTES)
-            )
+            return self._blobs.put_stream(self._pieces(path))
+
+    def inspect(self, path: str) -> Blob:
+        """Return the checksum and size of the object at `path`."""
+        with object_errors():
+            return _hashed(self._pieces(path))
+
+    def _pieces(self, path: str) -> Iterator[bytes]:
+        try:
+            found = obstore.get(self._store, "/".join(_parts(path)))
+        except FileNotFoundError:
+            raise BlobNotFound(_ABSENT) from None
+        return (bytes(piece) for piece in found.stream(min_chunk_size=PIECE_BYTES))
+
+
+def _hashed(pieces: Iterable[bytes]) -> Blob:
+    digest, size = hashlib.sha256(), 0
+    for piece in pieces:
+        digest.update(piece)
+        size += len(piece)
+    return Blob(digest.hexdigest(), size)
 
 
 def _parts(path: str) -> list[str]:

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -18,8 +18,8 @@ from domain.storage_errors import BlobNotFound, PathRefused
 from files.blobs import BlobStore, pieces_of, system_errors
 from files.durable import CONTENT_MODE, FOLDER_MODE, DurableFolders, file_lock, sync_folder
 
-Plan: TypeAlias = "dict[str, Plan | str]"
-"""What a folder is to hold: names to folders, or to the checksums of files."""
+Plan: TypeAlias = "dict[str, Plan | str | None]"
+"""What a folder is to hold: names to folders, to checksums of files, to None if left alone."""
 
 _ATTEMPTS = 8
 _NO_LINK = frozenset(
@@ -31,11 +31,14 @@ _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class DocumentTree(Protocol):
     """The folder of each document, made to match what is wanted."""
 
-    def reconcile(self, document_id: str, wanted: Mapping[str, str]) -> None:
+    def reconcile(
+        self, document_id: str, wanted: Mapping[str, str], kept: Collection[str] = ()
+    ) -> None:
         """Make the document's folder hold exactly these files: path below the root to checksum.
 
-        Raises PathRefused before anything is touched if a path leaves the folder, BlobNotFound
-        after everything else is done if content is missing, and StorageFull.
+        What lies at the paths of `kept` is left alone. Raises PathRefused before anything is
+        touched if a path leaves the folder, BlobNotFound after everything else is done if content
+        is missing, and StorageFull.
         """
 
     def remove(self, document_id: str) -> None:
@@ -51,8 +54,11 @@ class DocumentTree(Protocol):
         """Remove what killed processes left behind; gives the number of files."""
 
 
-def planned(document_id: str, wanted: Mapping[str, str]) -> Plan:
-    """Arrange the wanted paths by folder, refusing any outside the document's own."""
+def planned(document_id: str, wanted: Mapping[str, str], kept: Collection[str] = ()) -> Plan:
+    """Arrange the wanted paths by folder, refusing any outside the document's own.
+
+    Paths of `kept` that lie elsewhere, or where a wanted file goes, say nothing.
+    """
     plan: Plan = {}
     root = ["documents", document_folder(document_id)]
     for path, checksum in wanted.items():
@@ -60,15 +66,22 @@ def planned(document_id: str, wanted: Mapping[str, str]) -> Plan:
         if parts[:2] != root or len(parts) < 3 or not all(map(is_component, parts)):
             raise PathRefused
         _insert(plan, parts[2:], checksum)
+    for path in kept:
+        parts = path.split("/")
+        if parts[:2] == root and len(parts) >= 3 and all(map(is_component, parts)):
+            with suppress(PathRefused):
+                _insert(plan, parts[2:], None)
     return plan
 
 
-def _insert(plan: Plan, parts: list[str], checksum: str) -> None:
+def _insert(plan: Plan, parts: list[str], checksum: str | None) -> None:
     for folder in parts[:-1]:
         below = plan.setdefault(folder, {})
-        if isinstance(below, str):
+        if not isinstance(below, dict):
             raise PathRefused("A path leads through a file of the same document.")
         plan = below
+    if checksum is None and parts[-1] in plan:
+        return
     if isinstance(plan.get(parts[-1]), dict):
         raise PathRefused("A file has the name of a folder of the same document.")
     plan[parts[-1]] = checksum
@@ -90,9 +103,11 @@ class UploadsTree:
         self._folders = DurableFolders(root.absolute())
         self._unsynced: set[Path] = set()
 
-    def reconcile(self, document_id: str, wanted: Mapping[str, str]) -> None:
-        """Make the document's folder hold exactly the wanted files."""
-        plan = planned(document_id, wanted)
+    def reconcile(
+        self, document_id: str, wanted: Mapping[str, str], kept: Collection[str] = ()
+    ) -> None:
+        """Make the document's folder hold exactly the wanted files, and what is kept."""
+        plan = planned(document_id, wanted, kept)
         if plan:
             with system_errors():
                 _repeat(lambda: self._match_document(document_folder(document_id), plan))
@@ -164,6 +179,8 @@ class UploadsTree:
             if isinstance(wanted, dict):
                 with self._opened(fd, path / name) as below:
                     missing += self._match(below, path / name, wanted, temporary_fd)
+                continue
+            if wanted is None:
                 continue
             try:
                 if self._place(fd, name, wanted, temporary_fd):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -77,8 +77,12 @@ _WANTED = """
     SELECT asked.id, s.parked_at IS NOT NULL, s.original_name, s.original_checksum, (
         SELECT jsonb_object_agg(f.file_path, f.checksum) FROM stage_output_files f
         WHERE f.document_id = asked.id AND f.checksum IS NOT NULL
-            -- Version 0 was imported: its content is wherever the other system keeps it.
             AND s.file_versions -> (f.stage_name || ':' || f.file_type) IS DISTINCT FROM '0'
+    ), (
+        -- Version 0 was imported: its content is what its owner puts there.
+        SELECT array_agg(f.file_path) FROM stage_output_files f
+        WHERE f.document_id = asked.id
+            AND s.file_versions -> (f.stage_name || ':' || f.file_type) = '0'
     )
     FROM unnest(%s::text[]) AS asked (id)
     JOIN documents d ON d.id = asked.id
@@ -116,6 +120,7 @@ class _Work:
 @dataclass(frozen=True, slots=True)
 class _Wanted:
     files: Mapping[str, str]
+    kept: Collection[str] = ()
     is_parked: bool = False
 
 
@@ -238,7 +243,7 @@ class TreeProjector:
     def _reconcile_one(self, document_id: str, wanted: _Wanted) -> str | None:
         """Bring one folder up to date; gives why it has to be looked at again, if it has."""
         try:
-            self._tree.reconcile(document_id, wanted.files)
+            self._tree.reconcile(document_id, wanted.files, wanted.kept)
         except DocledgerError as error:
             reason = str(error)
         except Exception as error:  # whatever it is, other documents must go on
@@ -271,11 +276,12 @@ def _wanted(
     original_name: str | None,
     original_checksum: str | None,
     outputs: dict[str, Any] | None,
+    imported: list[str] | None,
 ) -> _Wanted:
     files = dict(outputs or {})
     if original_checksum is not None:
         files[original_path(document_id, original_name)] = original_checksum
-    return _Wanted(files, is_parked)
+    return _Wanted(files, frozenset(imported or ()), is_parked)
 
 
 def _record(connection: Connection, done: list[str], reasons: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -43,8 +43,13 @@ def blob_fault(
 class TreeReader(Protocol):
     """The uploads tree, for reading."""
 
-    def faults(self, document_id: str, wanted: Mapping[str, str]) -> Faults:
-        """Compare the document's folder with the wanted files: path to checksum."""
+    def faults(
+        self, document_id: str, wanted: Mapping[str, str], kept: Collection[str] = ()
+    ) -> Faults:
+        """Compare the document's folder with the wanted files: path to checksum.
+
+        What lies at the paths of `kept` is no fault.
+        """
 
     def folders(self) -> Iterator[str]:
         """Yield the names of all documents' folders."""
@@ -64,11 +69,13 @@ class LocalTreeReader:
     def __init__(self, root: Path) -> None:
         self._root = root.absolute()
 
-    def faults(self, document_id: str, wanted: Mapping[str, str]) -> Faults:
+    def faults(
+        self, document_id: str, wanted: Mapping[str, str], kept: Collection[str] = ()
+    ) -> Faults:
         """Compare the document's folder with the wanted files."""
         with system_errors():
             held = dict(self._held(self._root / _DOCUMENTS / document_folder(document_id)))
-            faults = _unlike(held, wanted)
+            faults = _unlike(held, wanted, kept)
             for path in held.keys() & wanted.keys():
                 try:
                     if not self._is_copy(held[path], path, wanted[path]):
@@ -118,11 +125,13 @@ class ObjectTreeReader:
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
 
-    def faults(self, document_id: str, wanted: Mapping[str, str]) -> Faults:
+    def faults(
+        self, document_id: str, wanted: Mapping[str, str], kept: Collection[str] = ()
+    ) -> Faults:
         """Compare what is under the document's prefix with the wanted files."""
         with object_errors():
             held = dict(self._held(f"{_DOCUMENTS}/{document_folder(document_id)}"))
-            faults = _unlike(held, wanted)
+            faults = _unlike(held, wanted, kept)
             for path in held.keys() & wanted.keys():
                 if not self._is_copy(held[path], path, wanted[path]):
                     faults.append((path, "changed"))
@@ -157,9 +166,10 @@ class ObjectTreeReader:
         return digest.hexdigest() == checksum
 
 
-def _unlike(held: Mapping[str, object], wanted: Mapping[str, str]) -> Faults:
+def _unlike(held: Mapping[str, object], wanted: Mapping[str, str], kept: Collection[str]) -> Faults:
     missing: Faults = [(path, "missing") for path in wanted if path not in held]
-    extra: Faults = [(path, "extra") for path in held if path not in wanted]
+    known = wanted.keys() | set(kept)
+    extra: Faults = [(path, "extra") for path in held if path not in known]
     return missing + extra
 
 

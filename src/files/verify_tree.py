@@ -31,14 +31,19 @@ _STANDINGS = """
     SELECT s.document_id, s.position, s.parked_at IS NOT NULL,
         s.position <= coalesce(
             (SELECT position FROM tracking WHERE projection = %(tree)s), 0)
-            -- A deletion takes the row of documents with it, before anybody follows the log.
-            AND (d.id IS NOT NULL OR NOT EXISTS (SELECT FROM docledger_events e
-                WHERE e.originator_id = s.document_id AND e.originator_version > s.version)),
+            -- A deletion takes the row of documents with it before any projection follows, and
+            -- with a registration after it there is a row again.
+            AND NOT EXISTS (SELECT FROM docledger_events e
+                WHERE e.originator_id = s.document_id AND e.originator_version > s.version
+                    AND (d.id IS NULL OR e.topic = 'DocumentRegistered')),
         d.id IS NOT NULL, s.original_name, s.original_checksum, r.reason,
         (SELECT jsonb_object_agg(f.file_path, f.checksum) FROM stage_output_files f
          WHERE f.document_id = s.document_id AND f.checksum IS NOT NULL
-            -- Version 0 was imported: its content is wherever the other system keeps it.
-            AND s.file_versions -> (f.stage_name || ':' || f.file_type) IS DISTINCT FROM '0')
+            AND s.file_versions -> (f.stage_name || ':' || f.file_type) IS DISTINCT FROM '0'),
+        -- Version 0 was imported: its content is what its owner puts there.
+        (SELECT array_agg(f.file_path) FROM stage_output_files f
+         WHERE f.document_id = s.document_id
+            AND s.file_versions -> (f.stage_name || ':' || f.file_type) = '0')
     FROM document_streams s
     LEFT JOIN documents d ON d.id = s.document_id
     LEFT JOIN uploads_tree_retries r ON r.document_id = s.document_id
@@ -60,6 +65,7 @@ class _Standing:
     is_parked: bool
     is_done: bool
     wanted: dict[str, str]
+    kept: frozenset[str]
     trouble: str | None
 
 
@@ -131,7 +137,7 @@ class TreeCheck:
     def _of(self, standing: _Standing) -> Iterator[Difference]:
         """Look until nobody was at work on the folder meanwhile."""
         while not standing.is_parked:
-            faults = self._tree.faults(standing.document_id, standing.wanted)
+            faults = self._tree.faults(standing.document_id, standing.wanted, standing.kept)
             if not faults:
                 return
             now = self._standings(_ONE, document_id=standing.document_id)
@@ -179,11 +185,13 @@ def _standing(
     original_checksum: str | None,
     trouble: str | None,
     outputs: dict[str, str] | None,
+    imported: list[str] | None,
 ) -> _Standing:
     wanted = dict(outputs or {}) if is_present else {}
     if is_present and original_checksum is not None:
         wanted[original_path(document_id, original_name)] = original_checksum
-    return _Standing(document_id, position, is_parked, is_done, wanted, trouble)
+    kept = frozenset(imported or ())
+    return _Standing(document_id, position, is_parked, is_done, wanted, kept, trouble)
 
 
 def _difference(standing: _Standing, path: str, fault: Fault) -> Difference:

@@ -29,6 +29,12 @@ class FoundRows:
     present: bool
     rows: RowsByTable
 
+    def without_rows(self) -> FoundRows:
+        """Return the same as if `documents` had no such row: the stream's row alone."""
+        rows: RowsByTable = {table.name: {} for table in TABLES}
+        rows[STREAMS.name] = self.rows[STREAMS.name]
+        return FoundRows(self.document_id, False, rows)
+
     @property
     def stream(self) -> StreamRow | None:
         """The document's row in `document_streams`."""

@@ -160,16 +160,21 @@ class LegacyChanges:
         """Return what documents go on with that the log knows already."""
         known = [i for i in by_document if i not in rows or rows[i].version]
         recorded = History(self._application).streams(known)
-        self._application.keys.prefetch_for_sealing(known)
+        states = {i: state_of(i, recorded[i]) for i in known}
+        self._application.keys.prefetch_for_sealing(
+            [(i, state.life) for i, state in states.items() if state.registered]
+        )
         streams = []
-        for document_id in known:
+        for document_id, state in states.items():
             changed = _Changed(
                 by_document[document_id], recorded[document_id], rows.get(document_id)
             )
-            events = _events(changed, state_of(document_id, changed.stream), registrations, context)
+            events = _events(changed, state, registrations, context)
             if events:
+                begun = sum(isinstance(event, DocumentRegistered) for event in events)
                 wanted = RowWanted.ABSENT if changed.row is None else RowWanted.PRESENT
-                streams.append(bulk_stream(self._application.event_mapper, events, wanted))
+                mapper = self._application.event_mapper
+                streams.append(bulk_stream(mapper, events, state.life + begun, wanted))
         return streams
 
 

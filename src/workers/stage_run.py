@@ -22,12 +22,15 @@ from stages.errors import InputMissing, StageError
 from stages.executor import ORIGINAL, Executor, InputFile, ProducedFile, StageTask
 from stages.running import run_executor
 from workers.lease_keeper import Attempt
-from workers.ports import Blobs, Sandbox
+from workers.ports import Blobs, Sandbox, StoredBlob
 from workers.scratch import Scratch
 
 _log = logging.getLogger(__name__)
 
 _ORIGINAL_NAME = "content.md"
+
+FindImported = Callable[[str, str | None], StoredBlob]
+"""Gives the blob of a file that an import listed at this path, with this recorded checksum."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,7 @@ class _Wanted:
     reference: FileReference
     file_name: str
     mime_type: str
+    listed_path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ class StageRunner:
     """Runs attempts, in the sandbox or, for executors that want it, in this process.
 
     `executor_of` gives the executor of a stage or raises ExecutorMissing; `content_of` stores the
-    content of a document that came without a file, None if it has none.
+    content of a document that came without a file, None if it has none. `imported` finds the
+    content of a file that an import listed, by its path and its recorded checksum.
     """
 
     def __init__(
@@ -91,12 +96,14 @@ class StageRunner:
         sandbox: Sandbox,
         scratch: Scratch,
         content_of: Callable[[str], Original | None],
+        imported: FindImported,
     ) -> None:
         self._executor_of = executor_of
         self._blobs = blobs
         self._sandbox = sandbox
         self._scratch = scratch
         self._content_of = content_of
+        self._imported = imported
 
     def runs_in_process(self, stage_name: str) -> bool:
         """Tell whether the stage's executor is installed and runs in this process."""
@@ -134,7 +141,8 @@ class StageRunner:
         original = self._missing_original(state, executor)
         if original is not None:
             state = replace(state, original_checksum=original.checksum)
-        wanted = list(_wanted(state, state.stages[attempt.stage_name], executor.reads))
+        asked = _wanted(state, state.stages[attempt.stage_name], executor.reads)
+        wanted = [self._with_content(input_) for input_ in asked]
         with ExitStack() as stack:
             about: dict[str, Any] = {
                 "document_id": state.id,
@@ -162,6 +170,15 @@ class StageRunner:
         if not reads_it or state.original_checksum is not None:
             return None
         return self._content_of(state.id)
+
+    def _with_content(self, wanted: _Wanted) -> _Wanted:
+        """Return the input, its checksum that of the content if an import listed it."""
+        if wanted.listed_path is None:
+            return wanted
+        reference = wanted.reference
+        blob = self._imported(wanted.listed_path, reference.checksum)
+        found = replace(reference, checksum=blob.checksum)
+        return _Wanted(found, wanted.file_name, wanted.mime_type)
 
     def _lent(self, stack: ExitStack, wanted: _Wanted) -> InputFile:
         checksum = wanted.reference.checksum
@@ -223,7 +240,7 @@ def _available(state: DocumentWorkflow, stage_name: str) -> Iterator[_Wanted]:
                 reference = FileReference(
                     stage_name=name, file_type=file.file_type, checksum=file.checksum
                 )
-                yield _Wanted(reference, file.name, _mime_type(file.name))
+                yield _Wanted(reference, file.name, _mime_type(file.name), file.listed_path)
 
 
 def _named(state: DocumentWorkflow, stage_name: str | None, file_type: str) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from workers.queue import Job
 from workers.room import Room
 from workers.row_content import RowContents
 from workers.scratch import Scratch
-from workers.stage_run import StageRunner
+from workers.stage_run import FindImported, StageRunner
 
 _log = logging.getLogger(__name__)
 
@@ -30,9 +30,9 @@ class Worker:
 
     Documents whose stages run in the worker itself may be as many as `documents` at a time.
 
-    `name` tells this worker from every other and is recorded with what it does. `work_folder` is
-    where executors write; each worker has a folder of its own in it. `grace_seconds` is how long
-    running stages may go on after `stop`.
+    `imported` finds contents of files that an import listed. `name` tells this worker from every
+    other and is recorded with what it does. `work_folder` is where executors write; each worker has
+    a folder of its own in it. `grace_seconds` is how long running stages may go on after `stop`.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class Worker:
         *,
         commands: Commands,
         blobs: Blobs,
+        imported: FindImported,
         sandbox: Sandbox,
         executor_of: Callable[[str], Executor],
         work_folder: Path,
@@ -59,7 +60,12 @@ class Worker:
             commands=commands,
             keeper=self._keeper,
             runner=StageRunner(
-                executor_of, blobs, sandbox, self._scratch, RowContents(dsn, blobs).stored
+                executor_of,
+                blobs,
+                sandbox,
+                self._scratch,
+                RowContents(dsn, blobs).stored,
+                imported,
             ),
             room=room,
             actor=f"worker:{name}",

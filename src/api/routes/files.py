@@ -14,15 +14,16 @@ from starlette.responses import Response
 
 from api import examples, openapi, render, schemas
 from api.bodies import checked, is_json, media_type, read_json
-from api.contents import Content, content_response
+from api.contents import Content, ListedFile, content_response
 from api.errors import FileNotFound, Unprocessable
+from api.former_files import require_own_files
 from api.multipart import FormReader, form_values, receive_raw
 from api.output_files import adopted, checked_name, file_type_of, output_file
 from api.parameters import Cursor, DocumentPath, Limit, StagePath, numbered_page
 from api.past import AsOf
 from api.schemas import StageFileFields, StoredFile
 from api.services import IfMatch, MinPosition, Services, Shared
-from api.versions import version_of
+from api.versions import IMPORTED, version_of
 from domain.commands import RegisterOutputFile
 from domain.file_names import original_path, output_path
 from domain.values import OutputFile
@@ -68,11 +69,14 @@ async def store_stage_file(
     """
     kind = media_type(request)
     # Refused before a large body is read; the command checks again.
-    (await services.sender.load(document_id)).state.stage(stage)
+    seen = (await services.sender.load(document_id)).state
+    seen.stage(stage)
     if kind == "multipart/form-data":
         file = await _from_form(request, services, stage, file_name, file_type)
     elif is_json(kind) and file_name is None:
         body = await read_json(request, StoredFile, services.limits.json_bytes)
+        patience = services.limits.min_position_wait_seconds
+        await require_own_files(services.queries, document_id, [body.file_path], patience)
         file = await run_in_threadpool(adopted, services.ports, document_id, stage, body)
     else:
         file = await _from_raw(request, services, stage, file_name, file_type)
@@ -80,6 +84,7 @@ async def store_stage_file(
         document_id=document_id,
         context=services.sender.context(request),
         stage_name=stage,
+        life=seen.life,
         file=file,
     )
     committed = await services.sender.send(request, command)
@@ -147,7 +152,12 @@ async def list_files(
 
 _NAME = Annotated[str, Path(description="The last part of the file's path")]
 _VERSION = Annotated[
-    int | None, Query(ge=1, le=2**31 - 1, description="An older version, counted from 1")
+    int | None,
+    Query(
+        ge=1,
+        le=2**31 - 1,
+        description="An older version, counted from 1 since the document was registered",
+    ),
 ]
 
 
@@ -173,25 +183,46 @@ async def get_stage_file(
     if as_of is not None:
         if version is not None:
             raise Unprocessable.of("query.asOf", "Ask for a version or for a moment, not for both.")
-        then = await services.past.file(document_id, stage, wanted, as_of)
+        past = await services.past.file(document_id, stage, wanted, as_of)
+        then = await _content(services, document_id, past)
         return await content_response(request, services.ports.blobs, then)
     path = output_path(document_id, stage, wanted)
     found = await services.reader.read(document_id, "file", min_position, stage=stage, path=path)
-    if version is not None:
-        history = await services.threads.run(services.ports.history.of_document, document_id)
-        content = version_of(document_id, history, stage, wanted, version)
+    file: Content | ListedFile | None
+    if version is None:
+        file = _current(found.body, path, wanted)
     else:
-        content = _current(found.body, wanted)
-    if content is None:
-        raise FileNotFound
+        history = await services.threads.run(services.ports.history.of_document, document_id)
+        # A row that the log does not know has no versions, whatever its id had before.
+        seen = history if found.projected else ()
+        file = version_of(document_id, seen, stage, wanted, version)
+    content = await _content(services, document_id, file)
     return await content_response(request, services.ports.blobs, content)
 
 
-def _current(body: str | None, name: str) -> Content | None:
-    if body is None:
-        return None
-    row = json.loads(body)
-    return Content(row["checksum"], row["fileSize"], row["mimeType"], name)
+def _current(body: str | None, path: str, name: str) -> Content | ListedFile | None:
+    """Return the current file at this path, or the imported one of this name."""
+    rows = json.loads(body or "[]")
+    listed = [ListedFile(r["filePath"], r["checksum"], r["mimeType"]) for r in rows]
+    for row, file in zip(rows, listed, strict=True):
+        if row["filePath"] == path and row["version"] != IMPORTED:
+            return Content(row["checksum"], row["fileSize"], row["mimeType"], name)
+        if row["version"] == IMPORTED and file.name == name:
+            return file
+    return None
+
+
+async def _content(
+    services: Services, document_id: str, file: Content | ListedFile | None
+) -> Content:
+    if file is None:
+        raise FileNotFound
+    if isinstance(file, Content):
+        return file
+    patience = services.limits.min_position_wait_seconds
+    await require_own_files(services.queries, document_id, [file.file_path], patience)
+    find = services.ports.imported_contents.find
+    return file.with_content(await run_in_threadpool(find, file.file_path, file.checksum))
 
 
 @router.head("/original", include_in_schema=False)

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api import examples, openapi, render, schemas
+from api.life_sql import PROJECTION
 from api.parameters import Cursor, Limit, numbered_page
-from api.queries import PROJECTION
 from api.services import Shared
 
 router = APIRouter(prefix="/v1", tags=["projections"])

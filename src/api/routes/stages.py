@@ -6,19 +6,22 @@ import json
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api import examples, openapi, render, schemas
 from api.bodies import json_body, optional_json_body, read_json
 from api.direct import DirectPath
-from api.execution import input_references, outcome
+from api.execution import imported_paths, input_references, outcome
+from api.former_files import require_own_files
 from api.output_files import all_adopted
 from api.parameters import Cursor, DocumentPath, Limit, StagePath, numbered_page
 from api.schemas import Execution, StatusReport
 from api.services import IfMatch, MinPosition, Services, Shared
 from domain import commands as c
 from domain.errors import UnknownStage
+from domain.reported_times import require_plausible
 from domain.values import FailureReason
 
 router = APIRouter(prefix="/v1/documents/{id}", tags=["stages"])
@@ -105,11 +108,14 @@ DIRECT = (DirectPath("PUT", f"{router.prefix}/stages/{{stage}}/status", _update_
 async def _reported(
     request: Request, services: Services, document_id: str, stage: str, body: StatusReport
 ) -> c.StageCommand:
+    context = services.sender.context(request)
+    tolerance = services.limits.clock_tolerance_seconds
+    require_plausible(body.started_at, body.completed_at, context.at, tolerance)
     about = {
         "document_id": document_id,
         "stage_name": stage,
         "attempt": body.attempt,
-        "context": services.sender.context(request),
+        "context": context,
     }
     said = {"outside_metadata": body.metadata}
     times = {"started_at": body.started_at, "completed_at": body.completed_at}
@@ -120,6 +126,9 @@ async def _reported(
             return c.StartStage.model_validate({**about, **said, "started_at": body.started_at})
         case "completed":
             sent = body.output_files or ()
+            patience = services.limits.min_position_wait_seconds
+            paths = [file.file_path for file in sent]
+            await require_own_files(services.queries, document_id, paths, patience)
             files = await all_adopted(services.ports, document_id, stage, sent, "outputFiles")
             return c.CompleteStage.model_validate({**about, **said, **times, "files": files})
         case "failed":
@@ -158,13 +167,19 @@ async def execute_stage(
     ] = 0,
 ) -> Response:
     """Ask for the stage: a failed one is retried, a completed or skipped one re-run."""
-    inputs = None
+    inputs = life = None
     if body.input_files is not None:
-        inputs = input_references(await services.sender.load(document_id), body.input_files)
+        loaded = await services.sender.load(document_id)
+        patience = services.limits.min_position_wait_seconds
+        listed = imported_paths(loaded, body.input_files)
+        await require_own_files(services.queries, document_id, listed, patience)
+        inputs = await run_in_threadpool(input_references, services.ports, loaded, body.input_files)
+        life = loaded.state.life
     command = c.RequestStage(
         document_id=document_id,
         context=services.sender.context(request),
         stage_name=stage,
+        life=life,
         inputs=inputs,
     )
     committed = await services.sender.send(request, command)

@@ -30,6 +30,7 @@ from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
 from files.canonical import stored_canonical_checksum
+from files.imported_contents import ImportedContents
 from files.local_blobs import LocalBlobStore
 from files.stored_files import LocalStoredFiles
 from projections import fold
@@ -162,6 +163,7 @@ def _ports(url: str, storage: Path, stack: contextlib.ExitStack, metrics: Metric
     commands = GroupCommit(application, fold, observe=metrics.observe_append)
     stack.callback(commands.close)
     blobs = LocalBlobStore(storage)
+    stored_files = LocalStoredFiles(storage, blobs)
 
     pool = AsyncConnectionPool(
         url, min_size=2, max_size=8, open=False, kwargs={"autocommit": True}, timeout=5
@@ -172,7 +174,8 @@ def _ports(url: str, storage: Path, stack: contextlib.ExitStack, metrics: Metric
         history=history,
         past=TimeTravel(history),
         blobs=blobs,
-        stored_files=LocalStoredFiles(storage, blobs),
+        stored_files=stored_files,
+        imported_contents=ImportedContents(blobs, stored_files),
         canonical_checksum=partial(stored_canonical_checksum, blobs),
         stage_types=STAGE_TYPES,
         search=PostgresSearchStore(lambda: psycopg.connect(url)),

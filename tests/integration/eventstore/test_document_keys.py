@@ -287,6 +287,6 @@ def test_keys_are_not_remembered_without_bound(log: Log, monkeypatch: pytest.Mon
     assert len(keys._sealing._entries) <= 10
     assert len(keys._unsealing._entries) <= 10
 
-    sealing = keys._sealing.get("d29")
+    sealing = keys._sealing.get(("d29", 1))
     assert sealing is not None
     assert repr(sealing.key.key) not in repr(sealing)

@@ -14,13 +14,13 @@ EARLY, LATE = "2026-01-01T00:00:00.000000Z", "2026-11-24T01:54:33.000000Z"
 CALL = """
     SELECT event_position IS NULL, event_at, refusal FROM {}(
         %s::text[], %s::bigint[], %s::text[], %s::bytea[], %s::jsonb, '{{}}', %s::text[],
-        %s::text[], %s::bytea[], %s)
+        %s::int[], %s::text[], %s::bytea[], %s)
 """
 STORED = """
     SELECT originator_id, originator_version, topic, state FROM docledger_events
     ORDER BY notification_id
 """
-KEPT = "SELECT document_id, key_id, key, created_at FROM document_keys ORDER BY document_id"
+KEPT = "SELECT document_id, life, key_id, key, created_at FROM document_keys ORDER BY 1, 2"
 DOCUMENTS = "SELECT id, title, content, realm_id, created_at, updated_at FROM documents ORDER BY id"
 NOTED = "SELECT document_id, change FROM docledger_document_changes"
 KEY = b"k" * 32
@@ -34,6 +34,7 @@ class Case(NamedTuple):
     times: list[str]
     sealing: list[tuple[str, bytes | None]]
     registered_ids: tuple[str, ...] = ()
+    life: int = 1
 
 
 NEW_KEY: list[tuple[str, bytes | None]] = [("key", KEY)]
@@ -52,6 +53,7 @@ APPENDS: dict[str, tuple[Any, ...]] = {
     "a new key": (["new"], [1], [LATE], [("key", KEY)]),
     "a new key where one is": (["d"], [2], [LATE], [("other", KEY)]),
     "the key of another": (["e"], [1], [LATE], [("key", None)]),
+    "the key of a former life": (["d"], [2], [LATE], [("key", None)], (), 2),
 }
 REGISTRATIONS: dict[str, tuple[Any, ...]] = {
     "one": (["new"], [1], [LATE], NEW_KEY, ("new",)),
@@ -62,6 +64,7 @@ REGISTRATIONS: dict[str, tuple[Any, ...]] = {
     "of one that has events": (["d"], [1], [LATE], [("other", KEY)], ("d",)),
     "of one that had events": (["d"], [2], [LATE], [("other", KEY)], ("d",)),
     "of one whose key stayed": (["d"], [2], [LATE], [("key", None)], ("d",)),
+    "of one that begins a life": (["d"], [2], [LATE], [("other", KEY)], ("d",), 2),
     "with a gap": (["new"] * 2, [1, 3], [LATE] * 2, NEW_KEY, ("new",)),
     "with a key that is gone": (["new"], [1], [LATE], [("gone", None)], ("new",)),
     "of two": (["new", "other"], [1, 1], [LATE] * 2, [], ("new", "other")),
@@ -75,7 +78,7 @@ CASES = {
 
 def _outcome(log: Log, function: str, case: str, *, whole: bool) -> Any:
     """Return what the call answers and what is in the log after it, then undo it."""
-    ids, versions, times, sealing, registered_ids = CASES[case]
+    ids, versions, times, sealing, registered_ids, life = CASES[case]
     rows = [
         {"id": i, "title": f"Of {i}", "content": "Text", "realm_id": None, "event_number": n}
         for n, i in enumerate(registered_ids, start=1)
@@ -91,7 +94,8 @@ def _outcome(log: Log, function: str, case: str, *, whole: bool) -> Any:
                 CALL.format(function).encode(),
                 (
                     *(ids, versions, ["T"] * len(ids), states, Jsonb(rows) if rows else None),
-                    *([ids[0]] * len(sealing), [key_id for key_id, _ in sealing], keys, whole),
+                    *([ids[0]] * len(sealing), [life] * len(sealing)),
+                    *([key_id for key_id, _ in sealing], keys, whole),
                 ),
             ).fetchall()
             tables = (STORED, KEPT, DOCUMENTS, NOTED)
@@ -107,7 +111,7 @@ def test_the_short_way_comes_to_what_the_long_way_comes_to(log: Log, *, whole: b
     with psycopg.connect(log.dsn) as connection:
         connection.execute(
             "SELECT FROM docledger_append('{d}', '{1}', '{T}', ARRAY[%s::bytea], NULL, '{}',"
-            " '{d}', '{key}', ARRAY[%s::bytea], true)",
+            " '{d}', '{1}', '{key}', ARRAY[%s::bytea], true)",
             (f'{{"at":"{EARLY[:5]}06{EARLY[7:]}"}}'.encode(), KEY),
         )
         connection.execute("INSERT INTO documents (id) VALUES ('legacy')")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -118,13 +118,15 @@ class FailingTree(UploadsTree):
         self.before: Callable[[str], None] = lambda _: None
         self.seen: list[str] = []
 
-    def reconcile(self, document_id: str, wanted: Mapping[str, str]) -> None:
+    def reconcile(
+        self, document_id: str, wanted: Mapping[str, str], kept: Collection[str] = ()
+    ) -> None:
         """Fail if told to."""
         self.seen.append(document_id)
         self.before(document_id)
         if document_id in self.failures:
             raise self.failures[document_id]
-        super().reconcile(document_id, wanted)
+        super().reconcile(document_id, wanted, kept)
 
 
 @pytest.fixture

@@ -269,3 +269,18 @@ def test_two_followers_and_many_changes_end_well(installation: Installation) -> 
     assert registered == present
     assert installation.count("processing_workflows") == len(present)
     installation.assert_true()
+
+
+def test_a_document_that_others_replaced_has_a_key_of_its_own(installation: Installation) -> None:
+    installation.insert("d", title="One")
+    follow(installation)
+    installation.query("DELETE FROM documents WHERE id = 'd'")
+    installation.insert("d", title="Two")
+    follow(installation)
+    keys = installation.query("SELECT life, key_id FROM document_keys ORDER BY life")
+    assert [life for life, _ in keys] == [1, 2]
+    assert len({key_id for _, key_id in keys}) == 2
+    installation.query("UPDATE documents SET title = 'Renamed' WHERE id = 'd'")
+    follow(installation)
+    assert len(installation.query("SELECT FROM document_keys")) == 2
+    installation.assert_true()

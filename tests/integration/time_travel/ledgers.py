@@ -19,7 +19,7 @@ LOG = "SELECT * FROM docledger_events ORDER BY notification_id"
 TABLES = (
     LOG,
     "SELECT id, title, content, realm_id, created_at, updated_at FROM documents ORDER BY id",
-    "SELECT * FROM document_keys ORDER BY document_id",
+    "SELECT * FROM document_keys ORDER BY document_id, life",
     "SELECT * FROM processing_workflows ORDER BY id",
     "SELECT * FROM documents_processing_stages ORDER BY id",
     "SELECT * FROM stage_output_files ORDER BY id",

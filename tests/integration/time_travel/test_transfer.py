@@ -198,7 +198,7 @@ def sealed_altered(lines: list[Any]) -> None:
 
 
 def newer_format(lines: list[Any]) -> None:
-    lines[0]["formatVersion"] = 2
+    lines[0]["formatVersion"] = 3
 
 
 def no_header(lines: list[Any]) -> None:
@@ -214,7 +214,7 @@ SPOILT: tuple[tuple[Callable[[list[Any]], None], str], ...] = (
     (field_missing, "cannot be read"),
     (time_before, "its time is before"),
     (sealed_altered, "sealed part was altered"),
-    (newer_format, "of format 2"),
+    (newer_format, "of format 3"),
     (no_header, "no export of events"),
 )
 
@@ -273,3 +273,56 @@ def test_a_connection_cut_on_the_way_leaves_nothing(
     assert target.rows(LOG) == []
     target.take_in(b"".join(exported))
     assert target.rows(LOG) == source.rows(LOG)
+
+
+def live_twice(ledger: MovableLedger) -> None:
+    """Register document `twice`, delete it and register it again."""
+    ledger.log.register("twice")
+    ledger.log.delete("twice")
+    ledger.log.register("twice")
+    ledger.project()
+
+
+def keys_of(ledger: MovableLedger) -> list[Any]:
+    return ledger.rows(
+        "SELECT life, key_id FROM document_keys WHERE document_id = 'twice' ORDER BY life"
+    )
+
+
+def titles(ledger: MovableLedger) -> list[str | None]:
+    events = [recorded.event for recorded in ledger.docledger.history.of_document("twice")]
+    registered = [event for event in events if isinstance(event, DocumentRegistered)]
+    return [event.personal.title if event.personal else None for event in registered]
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_every_life_comes_with_its_key(
+    source: MovableLedger, target: MovableLedger, append: bool
+) -> None:
+    live_twice(source)
+    if append:
+        target.log.register("other")
+    target.take_in(source.export(*() if not append else ("twice",)), append=append)
+    assert keys_of(target) == keys_of(source)
+    assert len({key_id for _, key_id in keys_of(target)}) == 2
+    assert titles(target) == ["A title", "A title"]
+
+
+def test_lives_that_shared_a_key_in_an_older_export_go_on_sharing_it(
+    source: MovableLedger, target: MovableLedger
+) -> None:
+    live_twice(source)
+    lines = [json.loads(line) for line in source.export("twice").splitlines()]
+    (_, first), (_, second) = keys_of(source)
+    older = []
+    for line in lines:
+        line.pop("life", None)
+        if "format" in line:
+            line["formatVersion"], line["keys"] = 1, 1
+        if "key" in line and line["key"].pop("life") == 1:
+            continue  # what only the first life names is lost, as with a key that was erased
+        older.append(json.dumps(line, ensure_ascii=False))
+    target.take_in("\n".join(older).encode())
+    assert keys_of(target) == [(2, second)]
+    assert titles(target) == [None, "A title"]
+    assert first != second

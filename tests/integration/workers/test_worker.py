@@ -56,6 +56,7 @@ def new_worker(world: World, sandbox: Sandbox, name: str = "w1", **options: Any)
         world.dsn,
         commands=world.commands,
         blobs=world.blobs,
+        imported=world.imported.find,
         sandbox=sandbox,
         work_folder=world.folder / "work",
         name=name,

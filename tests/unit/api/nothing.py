@@ -14,6 +14,7 @@ NO_PORTS = Ports(
     past=_NOTHING,
     blobs=_NOTHING,
     stored_files=_NOTHING,
+    imported_contents=_NOTHING,
     canonical_checksum=_NOTHING,
     stage_types={},
     search=_NOTHING,
