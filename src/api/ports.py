@@ -238,9 +238,9 @@ class Rebuilds(Protocol):
     """Starts rebuilds of the read models, which outlive the request."""
 
     def start(self, rebuild_id: str, table: str | None) -> None:
-        """Return once the rebuild runs; blocks.
+        """Return once the rebuild is registered: its progress shows it from then on; blocks.
 
-        Raises RebuildRunning if one runs already, or a check, and RebuildRefused with the reason.
+        Raises RebuildRunning if one runs already, or a check, and Unavailable.
         """
 
 

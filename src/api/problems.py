@@ -42,7 +42,6 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     a.WorkflowNotFound: Problem(404, "workflow-not-found", "No workflow yet"),
     a.RebuildNotFound: Problem(404, "rebuild-not-found", "No rebuild yet"),
     a.RebuildRunning: Problem(409, "rebuild-running", "A rebuild or a check runs already"),
-    a.RebuildRefused: Problem(409, "rebuild-refused", "Not to be rebuilt as they are"),
     d.DocumentExists: Problem(409, "document-exists", "The document exists already"),
     d.StaleAttempt: Problem(409, "stale-attempt", "Not the current attempt"),
     d.IllegalTransition: Problem(409, "illegal-transition", "Not possible in this state"),

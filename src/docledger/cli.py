@@ -283,16 +283,19 @@ def rebuild(
 
     if (until is None) != (into is None) or (until and (dry_run or table)):
         raise typer.BadParameter("--until and --into go together, and without --dry-run or --table")
-    settings = _settings("rebuild")
-    rebuild_command.end_in_good_order(supervised=supervised)
-    if until is not None and into is not None:
-        rebuild_command.materialise(settings, until=until, into=into, workers=workers, as_json=json)
-    elif not dry_run:
-        rebuild_command.rebuild(
-            settings, table=table, workers=workers, rebuild_id=rebuild_id, as_json=json
-        )
-    elif not rebuild_command.dry_run(settings, table=table, workers=workers, as_json=json):
-        raise typer.Exit(FAILED)
+    with rebuild_command.failure_as_json(wanted=supervised):
+        settings = _settings("rebuild")
+        rebuild_command.end_in_good_order(supervised=supervised)
+        if until is not None and into is not None:
+            rebuild_command.materialise(
+                settings, until=until, into=into, workers=workers, as_json=json
+            )
+        elif not dry_run:
+            rebuild_command.rebuild(
+                settings, table=table, workers=workers, rebuild_id=rebuild_id, as_json=json
+            )
+        elif not rebuild_command.dry_run(settings, table=table, workers=workers, as_json=json):
+            raise typer.Exit(FAILED)
 
 
 @app.command("import-documents")

@@ -6,6 +6,8 @@ import json as jsonlib
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from types import FrameType, TracebackType
@@ -26,7 +28,9 @@ from eventstore.log_shards import LogShards
 from projections.rebuild import Rebuilder, Rebuilt
 from projections.rebuild_differences import Difference
 from projections.rebuild_progress import Progress
+from projections.rebuild_session import reason_of
 
+_HAND_OVER_SECONDS = 30.0
 _LINE_EVERY_SECONDS = 5.0
 _SHOWN = 1000
 
@@ -41,8 +45,23 @@ def rebuild(
 ) -> None:
     """Build the read models, or one table, anew and swap them in."""
     with Docledger(settings) as docledger, _Watching(hidden=as_json) as watching:
-        made = _rebuilder(docledger, watching, workers).rebuild(table, rebuild_id)
+        # A rebuild that was registered under its id is handed the lock when it asks for it.
+        lock_seconds = _HAND_OVER_SECONDS if rebuild_id else 0.0
+        rebuilder = _rebuilder(docledger, watching, workers, lock_seconds)
+        made = rebuilder.rebuild(table, rebuild_id)
     _print_made(made, as_json=as_json)
+
+
+@contextmanager
+def failure_as_json(*, wanted: bool) -> Iterator[None]:
+    """Print the reason of a failure as one JSON line, for the process that started this one."""
+    try:
+        yield
+    except Exception as error:
+        if wanted:
+            sys.stdout.write(jsonlib.dumps({"error": reason_of(error)}) + "\n")
+            sys.stdout.flush()
+        raise
 
 
 def dry_run(settings: Settings, *, table: str | None, workers: int | None, as_json: bool) -> bool:
@@ -76,13 +95,20 @@ def materialise(
     _print_made(made, as_json=as_json)
 
 
-def _rebuilder(docledger: Docledger, watching: _Watching, workers: int | None) -> Rebuilder:
+def _rebuilder(
+    docledger: Docledger, watching: _Watching, workers: int | None, lock_seconds: float = 0.0
+) -> Rebuilder:
     docledger.require_schema()
     connect = docledger.connecting("rebuild")
     with connect() as connection:
         require_rights(connection, made_by_us=True)
     return Rebuilder(
-        connect, docledger.history, LogShards(connect), workers=workers, told=watching.show
+        connect,
+        docledger.history,
+        LogShards(connect),
+        workers=workers,
+        told=watching.show,
+        lock_seconds=lock_seconds,
     )
 
 

@@ -24,7 +24,7 @@ _SHOWN = openapi.answer(rebuilds.Rebuild, "The newest rebuild", rebuilds.REBUILD
     "",
     operation_id="startRebuild",
     status_code=202,
-    summary="Build the read models anew beside the live ones, then swap",
+    summary="Rebuild the read models beside the live ones, then swap",
     responses={202: _SHOWN, **openapi.errors(400, 409, 413, 415, 422, 500, 503, 507)},
     openapi_extra=openapi.request_body(
         openapi.json_content(NewRebuild, rebuilds.NEW_REBUILD), required=False
@@ -33,7 +33,7 @@ _SHOWN = openapi.answer(rebuilds.Rebuild, "The newest rebuild", rebuilds.REBUILD
 async def start_rebuild(
     services: Shared, body: Annotated[NewRebuild, Depends(optional_json_body(NewRebuild))]
 ) -> Response:
-    """Begin, and answer once it runs; reading this path shows how it gets on."""
+    """Register the rebuild and answer; reading this path shows its progress, or why it failed."""
     port = services.ports.rebuilds
     if port is None:
         raise Unavailable("This server starts no rebuilds; run 'docledger rebuild'.")
