@@ -55,6 +55,7 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     a.NotYetReadable: Problem(503, "not-yet-readable", "The read model is behind"),
     a.DocumentParked: Problem(503, "document-parked", "The document is parked"),
     d.Contention: Problem(503, "contention", "Too many writers at once"),
+    d.PipelineInvalid: Problem(503, "pipeline-invalid", "The stages are not set up correctly"),
     d.OutcomeUnknown: Problem(503, "outcome-unknown", "It is unknown whether this was done"),
     d.LogFull: Problem(507, "disk-full", "No room left"),
     s.StorageFull: Problem(507, "disk-full", "No room left"),

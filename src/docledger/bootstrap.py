@@ -340,6 +340,7 @@ class Docledger:
             blobs=self.storage.blobs,
             sandbox=sandbox,
             executor_of=self.executors.of,
+            stages=self.executors,
             work_folder=settings.home / "work",
             name=_process_name(),
             slots=settings.worker_slots,

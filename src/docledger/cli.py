@@ -38,10 +38,12 @@ app = typer.Typer(
 )
 migrate = typer.Typer(help="Move the database's schema up and down.", no_args_is_help=True)
 projections = typer.Typer(help="Look after the read models.", no_args_is_help=True)
+stages = typer.Typer(help="The stages of new workflows.", no_args_is_help=True)
 events = typer.Typer(help="Move the log between databases.", no_args_is_help=True)
 app.add_typer(migrate, name="migrate")
 app.add_typer(projections, name="projections")
 app.add_typer(events, name="events")
+app.add_typer(stages, name="stages")
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
@@ -160,6 +162,47 @@ def projections_retry(document_id: Annotated[str, typer.Argument(metavar="ID")])
     from docledger import operations
 
     operations.retry(_settings("projections"), document_id)
+
+
+@stages.command("list")
+def stages_list(json: AsJson = False) -> None:
+    """List the stages, what each waits for, and how many workers can run it."""
+    from docledger import stages_command
+
+    stages_command.list_stages(_settings("stages"), as_json=json)
+
+
+@stages.command("check")
+def stages_check(json: AsJson = False) -> None:
+    """Say what is wrong with the stages or their executors; exit 1 if anything is."""
+    from docledger import stages_command
+
+    if not stages_command.check(_settings("stages"), as_json=json):
+        raise typer.Exit(FAILED)
+
+
+@stages.command("add")
+def stages_add(
+    name: Annotated[str, typer.Argument(help="a-z, 0-9 and '-'; as its entry point is called.")],
+    after: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="STAGE", help="It waits for this one; may be given more than once."),
+    ] = None,
+    after_unless_skipped: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="STAGE", help="It waits for this one unless that was skipped."),
+    ] = None,
+    optional: Annotated[bool, typer.Option("--optional", help="It may be skipped.")] = False,
+    order: Annotated[
+        int | None, typer.Option(min=1, help="Its place among the stages; unset: the last.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Add a stage to the workflows that start from now on."""
+    from docledger import stages_command
+
+    stage = stages_command.NewStage(name, after or [], after_unless_skipped or [], optional, order)
+    stages_command.add(_settings("stages"), stage, as_json=json)
 
 
 @app.command()

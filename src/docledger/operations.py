@@ -23,6 +23,13 @@ from domain.errors import DocumentNotFound
 
 _TREE_SECONDS = 30.0
 _ACTOR = "command line"
+_NOTHING_KNOWN: dict[str, Any] = {
+    "parked": [],
+    "sizes": {},
+    "workers": [],
+    "waiting": [],
+    "pipeline": [],
+}
 
 
 def process(
@@ -145,7 +152,7 @@ def _status(settings: Settings) -> dict[str, Any]:
     down = settings.uses_embedded_postgres and not EmbeddedPostgres(settings.home).status().running
     if down:
         running = {"database": False, "serve": 0, "project": 0, "work": 0}
-        return {"running": running, "position": None, "lag": None, "parked": [], "sizes": {}}
+        return {"running": running, "position": None, "lag": None, **_NOTHING_KNOWN}
     with Docledger(settings) as docledger:
         docledger.require_schema()
         return docledger.status()

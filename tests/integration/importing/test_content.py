@@ -14,6 +14,7 @@ from domain.values import Original, WorkflowType
 from eventstore.named_blobs import named_checksums
 from worker_parts import (
     PIPELINE,
+    STAGES,
     World,
     context,
     echo_in_process,
@@ -56,6 +57,7 @@ def run(world: World, content: str | None) -> None:
             blobs=world.blobs,
             sandbox=sandbox,
             executor_of=echo_in_process,
+            stages=STAGES,
             work_folder=world.folder / "work",
             name="w",
         )
