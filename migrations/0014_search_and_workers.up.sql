@@ -60,13 +60,12 @@ $$;
 CREATE TRIGGER docledger_move_search_chunks AFTER UPDATE ON documents FOR EACH ROW
     WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION docledger_move_search_chunks();
 
--- A store that is emptied is filled again.
+-- A store that is emptied is filled again: every document is due then.
 CREATE FUNCTION docledger_forget_search_documents() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS
 $$
 BEGIN
     DELETE FROM search_documents;
-    UPDATE tracking SET version = NULL WHERE projection = 'search_store';
     RETURN NULL;
 END
 $$;

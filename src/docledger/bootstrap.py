@@ -48,6 +48,8 @@ from projections.time_travel import TimeTravel
 from projections.tracking import read_position
 from stages.postgres_search import PostgresSearchStore
 from stages.registry import Registry, discover
+from stages.search.filler import SearchFiller
+from stages.search.indexer import SearchIndexer
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -234,6 +236,11 @@ class Docledger:
         self._stack.callback(pool.close)
         return PostgresSearchStore(pool.connection)
 
+    @cached_property
+    def search_filler(self) -> SearchFiller:
+        """Fills the search store from stored chunks."""
+        return SearchFiller(self.search_store, self.storage.blobs)
+
     def api(self) -> FastAPI:
         """Return the API over this process's parts."""
         from api.app import create_app
@@ -289,6 +296,7 @@ class Docledger:
             every_seconds=self.settings.sweep_seconds,
             older_than_seconds=self.settings.sweep_age_seconds,
         )
+        indexer = SearchIndexer(self.connecting("index"), self.search_filler)
         sealer = Sealer(
             self.connecting("seal"), every_seconds=self.settings.seal_seconds, clock=now
         )
@@ -306,6 +314,7 @@ class Docledger:
         return following | {
             "read models": partial(_run_stoppable, self.projector()),
             "uploads tree": tree.run,
+            "search store": indexer.run,
             "sweeper": sweeper.run,
             "sealer": sealer.run,
         }

@@ -248,7 +248,8 @@ def status(json: AsJson = False) -> None:
 @app.command()
 def verify(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Make rows and folders anew where they differ.")
+        bool,
+        typer.Option("--repair", help="Repair rows, folders and search store where they differ."),
     ] = False,
     seal: Annotated[
         Optional[list[Path]],  # noqa: UP045
@@ -259,7 +260,10 @@ def verify(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Check log, tables and files against one another and against seals; exit 1 if they differ."""
+    """Check log, tables, files and search store against one another and against seals.
+
+    Exits with 1 if they differ, with --repair if a difference is left.
+    """
     from docledger import verify_command
 
     settings = _settings("verify")

@@ -148,6 +148,7 @@ class StageRunner:
                 "attempt": attempt.number,
                 "inputs": tuple(self._lent(stack, input_) for input_ in wanted),
                 "options": state.configuration.options_of(attempt.stage_name),
+                "document_version": state.version,
             }
             folder = self._scratch.work_dir()
             if executor.in_process:
