@@ -420,6 +420,11 @@ class Docledger:
         with self.connect("status") as connection:
             return overview.status(connection, self.projector().status())
 
+    def logged_documents(self) -> list[str]:
+        """Return the id of every document that the log knows, none if there is no log."""
+        with self.connect("documents") as connection:
+            return overview.logged_documents(connection)
+
     def context(self, actor: str) -> Context:
         """Return the context of a command that `actor` gives now."""
         return Context(at=now(), actor=actor, command_id=new_id())

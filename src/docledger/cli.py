@@ -321,19 +321,26 @@ def rebuild(
     into: Annotated[
         str | None, typer.Option(metavar="SCHEMA", help="A new schema, for analysis.")
     ] = None,
+    search: Annotated[
+        bool, typer.Option("--search", help="Fill the search store again from stored chunks.")
+    ] = False,
     rebuild_id: Annotated[str | None, typer.Option("--id", hidden=True)] = None,
     supervised: Supervised = False,
     json: AsJson = False,
 ) -> None:
-    """Build the read models anew beside the live ones, then swap."""
+    """Rebuild the read models beside the live ones, then swap; or fill the search store again."""
     from docledger import rebuild_command
 
     if (until is None) != (into is None) or (until and (dry_run or table)):
         raise typer.BadParameter("--until and --into go together, and without --dry-run or --table")
+    if search and (table or dry_run or until):
+        raise typer.BadParameter("--search goes without --table, --dry-run and --until")
     with rebuild_command.failure_as_json(wanted=supervised):
         settings = _settings("rebuild")
         rebuild_command.end_in_good_order(supervised=supervised)
-        if until is not None and into is not None:
+        if search:
+            rebuild_command.search(settings, rebuild_id=rebuild_id, as_json=json)
+        elif until is not None and into is not None:
             rebuild_command.materialise(
                 settings, until=until, into=into, workers=workers, as_json=json
             )

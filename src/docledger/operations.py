@@ -87,8 +87,28 @@ def migrate_up(settings: Settings, to: int | None) -> None:
 def migrate_down(settings: Settings, to: int | None, *, delete_events: bool) -> None:
     """Undo the last step, or all after `to`."""
     with Docledger(settings) as docledger:
+        document_ids = docledger.logged_documents() if delete_events else []
         done = docledger.migrator.down(to, delete_events=delete_events)
-    print("\n".join(f"undid {step}" for step in done) or "nothing to undo")
+        print("\n".join(f"undid {step}" for step in done) or "nothing to undo")
+        if document_ids and any(step.drops_log for step in done):
+            _remove_folders(docledger, document_ids)
+
+
+def _remove_folders(docledger: Docledger, document_ids: Sequence[str]) -> None:
+    """Remove the documents' folders from the uploads tree; contents are left to the sweeper.
+
+    Other folders are not docledger's, so they stay.
+    """
+    tree = docledger.storage.tree
+    for document_id in document_ids:
+        tree.remove(document_id)
+    tree.sync()
+    hours = docledger.settings.sweep_age_seconds / 3600
+    print(
+        f"removed the folders of {len(document_ids):,} documents; their contents stay in "
+        f"{docledger.storage.location}/blobs until a service that runs sweeps what no event "
+        f"names and is older than {hours:g} h"
+    )
 
 
 def migrate_status(settings: Settings, *, as_json: bool) -> None:

@@ -108,6 +108,15 @@ def _stages(connection: Connection) -> dict[str, Any]:
     }
 
 
+def logged_documents(connection: Connection) -> list[str]:
+    """Return the id of every document that the log knows, none if there is no log."""
+    row = connection.execute("SELECT to_regclass('public.docledger_events')").fetchone()
+    if row is None or row[0] is None:
+        return []
+    rows = connection.execute("SELECT DISTINCT originator_id FROM docledger_events ORDER BY 1")
+    return [document_id for (document_id,) in rows]
+
+
 def pipeline(connection: Connection) -> tuple[StageDependency, ...]:
     """Return the rows of `stage_dependencies`; raises PipelineInvalid if they make no pipeline."""
     rows = connection.execute(_PIPELINE).fetchall()

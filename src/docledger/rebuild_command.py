@@ -21,6 +21,7 @@ from rich.text import Text
 from docledger.bootstrap import Docledger
 from docledger.reports import console
 from docledger.rights import require_rights
+from docledger.search_rebuild import rebuild_search
 from docledger.settings import Settings
 from docledger.supervisor import end_with_supervisor
 from domain.errors import InvalidValue
@@ -50,6 +51,26 @@ def rebuild(
         rebuilder = _rebuilder(docledger, watching, workers, lock_seconds)
         made = rebuilder.rebuild(table, rebuild_id)
     _print_made(made, as_json=as_json)
+
+
+def search(settings: Settings, *, rebuild_id: str | None, as_json: bool) -> None:
+    """Fill the search store again from stored chunks."""
+    with Docledger(settings) as docledger, _Watching(hidden=as_json) as watching:
+        docledger.require_schema()
+        made = rebuild_search(
+            docledger.connecting("rebuild"),
+            docledger.search_filler,
+            watching.show,
+            rebuild_id=rebuild_id,
+            lock_seconds=_HAND_OVER_SECONDS if rebuild_id else 0.0,
+        )
+    if as_json:
+        _print_json(_made(made))
+    else:
+        console().print(
+            f"search store: {made.documents:,} documents in {made.seconds:.1f} s, "
+            f"as of position {made.position:,}"
+        )
 
 
 @contextmanager
@@ -195,6 +216,8 @@ class _Watching:
 
 
 def _told(progress: Progress) -> str:
+    if progress.phase == "filling":
+        return f"{progress.documents:,} documents"
     if not progress.events_total:
         return ""
     told = f"{progress.events_done:,} of {progress.events_total:,} events"

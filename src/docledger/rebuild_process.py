@@ -21,6 +21,7 @@ import structlog
 from psycopg import Connection
 
 from api.errors import RebuildRunning
+from docledger.search_rebuild import SEARCH_TABLES
 from docledger.supervisor import COULD_NOT_RUN
 from domain.errors import LogFull, Unavailable
 from projections.rebuild_lock import RebuildRunning as LockHeld
@@ -46,13 +47,14 @@ class RebuildProcesses:
         self._running: list[_Child] = []
         self._closing = threading.Event()
 
-    def start(self, rebuild_id: str, table: str | None) -> None:
+    def start(self, rebuild_id: str, table: str | None, *, search: bool = False) -> None:
         """Return once the rebuild is registered; it goes on in a process of its own.
+
+        It is one of this table, of all, or with `search` of the search store.
 
         Raises RebuildRunning if one runs already, or a check, and Unavailable.
         """
-        tables = [table] if table else list(TABLES)
-        arguments = ["--table", table] if table else []
+        tables, arguments = _what(table, search=search)
         with self._lock, ExitStack() as stack:
             if self._closing.is_set():
                 raise Unavailable("The server is stopping.")
@@ -160,6 +162,13 @@ class _Child:
             except psycopg.OperationalError:
                 if self._closing.wait(_NOTE_PAUSE_SECONDS):
                     return
+
+
+def _what(table: str | None, *, search: bool) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the tables that are rebuilt, and the arguments that say so."""
+    if search:
+        return SEARCH_TABLES, ["--search"]
+    return ([table], ["--table", table]) if table else (list(TABLES), [])
 
 
 def _start(rebuild_id: str, arguments: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -170,6 +170,22 @@ def test_without_the_database_it_is_unavailable() -> None:
     assert problem_of(refused.value).status == 503
 
 
+def test_the_search_store_is_filled_again(client: httpx.Client, database: str) -> None:
+    execute(database, "INSERT INTO documents (id) VALUES ('doc-1')")
+    chunk = "('doc-1', 0, NULL, 'simple', '{}', 'x', 0, 1, 1, '[]', '')"
+    execute(database, f"INSERT INTO search_chunks VALUES {chunk}")
+    assert client.post(PATH, json={"search": True, "table": "documents"}).status_code == 422
+    assert (
+        client.post(PATH, json={"search": True, "table": "stage_output_files"}).status_code == 422
+    )
+    answer = client.post(PATH, json={"search": True})
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["tables"] == ["search_chunks"]
+    ended = _ended(client)
+    assert (ended["phase"], ended["error"]) == ("done", None)
+    assert execute(database, "SELECT 1 FROM search_chunks") == []
+
+
 def test_what_is_no_table_is_refused(client: httpx.Client) -> None:
     assert client.post(PATH, json={"table": "documents"}).status_code == 422
 
