@@ -28,6 +28,7 @@ from docledger.stopping import GraceOfDatabase
 from domain.commands import Context
 from domain.errors import DocledgerError
 from domain.pipeline import StageDependency
+from domain.pipeline_findings import Finding, findings
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
@@ -433,6 +434,11 @@ class Docledger:
         """Return the rows of `stage_dependencies`, checked."""
         with self.connect("pipeline") as connection:
             return overview.pipeline(connection)
+
+    def pipeline_findings(self) -> list[Finding]:
+        """Return what is wrong with the rows of `stage_dependencies`."""
+        with self.connect("pipeline") as connection:
+            return findings(overview.dependencies(connection))
 
     def standings(self, document_ids: Sequence[str]) -> list[Standing]:
         """Return how these registered documents stand, as far as the read models know them."""

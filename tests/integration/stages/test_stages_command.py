@@ -48,44 +48,41 @@ def test_a_stage_is_added_behind_the_others(
         assert len({row.stage_name for row in docledger.pipeline()}) == 6
 
 
-@pytest.mark.parametrize(
-    ("stage", "rows"),
-    [
-        (NewStage("x"), [("dep_8", "x", None, True, 6)]),
-        (NewStage("x", optional=True), [("dep_8", "x", None, False, 6)]),
-        (NewStage("x", ["chunker"], optional=True), [("dep_8", "x", "chunker", False, 6)]),
-        (
-            NewStage("x", [], ["markdown-optimizer"], order=9),
-            [("dep_8", "x", None, True, 9), ("dep_9", "x", "markdown-optimizer", False, 9)],
-        ),
-    ],
-)
-def test_rows_say_what_was_asked(
-    settings: Settings, database: str, stage: NewStage, rows: list[tuple[Any, ...]]
-) -> None:
-    stages_command.add(settings, stage, as_json=True)
-    assert execute(database, ROWS, "x") == rows
+ASKED: list[tuple[NewStage, list[tuple[Any, ...]]]] = [
+    (NewStage("x"), [("dep_8", "x", None, True, 6)]),
+    (NewStage("x", optional=True), [("dep_8", "x", None, False, 6)]),
+    (NewStage("x", ["chunker"], optional=True), [("dep_8", "x", "chunker", False, 6)]),
+    (
+        NewStage("x", [], ["markdown-optimizer"], order=9),
+        [("dep_8", "x", None, True, 9), ("dep_9", "x", "markdown-optimizer", False, 9)],
+    ),
+]
 
 
-@pytest.mark.parametrize(
-    ("stage", "why"),
-    [
-        (NewStage("chunker"), "already"),
-        (NewStage("completed"), "cannot name"),
-        (NewStage("Word Count"), "cannot name"),
-        (NewStage("x", ["nowhere"]), "no stage 'nowhere'"),
-        (NewStage("x", ["chunker", "chunker"]), "twice"),
-        (NewStage("x", ["chunker"], order=3), "share execution_order 3"),
-        (NewStage("x", ["ingestor"], order=2), "share execution_order 2"),
-        (NewStage("x", ["x"]), "no stage 'x'"),
-    ],
-)
-def test_nothing_is_written_of_a_stage_that_would_not_do(
-    settings: Settings, database: str, stage: NewStage, why: str
-) -> None:
-    before = execute(database, "SELECT * FROM stage_dependencies ORDER BY id")
-    with pytest.raises(InvalidValue, match=why):
+def test_rows_say_what_was_asked(settings: Settings, database: str) -> None:
+    for stage, rows in ASKED:
         stages_command.add(settings, stage, as_json=True)
+        assert execute(database, ROWS, "x") == rows
+        execute(database, "DELETE FROM stage_dependencies WHERE stage_name = 'x'")
+
+
+REFUSED: list[tuple[NewStage, str]] = [
+    (NewStage("chunker"), "already"),
+    (NewStage("completed"), "cannot name"),
+    (NewStage("Word Count"), "cannot name"),
+    (NewStage("x", ["nowhere"]), "no stage 'nowhere'"),
+    (NewStage("x", ["chunker", "chunker"]), "twice"),
+    (NewStage("x", ["chunker"], order=3), "share execution_order 3"),
+    (NewStage("x", ["ingestor"], order=2), "share execution_order 2"),
+    (NewStage("x", ["x"]), "no stage 'x'"),
+]
+
+
+def test_nothing_is_written_of_a_stage_that_would_not_do(settings: Settings, database: str) -> None:
+    before = execute(database, "SELECT * FROM stage_dependencies ORDER BY id")
+    for stage, why in REFUSED:
+        with pytest.raises(InvalidValue, match=why):
+            stages_command.add(settings, stage, as_json=True)
     assert execute(database, "SELECT * FROM stage_dependencies ORDER BY id") == before
 
 

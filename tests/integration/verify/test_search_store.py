@@ -56,28 +56,25 @@ def test_a_store_that_was_dropped_is_filled_again(ledger: Ledger, database: str)
     assert differences(ledger) == []
 
 
-@pytest.mark.parametrize(
-    "emptied",
-    [
-        "TRUNCATE search_chunks",
-        "DELETE FROM search_chunks",
-        "TRUNCATE search_chunks, search_documents",
-    ],
-)
-def test_a_store_that_was_emptied_is_filled_again(ledger: Ledger, emptied: str) -> None:
+def test_a_store_that_was_emptied_is_filled_again(ledger: Ledger) -> None:
     """Also by the indexer that runs, without a restart."""
     running = indexer.SearchIndexer(
         ledger.docledger.connecting("index"), ledger.docledger.search_filler
     )
-    while running.step().has_more:
-        pass
-    with ledger.connected() as connection:
-        connection.execute(emptied.encode())
-    running._check_emptied_at = 0.0
-    while running.step().has_more:
-        pass
+    for emptied in (
+        "TRUNCATE search_chunks",
+        "DELETE FROM search_chunks",
+        "TRUNCATE search_chunks, search_documents",
+    ):
+        while running.step().has_more:
+            pass
+        with ledger.connected() as connection:
+            connection.execute(emptied.encode())
+        running._check_emptied_at = 0.0
+        while running.step().has_more:
+            pass
+        assert ledger.found_by("lamp") == ["doc-1", "doc-2"], emptied
     running.close()
-    assert ledger.found_by("lamp") == ["doc-1", "doc-2"]
 
 
 def test_another_version_of_the_index_fills_it_again(
@@ -163,61 +160,59 @@ def test_chunks_that_are_none_leave_nothing_and_are_not_tried_again(ledger: Ledg
     assert not found.is_due
 
 
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
+CHANGES: list[tuple[str, tuple[str, str, str]]] = [
+    (
+        "DELETE FROM search_chunks WHERE document_id = 'doc-1' AND chunk_index = 1",
+        ("doc-1", "search-missing", "1 of 2 chunks are not found in searches"),
+    ),
+    (
+        "DELETE FROM search_chunks WHERE document_id = 'doc-1'",
+        ("doc-1", "search-missing", "2 of 2 chunks are not found in searches"),
+    ),
+    (
+        "UPDATE search_chunks SET body = 'forged' WHERE document_id = 'doc-2'",
         (
-            "DELETE FROM search_chunks WHERE document_id = 'doc-1' AND chunk_index = 1",
-            ("doc-1", "search-missing", "1 of 2 chunks are not found in searches"),
+            "doc-2",
+            "search-changed",
+            "1 of 1 chunks are held with other content than its current output",
         ),
+    ),
+    (
+        "UPDATE search_chunks SET tsv = '' WHERE document_id = 'doc-2'",
         (
-            "DELETE FROM search_chunks WHERE document_id = 'doc-1'",
-            ("doc-1", "search-missing", "2 of 2 chunks are not found in searches"),
+            "doc-2",
+            "search-changed",
+            "1 of 1 chunks are held with other content than its current output",
         ),
-        (
-            "UPDATE search_chunks SET body = 'forged' WHERE document_id = 'doc-2'",
-            (
-                "doc-2",
-                "search-changed",
-                "1 of 1 chunks are held with other content than its current output",
-            ),
-        ),
-        (
-            "UPDATE search_chunks SET tsv = '' WHERE document_id = 'doc-2'",
-            (
-                "doc-2",
-                "search-changed",
-                "1 of 1 chunks are held with other content than its current output",
-            ),
-        ),
-        (
-            "UPDATE search_chunks SET realm_id = 'other' WHERE document_id = 'doc-1'",
-            ("doc-1", "search-realm", "2 chunks are found in another realm than the document's"),
-        ),
-        (
-            COPY.format("'doc-1'") + " WHERE document_id = 'doc-2'",
-            ("doc-1", "search-extra", "1 chunk is held that its current output does not have"),
-        ),
-        (
-            "UPDATE search_chunks SET document_id = 'doc-3' WHERE document_id = 'doc-2'",
-            ("doc-3", "search-extra", "it is found in searches and should not be"),
-        ),
-        (
-            "UPDATE search_chunks SET document_id = 'nobody' WHERE document_id = 'doc-2'",
-            ("nobody", "search-extra", "it is found in searches and should not be"),
-        ),
-    ],
-)
-def test_each_difference_is_named_and_repaired(
-    ledger: Ledger, change: str, expected: tuple[str, str, str]
-) -> None:
-    ledger.execute(change)
-    found = differences(ledger)
-    assert expected in found
-    assert {kind for _, kind, _ in found} <= {"search-missing", expected[1]}
-    before, repaired = ledger.mend()
-    assert repaired == before
-    assert differences(ledger) == []
+    ),
+    (
+        "UPDATE search_chunks SET realm_id = 'other' WHERE document_id = 'doc-1'",
+        ("doc-1", "search-realm", "2 chunks are found in another realm than the document's"),
+    ),
+    (
+        COPY.format("'doc-1'") + " WHERE document_id = 'doc-2'",
+        ("doc-1", "search-extra", "1 chunk is held that its current output does not have"),
+    ),
+    (
+        "UPDATE search_chunks SET document_id = 'doc-3' WHERE document_id = 'doc-2'",
+        ("doc-3", "search-extra", "it is found in searches and should not be"),
+    ),
+    (
+        "UPDATE search_chunks SET document_id = 'nobody' WHERE document_id = 'doc-2'",
+        ("nobody", "search-extra", "it is found in searches and should not be"),
+    ),
+]
+
+
+def test_each_difference_is_named_and_repaired(ledger: Ledger) -> None:
+    for change, expected in CHANGES:
+        ledger.execute(change)
+        found = differences(ledger)
+        assert expected in found, change
+        assert {kind for _, kind, _ in found} <= {"search-missing", expected[1]}
+        before, repaired = ledger.mend()
+        assert repaired == before
+        assert differences(ledger) == []
     assert ledger.found_by("lamp") == ["doc-1", "doc-2"]
 
 
