@@ -49,16 +49,18 @@ SET enable_seqscan = off SET lock_timeout = '250ms' AS
 $$
 BEGIN
     IF OLD.realm_id::text IS DISTINCT FROM NEW.realm_id::text THEN
-        UPDATE search_chunks SET realm_id = NEW.realm_id::text WHERE document_id = NEW.id;
+        BEGIN
+            UPDATE search_chunks SET realm_id = NEW.realm_id::text WHERE document_id = NEW.id;
+        EXCEPTION WHEN others THEN
+            NULL;
+        END;
     END IF;
-    RETURN NULL;
-EXCEPTION WHEN others THEN
     RETURN NULL;
 END
 $$;
 
 CREATE TRIGGER docledger_move_search_chunks AFTER UPDATE ON documents FOR EACH ROW
-    WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION docledger_move_search_chunks();
+    EXECUTE FUNCTION docledger_move_search_chunks();
 
 -- A store that is emptied is filled again: every document is due then.
 CREATE FUNCTION docledger_forget_search_documents() RETURNS trigger

@@ -50,6 +50,12 @@ def process(
         with _watching(console, titles, as_json=as_json) as watching:
             register(parts, files, realm_id, titles, watching)
             ended = follow(parts, titles, watching)
+        for stage_name in sorted({s.missing_executor for s in ended if s.missing_executor}):
+            print(
+                f"docledger: stage '{stage_name}' has no executor here, so its documents wait; "
+                "install the package that brings it and run docledger work or up",
+                file=sys.stderr,
+            )
         docledger.wait_for_tree(_TREE_SECONDS)
         documents = docledger.documents([standing.document_id for standing in ended])
     if as_json:

@@ -32,6 +32,16 @@ _WAITING = """
     FROM docledger_queue.pgqueuer q
     WHERE q.entrypoint <> 'document' AND q.status = 'queued' GROUP BY 1 ORDER BY 1
 """
+# A worker that is alive and has the executor will take the job.
+_WAITING_DOCUMENTS = """
+    SELECT q.headers ->> 'documentId', min(substr(q.entrypoint, length('stage:') + 1))
+    FROM docledger_queue.pgqueuer q
+    WHERE q.entrypoint <> 'document' AND q.headers ->> 'documentId' = ANY (%s)
+        AND q.status = 'queued' AND NOT EXISTS (SELECT FROM stage_workers w
+            WHERE substr(q.entrypoint, length('stage:') + 1) = ANY (w.stages)
+                AND w.seen_at > now() - interval '15 seconds')
+    GROUP BY 1
+"""
 _STANDINGS = """
     SELECT s.document_id, w.status, array_agg(ARRAY[s.stage_name, s.status] ORDER BY d.ord)
     FROM documents_processing_stages s
@@ -128,8 +138,12 @@ def standings(connection: Connection, document_ids: Sequence[str]) -> list[Stand
     ids = list(document_ids)
     rows = connection.execute(_STANDINGS, (ids,)).fetchall()
     gone = connection.execute(_GONE, (ids,)).fetchall()
+    waiting = dict(connection.execute(_WAITING_DOCUMENTS, (ids,)).fetchall())
     return [
-        *(Standing(i, status, tuple(map(tuple, stages))) for i, status, stages in rows),
+        *(
+            Standing(i, status, tuple(map(tuple, stages)), waiting.get(i))
+            for i, status, stages in rows
+        ),
         *(Standing(document_id, "deleted", ()) for (document_id,) in gone),
     ]
 

@@ -16,6 +16,9 @@ from docledger.stages_command import NewStage
 from domain import commands as c
 from domain.errors import InvalidValue, PipelineInvalid
 from domain.pipeline import StageDependency
+from domain.values import Original, WorkflowType
+from workers.hints import Hint
+from workers.queue import defer
 
 ROWS = "SELECT * FROM stage_dependencies WHERE stage_name = %s ORDER BY id"
 UNKNOWN = "INSERT INTO stage_dependencies VALUES ('bad', 'word-count', 'nowhere', true, 6)"
@@ -139,3 +142,33 @@ def test_a_new_stage_may_be_registered_with(settings: Settings) -> None:
             ).pipeline
             == rows
         )
+
+
+def test_a_document_that_waits_for_an_executor_is_over_for_who_follows_it(
+    settings: Settings, database: str
+) -> None:
+    """`docledger process` would wait for ever otherwise."""
+    with Docledger(settings) as docledger:
+        command = c.RegisterDocument(
+            document_id="d",
+            context=docledger.context("test"),
+            title="t",
+            original=Original(mime_type="text/markdown"),
+            content="x",
+            workflow_type=WorkflowType.AUTOMATIC,
+            pipeline=docledger.pipeline(),
+        )
+        docledger.commands.execute(command)
+        docledger.projector().run_until(docledger.history.last_position())
+        (standing,) = docledger.standings(["d"])
+        assert (standing.over, standing.missing_executor) == (False, None)
+        with psycopg.connect(database, autocommit=True) as connection:
+            defer(connection, [Hint("d", 2, stage_name="chunker")])
+        (standing,) = docledger.standings(["d"])
+        assert (standing.over, standing.missing_executor) == (True, "chunker")
+        execute(
+            database,
+            "INSERT INTO stage_workers VALUES ('w', 'h', 2, '{chunker}', now(), now())",
+        )
+        (standing,) = docledger.standings(["d"])
+        assert not standing.over
