@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+import structlog
 import uuid_utils
 
 from docledger import overview
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from api.metrics import Metrics
     from workers.worker import Worker
 
+log = structlog.get_logger(__name__)
 
 _SESSION: Session = {**connections.SESSION, "idle_in_transaction_session_timeout": "60s"}
 # A server that answers ends a request's statement itself, ahead of the client's deadline: so it is
@@ -341,6 +343,10 @@ class Docledger:
         from workers.worker import Worker
 
         settings = self.settings
+        for broken in self.executors.broken:
+            log.error(
+                "a stage's executor cannot be loaded", stage=broken.stage_name, why=broken.reason
+            )
         sandbox = Sandbox(settings.worker_slots, settings.stage_memory_bytes)
         self._stack.callback(sandbox.close)
         sandbox.warm_up()

@@ -30,7 +30,12 @@ _LIVING = """
 _WAITING = """
     SELECT substr(q.entrypoint, length('stage:') + 1), count(DISTINCT q.headers ->> 'documentId')
     FROM docledger_queue.pgqueuer q
-    WHERE q.entrypoint <> 'document' AND q.status = 'queued' GROUP BY 1 ORDER BY 1
+    JOIN documents_processing_stages p ON p.document_id = q.headers ->> 'documentId'
+        AND p.stage_name = substr(q.entrypoint, length('stage:') + 1) AND p.status = 'pending'
+    WHERE q.entrypoint <> 'document' AND q.status = 'queued' AND (
+        SELECT w.status FROM processing_workflows w WHERE w.document_id = p.document_id
+        ORDER BY length(w.id) DESC, w.id DESC LIMIT 1) IN ('running', 'failed')
+    GROUP BY 1 ORDER BY 1
 """
 # A worker that is alive and has the executor will take the job.
 _WAITING_DOCUMENTS = """

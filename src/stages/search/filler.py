@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import psycopg
 import structlog
 
-from domain.storage_errors import BlobNotFound
+from domain.storage_errors import StorageError, StorageUnavailable
 from stages.errors import UnconvertibleDocument
 from stages.postgres_search import PostgresSearchStore
 from stages.search.current import (
@@ -50,23 +50,32 @@ class SearchFiller:
             return chunks, read_document(path, FactsDocument).facts
 
     def fill(self, document: Ingested) -> bool:
-        """Replace what the store holds of the document; False while content is missing.
+        """Replace what the store holds of the document; False while its content cannot be read.
 
         Contents that are no chunks, which a stage run elsewhere may have reported, leave nothing to
-        be found and are not tried again. Raises SearchUnavailable and StorageError.
+        be found and are not tried again. Raises SearchUnavailable.
         """
         document_id, made_from = document.document_id, document.made_from
         try:
             chunks, facts = self.read(made_from)
-            self._store.replace(document_id, chunks, facts, made_from, if_current=True)
-        except BlobNotFound:
-            _log.warning("a document cannot be made searchable", document_id=document_id)
+        except (StorageError, StorageUnavailable) as error:
+            why = type(error).__name__
+            _log.warning("a document cannot be made searchable", document_id=document_id, why=why)
             return False
-        except (UnconvertibleDocument, psycopg.DataError, psycopg.IntegrityError, ValueError) as e:
-            problem = type(e).__name__
-            _log.warning("chunks cannot be indexed", document_id=document_id, why=problem)
-            self._store.replace(document_id, (), (), made_from, if_current=True, problem=problem)
+        except UnconvertibleDocument as error:
+            self._leave_out(document, error)
+            return True
+        try:
+            self._store.replace(document_id, chunks, facts, made_from, if_current=True)
+        except (psycopg.DataError, psycopg.IntegrityError, ValueError) as error:
+            self._leave_out(document, error)
         return True
+
+    def _leave_out(self, document: Ingested, error: Exception) -> None:
+        """Note why nothing is to be found of the document."""
+        document_id, why = document.document_id, type(error).__name__
+        _log.warning("chunks cannot be indexed", document_id=document_id, why=why)
+        self._store.replace(document_id, (), (), document.made_from, if_current=True, problem=why)
 
     def refill(
         self,

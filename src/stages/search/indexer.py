@@ -40,6 +40,8 @@ _log = structlog.get_logger(__name__)
 _STEP_SECONDS = 1.0  # a rebuild waits for the row's lock, but not for long
 _EMPTIED_SECONDS = 10.0
 _FRUITLESS_SECONDS = 3600.0
+_FIRST_RETRY_SECONDS = 60.0
+_LONGEST_RETRY_SECONDS = 3600.0
 _EVENTS = 2000
 
 _ADD = "INSERT INTO tracking (projection, position) VALUES (%s, 0) ON CONFLICT DO NOTHING"
@@ -111,6 +113,8 @@ class SearchIndexer:
         self._look: _Look | None = None
         self._has_looked = False
         self._check_emptied_at = 0.0
+        self._retry_at: float | None = None
+        self._retry_seconds = _FIRST_RETRY_SECONDS
 
     def run(self, stop: threading.Event) -> None:
         """Index until told to stop; lost connections are opened again."""
@@ -143,6 +147,8 @@ class SearchIndexer:
             if self._is_emptied(connection):
                 # Whatever is written here would be waited for by the store's own connection.
                 self._look = _new_look(connection, everything=True)
+            if self._retry_at is not None and time.monotonic() > self._retry_at:
+                self._retry_at, self._has_looked = None, False
             if version != INDEX_VERSION or not self._has_looked or self._look is not None:
                 return self._look_on(connection, position)
             return self._follow(connection, position)
@@ -220,10 +226,18 @@ class SearchIndexer:
         until = time.monotonic() + _STEP_SECONDS
         filled = 0
         for document in due:
-            filled += self._filler.fill(document)
+            if self._filler.fill(document):
+                filled += 1
+            elif self._retry_at is None:
+                self._look_again()
             if time.monotonic() > until:
                 return filled, document.document_id
         return filled, None
+
+    def _look_again(self) -> None:
+        """Have a look at every document later, since the content of one cannot be read."""
+        self._retry_at = time.monotonic() + self._retry_seconds
+        self._retry_seconds = min(_LONGEST_RETRY_SECONDS, 2 * self._retry_seconds)
 
     def _move(self, connection: Connection, position: int, version: int | None) -> None:
         connection.execute(_MOVE, (position, version, TRACKING_NAME))

@@ -224,13 +224,25 @@ def test_a_refill_puts_everything_right_while_searches_go_on(ledger: Ledger) -> 
     assert differences(ledger) == []
 
 
-def test_missing_content_is_named_once_and_by_itself(ledger: Ledger) -> None:
+def test_missing_content_is_named_by_itself_and_tried_again(ledger: Ledger) -> None:
     (checksum,) = ledger.execute(
         "SELECT checksum FROM stage_output_files"
         " WHERE document_id = 'doc-1' AND file_type = 'chunks_json'"
     )[0]
+    content = ledger.blob(checksum).read_bytes()
     ledger.blob(checksum).unlink()
     assert {kind for _, kind, _ in differences(ledger)} == {"blob-missing"}
     ledger.execute("TRUNCATE search_chunks, search_documents")
-    ledger.index()
+    running = indexer.SearchIndexer(
+        ledger.docledger.connecting("index"), ledger.docledger.search_filler
+    )
+    while running.step().has_more:
+        pass
     assert ledger.found_by("lamp") == ["doc-2"]
+    ledger.docledger.storage.blobs.put_stream([content])
+    assert not running.step().has_more
+    running._retry_at = 0.0
+    while running.step().has_more:
+        pass
+    running.close()
+    assert ledger.found_by("lamp") == ["doc-1", "doc-2"]
