@@ -41,7 +41,7 @@ ALTER TABLE tracking ADD COLUMN version int;
 COMMENT ON COLUMN tracking.version IS
     'the version of what this consumer makes; null where it has none, or is to look at everything';
 
--- Whoever moves a document to another realm moves what is found of it. Their statement never fails
+-- A statement that moves a document to another realm moves what is found of it. It never fails
 -- or waits for that: what is missed is moved by the indexer.
 CREATE FUNCTION docledger_move_search_chunks() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp

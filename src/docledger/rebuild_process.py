@@ -1,7 +1,7 @@
 """Starts rebuilds for the API in a process of their own, which ends with the API's.
 
 The server takes the rebuild's lock and registers it before it answers; then it starts the process,
-which queues up for the lock, and lets go. Between the two nobody else can have it, and a process
+which queues up for the lock, and lets go. Between the two no other session can have it. A process
 that never gets so far leaves its reason in the row that was registered.
 """
 

@@ -120,7 +120,7 @@ def test_a_second_one_is_a_conflict(client: httpx.Client, database: str) -> None
 
 
 def test_of_many_at_once_one_begins(client: httpx.Client, database: str) -> None:
-    """The lock is taken by the server and handed to the process: nobody slips in between."""
+    """The lock is taken by the server and handed to the process: no other gets in between."""
     with psycopg.connect(database) as reader:
         reader.execute("SELECT * FROM stage_output_files").fetchall()
         with ThreadPoolExecutor(8) as pool:

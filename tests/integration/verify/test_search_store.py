@@ -198,8 +198,8 @@ CHANGES: list[tuple[str, tuple[str, str, str]]] = [
         ("doc-3", "search-extra", "it is found in searches and should not be"),
     ),
     (
-        "UPDATE search_chunks SET document_id = 'nobody' WHERE document_id = 'doc-2'",
-        ("nobody", "search-extra", "it is found in searches and should not be"),
+        "UPDATE search_chunks SET document_id = 'stranger' WHERE document_id = 'doc-2'",
+        ("stranger", "search-extra", "it is found in searches and should not be"),
     ),
 ]
 
