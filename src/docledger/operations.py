@@ -20,6 +20,7 @@ from docledger.progress import Bars, Lines, Silence, Watching
 from docledger.settings import Settings
 from docledger.supervisor import Role, Supervisor
 from domain.errors import DocumentNotFound
+from files.storage import Storage
 
 _TREE_SECONDS = 30.0
 _ACTOR = "command line"
@@ -94,25 +95,28 @@ def migrate_down(settings: Settings, to: int | None, *, delete_events: bool) -> 
     """Undo the last step, or all after `to`."""
     with Docledger(settings) as docledger:
         document_ids = docledger.logged_documents() if delete_events else []
+        # Opened first: a storage that cannot be reached is found out before the log is gone.
+        storage = docledger.storage if document_ids else None
         done = docledger.migrator.down(to, delete_events=delete_events)
         print("\n".join(f"undid {step}" for step in done) or "nothing to undo")
-        if document_ids and any(step.drops_log for step in done):
-            _remove_folders(docledger, document_ids)
+        if storage is not None and any(step.drops_log for step in done):
+            _remove_folders(storage, document_ids, settings.sweep_age_seconds)
 
 
-def _remove_folders(docledger: Docledger, document_ids: Sequence[str]) -> None:
+def _remove_folders(
+    storage: Storage, document_ids: Sequence[str], sweep_age_seconds: float
+) -> None:
     """Remove the documents' folders from the uploads tree; contents are left to the sweeper.
 
     Other folders are not docledger's, so they stay.
     """
-    tree = docledger.storage.tree
     for document_id in document_ids:
-        tree.remove(document_id)
-    tree.sync()
-    hours = docledger.settings.sweep_age_seconds / 3600
+        storage.tree.remove(document_id)
+    storage.tree.sync()
+    hours = sweep_age_seconds / 3600
     print(
         f"removed the folders of {len(document_ids):,} documents; their contents stay in "
-        f"{docledger.storage.location}/blobs until a service that runs sweeps what no event "
+        f"{storage.location}/blobs until a service that runs sweeps what no event "
         f"names and is older than {hours:g} h"
     )
 
