@@ -231,7 +231,8 @@ def test_documents_that_find_no_slot_are_put_back(world: World, sandbox: Sandbox
         return Echo(stage_name, in_process=stage_name == "light")
 
     ids = [f"a-{number}" for number in range(12)]
-    with at_work(world, sandbox, slots=1, documents=8, executor_of=mixed):
+    stages = (*STAGES, "light")
+    with at_work(world, sandbox, slots=1, documents=8, executor_of=mixed, stages=stages):
         for number, document_id in enumerate(ids):
             world.register(document_id, pipeline=PIPELINE if number % 4 == 3 else light)
         wait_until(lambda: all(world.is_done(document_id) for document_id in ids), seconds=60)
