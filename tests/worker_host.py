@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from worker_parts import World, echo, new_sandbox
+from worker_parts import STAGES, World, echo, new_sandbox
 from workers.dispatcher import Dispatcher
 from workers.reaper import Reaper
 from workers.worker import Worker
@@ -25,6 +25,7 @@ def main() -> None:
     parser.add_argument("name")
     parser.add_argument("--dispatch", action="store_true")
     parser.add_argument("--reap", action="store_true")
+    parser.add_argument("--stages", nargs="*", default=STAGES)
     parser.add_argument("--slots", type=int, default=2)
     parser.add_argument("--lease-seconds", type=float, default=3)
     parser.add_argument("--grace-seconds", type=float, default=20)
@@ -39,6 +40,7 @@ def main() -> None:
             imported=world.imported.find,
             sandbox=sandbox,
             executor_of=echo,
+            stages=arguments.stages,
             work_folder=arguments.folder / "work",
             name=arguments.name,
             slots=arguments.slots,

@@ -11,7 +11,6 @@ DocledgerError
 ├── WorkflowNotFound
 ├── RebuildNotFound
 ├── RebuildRunning
-├── RebuildRefused
 └── Unavailable
     ├── NotYetReadable
     ├── DocumentParked
@@ -107,7 +106,3 @@ class RebuildNotFound(DocledgerError):
 
 class RebuildRunning(DocledgerError):
     """The read models are being rebuilt or checked already; wait for that to end."""
-
-
-class RebuildRefused(DocledgerError):
-    """The read models cannot be rebuilt as they are."""

@@ -21,6 +21,7 @@ WORKFLOW: dict[str, Any] = {
     "configuration": {"retries": 3},
     "createdAt": _AT,
     "updatedAt": _AT,
+    "waitingFor": None,
 }
 STAGE: dict[str, Any] = {
     "id": f"{ID}_markdown-conversion",
@@ -35,6 +36,7 @@ STAGE: dict[str, Any] = {
     "metadata": {"pages": 12},
     "createdAt": _AT,
     "updatedAt": _AT,
+    "waitingFor": None,
 }
 FILE: dict[str, Any] = {
     "id": f"{ID}_markdown-conversion:markdown",

@@ -249,10 +249,12 @@ class SearchStore(Protocol):
 class Rebuilds(Protocol):
     """Starts rebuilds of the read models, which outlive the request."""
 
-    def start(self, rebuild_id: str, table: str | None) -> None:
-        """Return once the rebuild runs; blocks.
+    def start(self, rebuild_id: str, table: str | None, *, search: bool = False) -> None:
+        """Return once the rebuild is registered: its progress shows it from then on; blocks.
 
-        Raises RebuildRunning if one runs already, or a check, and RebuildRefused with the reason.
+        It is one of this table, of all, or with `search` of the search store.
+
+        Raises RebuildRunning if one runs already, or a check, and Unavailable.
         """
 
 

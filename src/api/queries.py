@@ -30,8 +30,9 @@ from api.life_sql import MANY_REGISTERED_SINCE, REGISTERED_SINCE, REPLACED, TRAC
 from api.listing import After, DocumentFilter, page_query
 from api.ports import Database
 from api.shapes import DOCUMENT, FILE, STAGE, SUMMARY, WORKFLOW
-from domain.errors import LogFull
-from domain.pipeline import StageDependency
+from api.waiting import SOME_WAIT, each_with_waits, with_waits
+from domain.errors import LogFull, PipelineInvalid
+from domain.pipeline import StageDependency, check_configured
 from postgres.causes import NewCauses, cause
 from postgres.deadlines import waiting_for_database
 
@@ -39,6 +40,7 @@ _log = structlog.get_logger("api")
 _causes = NewCauses()
 
 _PIPELINE_CACHED_SECONDS = 2.0
+_WAITS_CACHED_SECONDS = 2.0
 _DISK_FULL = "53100"
 _PLANNED_AS_USUAL, _ONE_PLAN = "auto", "force_generic_plan"
 
@@ -132,6 +134,10 @@ _READ_DOCUMENTS: Mapping[int, str] = {
     for length in _LIST_LENGTHS
 }
 
+_WAITING_SUMMARY = with_waits(_SUMMARY)
+_READ_WAITING_PART = each_with_waits(_READ_PART)
+_READ_WAITING_DOCUMENTS = {length: with_waits(sql) for length, sql in _READ_DOCUMENTS.items()}
+
 
 @dataclass(frozen=True, slots=True)
 class DocumentRead:
@@ -160,6 +166,7 @@ class Queries:
         self._database = database
         self._seconds = seconds
         self._pipeline: tuple[float, tuple[StageDependency, ...]] = (0.0, ())
+        self._waits = (0.0, False)
         self._estimates = Estimates(partial(self._rows, plans=_PLANNED_AS_USUAL))
         self._plans: WeakKeyDictionary[AsyncConnection[Any], str] = WeakKeyDictionary()
         self._whole = Coalesced(self._documents, most=_LIST_LENGTHS[-1])
@@ -173,13 +180,15 @@ class Queries:
             found = await self._whole.read(document_id)
             if found is None or _NO_WORKFLOW not in (found.body or ""):
                 return found
-        rows = await self._rows(_READ_PART[part], {"id": document_id, "stage": stage, "path": path})
+        parts = _READ_WAITING_PART if await self._some_wait() else _READ_PART
+        rows = await self._rows(parts[part], {"id": document_id, "stage": stage, "path": path})
         return _document_read(rows[0]) if rows else None
 
     async def _documents(self, document_ids: Sequence[str]) -> Mapping[str, DocumentRead]:
         length = next(n for n in _LIST_LENGTHS if n >= len(document_ids))
         padding = [document_ids[0]] * (length - len(document_ids))
-        rows = await self._rows(_READ_DOCUMENTS[length], [*document_ids, *padding])
+        read = _READ_WAITING_DOCUMENTS if await self._some_wait() else _READ_DOCUMENTS
+        rows = await self._rows(read[length], [*document_ids, *padding])
         return {row["id"]: _document_read(row) for row in rows}
 
     async def documents(
@@ -188,7 +197,8 @@ class Queries:
         """Return a page, newest first: documents as JSON joined by commas; the next cursor."""
         after = None if cursor is None else After(*cursors.newest_first(cursor))
         estimate = await self._estimates.of(wanted)
-        query = page_query(wanted, after, limit, estimate, _SUMMARY)
+        summary = _WAITING_SUMMARY if await self._some_wait() else _SUMMARY
+        query = page_query(wanted, after, limit, estimate, summary)
         plans = _ONE_PLAN if query.keeps_plan else _PLANNED_AS_USUAL
         try:
             # Ways are few, and to read a statement this long takes longer than to carry it out.
@@ -200,11 +210,28 @@ class Queries:
             return page["bodies"], None
         return page["bodies"], cursors.encode(page["last_at"], page["last_id"])
 
+    async def _some_wait(self) -> bool:
+        """Tell whether any stage waits for an executor, as of two seconds ago at most."""
+        read_at, found = self._waits
+        if time.monotonic() - read_at > _WAITS_CACHED_SECONDS:
+            self._waits = (time.monotonic(), found)
+            found = bool((await self._rows(SOME_WAIT, {}))[0]["some_wait"])
+            self._waits = (time.monotonic(), found)
+        return found
+
     async def pipeline(self) -> tuple[StageDependency, ...]:
-        """Return the rows of `stage_dependencies`, at most two seconds old."""
+        """Return the rows of `stage_dependencies`, at most two seconds old.
+
+        Raises PipelineInvalid if they make no pipeline.
+        """
         read_at, rows = self._pipeline
         if not rows or time.monotonic() - read_at > _PIPELINE_CACHED_SECONDS:
             rows = await self._dependencies()
+            try:
+                check_configured(rows)
+            except PipelineInvalid as error:
+                _log.error("registrations are refused", why=str(error))
+                raise
             self._pipeline = (time.monotonic(), rows)
         return rows
 

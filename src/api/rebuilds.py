@@ -17,6 +17,7 @@ Table = Literal[
 Phase = Literal[
     "preparing",
     "folding",
+    "filling",
     "indexing",
     "catching_up",
     "swapping",
@@ -28,13 +29,14 @@ _KILLED = "its process died; the live tables are as they were"
 
 
 class NewRebuild(Sent):
-    """What to rebuild: one table alone, or all of them."""
+    """What to rebuild: one table alone, the search store alone, or all tables."""
 
     table: Table | None = None
+    search: bool = False
 
 
 class Rebuild(Answered):
-    """A rebuild of the read models.
+    """A rebuild of the read models, or of the search store (`tables` is `search_chunks` then).
 
     `position` is that up to which the new tables show everything; `waitingFor` says whose
     transaction keeps them from being swapped in.
@@ -56,7 +58,7 @@ class Rebuild(Answered):
     error: str | None
 
 
-NEW_REBUILD: dict[str, Any] = {"table": None}
+NEW_REBUILD: dict[str, Any] = {"table": None, "search": False}
 REBUILD: dict[str, Any] = {
     "id": "0199a1b2-7c3d-7e4f-8a9b-0c1d2e3f4a5b",
     "phase": "folding",

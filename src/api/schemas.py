@@ -186,6 +186,13 @@ class Answered(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
+class WaitingFor(Answered):
+    """Why a stage that may run does not: no living worker has its executor."""
+
+    stage_name: str
+    reason: Literal["noExecutor"]
+
+
 class ProcessingWorkflow(Answered):
     """One run of a document's stages."""
 
@@ -201,6 +208,7 @@ class ProcessingWorkflow(Answered):
     configuration: dict[str, Any] | None
     created_at: Time | None
     updated_at: Time | None
+    waiting_for: WaitingFor | None
 
 
 class Stage(Answered):
@@ -218,6 +226,7 @@ class Stage(Answered):
     metadata: dict[str, Any] | None
     created_at: Time | None
     updated_at: Time | None
+    waiting_for: WaitingFor | None
 
 
 class OutputFile(Answered):

@@ -12,12 +12,21 @@ from pydantic.alias_generators import to_camel
 SQL_TIME = """to_char({}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
-class Shape:
-    """The columns of a table that callers see, in order; columns ending in `_at` are times."""
+NOT_WAITING = "NULL::json /* {} waits for nothing */"
+"""SQL of `waitingFor` where no stage waits for an executor; the alias of the row is put in."""
 
-    def __init__(self, *columns: str) -> None:
+
+class Shape:
+    """The columns of a table that callers see, in order; columns ending in `_at` are times.
+
+    With `waits`, `waitingFor` follows them: why nothing goes on, null where that is not so.
+    """
+
+    def __init__(self, *columns: str, waits: bool = False) -> None:
         self.columns = columns
-        self.keys = tuple(to_camel(column) for column in columns)
+        self._column_keys = tuple(to_camel(column) for column in columns)
+        self.keys = (*self._column_keys, "waitingFor") if waits else self._column_keys
+        self.waits = waits
         self._values: Callable[[Any], tuple[Any, ...]] = attrgetter(*columns)
         self._times = tuple(key for key in self.keys if key.endswith("At"))
 
@@ -25,16 +34,19 @@ class Shape:
         """Return the SQL expression that makes a row of table `alias` a JSON object."""
         pairs = (
             f"'{key}', {_sql_value(f'{alias}.{column}')}"
-            for key, column in zip(self.keys, self.columns, strict=True)
+            for key, column in zip(self._column_keys, self.columns, strict=True)
         )
-        return f"json_build_object({', '.join(pairs)})"
+        waits = f", 'waitingFor', {NOT_WAITING.format(alias)}" if self.waits else ""
+        return f"json_build_object({', '.join(pairs)}{waits})"
 
     def of(self, row: Any) -> dict[str, Any]:
         """Return the JSON of a row whose attributes are named like the columns."""
-        found = dict(zip(self.keys, self._values(row), strict=True))
+        found = dict(zip(self._column_keys, self._values(row), strict=True))
         for key in self._times:
             if (at := found[key]) is not None:
                 found[key] = time_text(at)
+        if self.waits:
+            found["waitingFor"] = None
         return found
 
     def of_each(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
@@ -55,6 +67,7 @@ WORKFLOW = Shape(
     "configuration",
     "created_at",
     "updated_at",
+    waits=True,
 )
 STAGE = Shape(
     "id",
@@ -69,6 +82,7 @@ STAGE = Shape(
     "metadata",
     "created_at",
     "updated_at",
+    waits=True,
 )
 FILE = Shape(
     "id",

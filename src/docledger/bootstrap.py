@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+import structlog
 import uuid_utils
 
 from docledger import overview
@@ -28,6 +29,7 @@ from docledger.stopping import GraceOfDatabase
 from domain.commands import Context
 from domain.errors import DocledgerError
 from domain.pipeline import StageDependency
+from domain.pipeline_findings import Finding, findings
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
@@ -49,6 +51,8 @@ from projections.time_travel import TimeTravel
 from projections.tracking import read_position
 from stages.postgres_search import PostgresSearchStore
 from stages.registry import Registry, discover
+from stages.search.filler import SearchFiller
+from stages.search.indexer import SearchIndexer
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
     from api.metrics import Metrics
     from workers.worker import Worker
 
+log = structlog.get_logger(__name__)
 
 _SESSION: Session = {**connections.SESSION, "idle_in_transaction_session_timeout": "60s"}
 # A server that answers ends a request's statement itself, ahead of the client's deadline: so it is
@@ -240,6 +245,11 @@ class Docledger:
         self._stack.callback(pool.close)
         return PostgresSearchStore(pool.connection)
 
+    @cached_property
+    def search_filler(self) -> SearchFiller:
+        """Fills the search store from stored chunks."""
+        return SearchFiller(self.search_store, self.storage.blobs)
+
     def api(self) -> FastAPI:
         """Return the API over this process's parts."""
         from api.app import create_app
@@ -297,6 +307,7 @@ class Docledger:
             every_seconds=self.settings.sweep_seconds,
             older_than_seconds=self.settings.sweep_age_seconds,
         )
+        indexer = SearchIndexer(self.connecting("index"), self.search_filler)
         sealer = Sealer(
             self.connecting("seal"), every_seconds=self.settings.seal_seconds, clock=now
         )
@@ -314,6 +325,7 @@ class Docledger:
         return following | {
             "read models": partial(_run_stoppable, self.projector()),
             "uploads tree": tree.run,
+            "search store": indexer.run,
             "sweeper": sweeper.run,
             "sealer": sealer.run,
         }
@@ -339,6 +351,10 @@ class Docledger:
         from workers.worker import Worker
 
         settings = self.settings
+        for broken in self.executors.broken:
+            log.error(
+                "a stage's executor cannot be loaded", stage=broken.stage_name, why=broken.reason
+            )
         sandbox = Sandbox(settings.worker_slots, settings.stage_memory_bytes)
         self._stack.callback(sandbox.close)
         sandbox.warm_up()
@@ -349,6 +365,7 @@ class Docledger:
             imported=self.imported_contents.find,
             sandbox=sandbox,
             executor_of=self.executors.of,
+            stages=self.executors,
             work_folder=settings.home / "work",
             name=_process_name(),
             slots=settings.worker_slots,
@@ -419,6 +436,11 @@ class Docledger:
         with self.connect("status") as connection:
             return overview.status(connection, self.projector().status())
 
+    def logged_documents(self) -> list[str]:
+        """Return the id of every document that the log knows, none if there is no log."""
+        with self.connect("documents") as connection:
+            return overview.logged_documents(connection)
+
     def context(self, actor: str) -> Context:
         """Return the context of a command that `actor` gives now."""
         return Context(at=now(), actor=actor, command_id=new_id())
@@ -427,6 +449,11 @@ class Docledger:
         """Return the rows of `stage_dependencies`, checked."""
         with self.connect("pipeline") as connection:
             return overview.pipeline(connection)
+
+    def pipeline_findings(self) -> list[Finding]:
+        """Return what is wrong with the rows of `stage_dependencies`."""
+        with self.connect("pipeline") as connection:
+            return findings(overview.dependencies(connection))
 
     def standings(self, document_ids: Sequence[str]) -> list[Standing]:
         """Return how these registered documents stand, as far as the read models know them."""

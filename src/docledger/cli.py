@@ -38,10 +38,12 @@ app = typer.Typer(
 )
 migrate = typer.Typer(help="Move the database's schema up and down.", no_args_is_help=True)
 projections = typer.Typer(help="Look after the read models.", no_args_is_help=True)
+stages = typer.Typer(help="The stages of new workflows.", no_args_is_help=True)
 events = typer.Typer(help="Move the log between databases.", no_args_is_help=True)
 app.add_typer(migrate, name="migrate")
 app.add_typer(projections, name="projections")
 app.add_typer(events, name="events")
+app.add_typer(stages, name="stages")
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
@@ -162,6 +164,47 @@ def projections_retry(document_id: Annotated[str, typer.Argument(metavar="ID")])
     operations.retry(_settings("projections"), document_id)
 
 
+@stages.command("list")
+def stages_list(json: AsJson = False) -> None:
+    """List the stages, what each waits for, and how many workers can run it."""
+    from docledger import stages_command
+
+    stages_command.list_stages(_settings("stages"), as_json=json)
+
+
+@stages.command("check")
+def stages_check(json: AsJson = False) -> None:
+    """Say what is wrong with the stages or their executors; exit 1 if anything is."""
+    from docledger import stages_command
+
+    if not stages_command.check(_settings("stages"), as_json=json):
+        raise typer.Exit(FAILED)
+
+
+@stages.command("add")
+def stages_add(
+    name: Annotated[str, typer.Argument(help="a-z, 0-9 and '-'; as its entry point is called.")],
+    after: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="STAGE", help="It waits for this one; may be given more than once."),
+    ] = None,
+    after_unless_skipped: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="STAGE", help="It waits for this one unless that was skipped."),
+    ] = None,
+    optional: Annotated[bool, typer.Option("--optional", help="It may be skipped.")] = False,
+    order: Annotated[
+        int | None, typer.Option(min=1, help="Its place among the stages; unset: the last.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Add a stage to the workflows that start from now on."""
+    from docledger import stages_command
+
+    stage = stages_command.NewStage(name, after or [], after_unless_skipped or [], optional, order)
+    stages_command.add(_settings("stages"), stage, as_json=json)
+
+
 @app.command()
 def history(
     document_id: Annotated[str, typer.Argument(metavar="ID")],
@@ -205,7 +248,8 @@ def status(json: AsJson = False) -> None:
 @app.command()
 def verify(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Make rows and folders anew where they differ.")
+        bool,
+        typer.Option("--repair", help="Repair rows, folders and search store where they differ."),
     ] = False,
     seal: Annotated[
         Optional[list[Path]],  # noqa: UP045
@@ -216,7 +260,10 @@ def verify(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Check log, tables and files against one another and against seals; exit 1 if they differ."""
+    """Check log, tables, files and search store against one another and against seals.
+
+    Exits with 1 if they differ, with --repair if a difference is left.
+    """
     from docledger import verify_command
 
     settings = _settings("verify")
@@ -274,25 +321,35 @@ def rebuild(
     into: Annotated[
         str | None, typer.Option(metavar="SCHEMA", help="A new schema, for analysis.")
     ] = None,
+    search: Annotated[
+        bool, typer.Option("--search", help="Fill the search store again from stored chunks.")
+    ] = False,
     rebuild_id: Annotated[str | None, typer.Option("--id", hidden=True)] = None,
     supervised: Supervised = False,
     json: AsJson = False,
 ) -> None:
-    """Build the read models anew beside the live ones, then swap."""
+    """Rebuild the read models beside the live ones, then swap; or fill the search store again."""
     from docledger import rebuild_command
 
     if (until is None) != (into is None) or (until and (dry_run or table)):
         raise typer.BadParameter("--until and --into go together, and without --dry-run or --table")
-    settings = _settings("rebuild")
-    rebuild_command.end_in_good_order(supervised=supervised)
-    if until is not None and into is not None:
-        rebuild_command.materialise(settings, until=until, into=into, workers=workers, as_json=json)
-    elif not dry_run:
-        rebuild_command.rebuild(
-            settings, table=table, workers=workers, rebuild_id=rebuild_id, as_json=json
-        )
-    elif not rebuild_command.dry_run(settings, table=table, workers=workers, as_json=json):
-        raise typer.Exit(FAILED)
+    if search and (table or dry_run or until):
+        raise typer.BadParameter("--search goes without --table, --dry-run and --until")
+    with rebuild_command.failure_as_json(wanted=supervised):
+        settings = _settings("rebuild")
+        rebuild_command.end_in_good_order(supervised=supervised)
+        if search:
+            rebuild_command.search(settings, rebuild_id=rebuild_id, as_json=json)
+        elif until is not None and into is not None:
+            rebuild_command.materialise(
+                settings, until=until, into=into, workers=workers, as_json=json
+            )
+        elif not dry_run:
+            rebuild_command.rebuild(
+                settings, table=table, workers=workers, rebuild_id=rebuild_id, as_json=json
+            )
+        elif not rebuild_command.dry_run(settings, table=table, workers=workers, as_json=json):
+            raise typer.Exit(FAILED)
 
 
 @app.command("import-documents")

@@ -8,7 +8,7 @@ whole, are left as they are: they may be all that is left of the truth.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import psycopg
@@ -24,8 +24,10 @@ from projections.tracking import READ_MODELS, lock_position
 from projections.verify import check_document
 from projections.verify_rows import TABLES
 from projections.verify_tracking import beyond_the_log, put_back
+from stages.search.current import ingested_among
 
 _ROWS = frozenset(("row-changed", "row-missing", "row-extra", "parked"))
+_SEARCH = frozenset(("search-missing", "search-extra", "search-changed", "search-realm"))
 _TREE = frozenset(("tree-missing", "tree-extra", "tree-changed"))
 _LOG = frozenset(("event-altered", "event-removed", "event-inserted", "event-order", "seal"))
 _TREE_SECONDS = 60.0
@@ -63,7 +65,9 @@ class Mending:
         folders = _documents(found, _TREE) | rows
         if folders:
             self._mend_folders(sorted(folders))
-        return self._mended(found, rows, _documents(found, _TREE))
+        searched = _documents(found, _SEARCH) | rows
+        self._mend_search(sorted(searched))
+        return self._mended(found, rows, _documents(found, _TREE), _documents(found, _SEARCH))
 
     def _ahead_of_log(self, document_ids: Collection[str]) -> set[str]:
         """Return the documents whose rows know of events that the log does not have, or no more."""
@@ -90,6 +94,13 @@ class Mending:
                 for table in TABLES:
                     table.delete(self._connection, "document_id", (document_id,))
 
+    def _mend_search(self, document_ids: list[str]) -> None:
+        """Fill the search store again from what these documents have now."""
+        filler = self._docledger.search_filler
+        for document in ingested_among(self._connection, document_ids):
+            filler.fill(document)
+        filler.put_right(self._connection, document_ids)
+
     def _mend_folders(self, document_ids: list[str]) -> None:
         """Have the folders looked at, by the projector that runs or by one of ours."""
         self._connection.execute(_DUE, (document_ids,))
@@ -110,7 +121,11 @@ class Mending:
         return beyond_the_log(self._connection, lambda: log_end(self._connection).position)
 
     def _mended(
-        self, found: Iterable[Difference], rows: Collection[str], folders: Collection[str]
+        self,
+        found: Iterable[Difference],
+        rows: Collection[str],
+        folders: Collection[str],
+        searched: Collection[str],
     ) -> list[Difference]:
         """Look again; what is no longer found is mended."""
         streams = self._verification.streams
@@ -120,9 +135,12 @@ class Mending:
             still |= {(document_id, "rows") for d in again if d.kind in _ROWS}
         tree = self._verification.tree
         still |= {(i, "tree") for i in folders if tree.of_document(i)}
+        search = self._verification.search
+        still |= {(i, "search") for i in searched if search.of_document(i)}
         if self._beyond():
             still.add((None, "tracking"))
-        return [d for d in found if _was_tried(d, rows, folders) and _key(d) not in still]
+        tried = {"rows": rows, "tree": folders, "search": searched}
+        return [d for d in found if _was_tried(d, tried) and _key(d) not in still]
 
 
 def _documents(found: Iterable[Difference], kinds: Collection[str]) -> set[str]:
@@ -130,14 +148,11 @@ def _documents(found: Iterable[Difference], kinds: Collection[str]) -> set[str]:
 
 
 def _key(difference: Difference) -> tuple[str | None, str]:
-    if difference.kind in _ROWS:
-        return difference.document_id, "rows"
-    return difference.document_id, "tree" if difference.kind in _TREE else difference.kind
+    parts = {"rows": _ROWS, "tree": _TREE, "search": _SEARCH}
+    part = next((name for name, kinds in parts.items() if difference.kind in kinds), None)
+    return difference.document_id, part or difference.kind
 
 
-def _was_tried(difference: Difference, rows: Collection[str], folders: Collection[str]) -> bool:
-    if difference.kind in _ROWS:
-        return difference.document_id in rows
-    if difference.kind in _TREE:
-        return difference.document_id in folders
-    return difference.kind == "tracking"
+def _was_tried(difference: Difference, tried: Mapping[str, Collection[str]]) -> bool:
+    document_id, part = _key(difference)
+    return part == "tracking" or document_id in tried.get(part, ())

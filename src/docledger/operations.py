@@ -20,9 +20,17 @@ from docledger.progress import Bars, Lines, Silence, Watching
 from docledger.settings import Settings
 from docledger.supervisor import Role, Supervisor
 from domain.errors import DocumentNotFound
+from files.storage import Storage
 
 _TREE_SECONDS = 30.0
 _ACTOR = "command line"
+_NOTHING_KNOWN: dict[str, Any] = {
+    "parked": [],
+    "sizes": {},
+    "workers": [],
+    "waiting": [],
+    "pipeline": [],
+}
 
 
 def process(
@@ -43,6 +51,12 @@ def process(
         with _watching(console, titles, as_json=as_json) as watching:
             register(parts, files, realm_id, titles, watching)
             ended = follow(parts, titles, watching)
+        for stage_name in sorted({s.missing_executor for s in ended if s.missing_executor}):
+            print(
+                f"docledger: stage '{stage_name}' has no executor here, so its documents wait; "
+                "install the package that brings it and run docledger work or up",
+                file=sys.stderr,
+            )
         docledger.wait_for_tree(_TREE_SECONDS)
         documents = docledger.documents([standing.document_id for standing in ended])
     if as_json:
@@ -80,8 +94,31 @@ def migrate_up(settings: Settings, to: int | None) -> None:
 def migrate_down(settings: Settings, to: int | None, *, delete_events: bool) -> None:
     """Undo the last step, or all after `to`."""
     with Docledger(settings) as docledger:
+        document_ids = docledger.logged_documents() if delete_events else []
+        # Opened first: a storage that cannot be reached is found out before the log is gone.
+        storage = docledger.storage if document_ids else None
         done = docledger.migrator.down(to, delete_events=delete_events)
-    print("\n".join(f"undid {step}" for step in done) or "nothing to undo")
+        print("\n".join(f"undid {step}" for step in done) or "nothing to undo")
+        if storage is not None and any(step.drops_log for step in done):
+            _remove_folders(storage, document_ids, settings.sweep_age_seconds)
+
+
+def _remove_folders(
+    storage: Storage, document_ids: Sequence[str], sweep_age_seconds: float
+) -> None:
+    """Remove the documents' folders from the uploads tree; contents are left to the sweeper.
+
+    Other folders are not docledger's, so they stay.
+    """
+    for document_id in document_ids:
+        storage.tree.remove(document_id)
+    storage.tree.sync()
+    hours = sweep_age_seconds / 3600
+    print(
+        f"removed the folders of {len(document_ids):,} documents; their contents stay in "
+        f"{storage.location}/blobs until a service that runs sweeps what no event "
+        f"names and is older than {hours:g} h"
+    )
 
 
 def migrate_status(settings: Settings, *, as_json: bool) -> None:
@@ -145,7 +182,7 @@ def _status(settings: Settings) -> dict[str, Any]:
     down = settings.uses_embedded_postgres and not EmbeddedPostgres(settings.home).status().running
     if down:
         running = {"database": False, "serve": 0, "project": 0, "work": 0}
-        return {"running": running, "position": None, "lag": None, "parked": [], "sizes": {}}
+        return {"running": running, "position": None, "lag": None, **_NOTHING_KNOWN}
     with Docledger(settings) as docledger:
         docledger.require_schema()
         return docledger.status()

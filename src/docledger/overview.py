@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 
 from docledger.progress import Standing
-from domain.pipeline import Pipeline, StageDependency
+from domain.pipeline import StageDependency, check_configured
+from domain.pipeline_findings import findings
 from projections.status import ProjectionStatus
 
 Connection = psycopg.Connection[Any]
@@ -16,6 +18,34 @@ Connection = psycopg.Connection[Any]
 _PIPELINE = """
     SELECT stage_name, depends_on_stage, is_required, execution_order
     FROM stage_dependencies ORDER BY execution_order, id
+"""
+_DEPENDENCIES = """
+    SELECT id, stage_name, depends_on_stage, is_required, execution_order
+    FROM stage_dependencies ORDER BY execution_order, id
+"""
+_LIVING = """
+    SELECT name, host, slots, stages FROM stage_workers
+    WHERE seen_at > now() - interval '15 seconds' ORDER BY name
+"""
+_WAITING = """
+    SELECT substr(q.entrypoint, length('stage:') + 1), count(DISTINCT q.headers ->> 'documentId')
+    FROM docledger_queue.pgqueuer q
+    JOIN documents_processing_stages p ON p.document_id = q.headers ->> 'documentId'
+        AND p.stage_name = substr(q.entrypoint, length('stage:') + 1) AND p.status = 'pending'
+    WHERE q.entrypoint <> 'document' AND q.status = 'queued' AND (
+        SELECT w.status FROM processing_workflows w WHERE w.document_id = p.document_id
+        ORDER BY length(w.id) DESC, w.id DESC LIMIT 1) IN ('running', 'failed')
+    GROUP BY 1 ORDER BY 1
+"""
+# A worker that is alive and has the executor will take the job.
+_WAITING_DOCUMENTS = """
+    SELECT q.headers ->> 'documentId', min(substr(q.entrypoint, length('stage:') + 1))
+    FROM docledger_queue.pgqueuer q
+    WHERE q.entrypoint <> 'document' AND q.headers ->> 'documentId' = ANY (%s)
+        AND q.status = 'queued' AND NOT EXISTS (SELECT FROM stage_workers w
+            WHERE substr(q.entrypoint, length('stage:') + 1) = ANY (w.stages)
+                AND w.seen_at > now() - interval '15 seconds')
+    GROUP BY 1
 """
 _STANDINGS = """
     SELECT s.document_id, w.status, array_agg(ARRAY[s.stage_name, s.status] ORDER BY d.ord)
@@ -49,10 +79,63 @@ _SIZES = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class LivingWorker:
+    """A worker that was seen within 15 seconds, and the stages whose executors it has."""
+
+    name: str
+    host: str
+    slots: int
+    stages: tuple[str, ...]
+
+
+def dependencies(connection: Connection) -> dict[str, StageDependency]:
+    """Return the rows of `stage_dependencies` by their ids, in order and unchecked."""
+    rows = connection.execute(_DEPENDENCIES).fetchall()
+    return {row_id: StageDependency(*row) for row_id, *row in rows}
+
+
+def living_workers(connection: Connection) -> list[LivingWorker]:
+    """Return the workers that live."""
+    rows = connection.execute(_LIVING).fetchall()
+    return [LivingWorker(name, host, slots, tuple(stages)) for name, host, slots, stages in rows]
+
+
+def _stages(connection: Connection) -> dict[str, Any]:
+    """Return what is wrong with the stages, and those that wait for an executor."""
+    workers = living_workers(connection)
+    runnable = {stage for worker in workers for stage in worker.stages}
+    waiting = connection.execute(_WAITING).fetchall()
+    return {
+        "workers": [
+            {"name": w.name, "host": w.host, "slots": w.slots, "stages": list(w.stages)}
+            for w in workers
+        ],
+        "waiting": [
+            {"stageName": name, "reason": "noExecutor", "documents": documents}
+            for name, documents in waiting
+            if name not in runnable
+        ],
+        "pipeline": [
+            {"rowId": finding.row_id, "detail": finding.text, "fatal": finding.fatal}
+            for finding in findings(dependencies(connection))
+        ],
+    }
+
+
+def logged_documents(connection: Connection) -> list[str]:
+    """Return the id of every document that the log knows, none if there is no log."""
+    row = connection.execute("SELECT to_regclass('public.docledger_events')").fetchone()
+    if row is None or row[0] is None:
+        return []
+    rows = connection.execute("SELECT DISTINCT originator_id FROM docledger_events ORDER BY 1")
+    return [document_id for (document_id,) in rows]
+
+
 def pipeline(connection: Connection) -> tuple[StageDependency, ...]:
-    """Return the rows of `stage_dependencies`, checked."""
+    """Return the rows of `stage_dependencies`; raises PipelineInvalid if they make no pipeline."""
     rows = connection.execute(_PIPELINE).fetchall()
-    return Pipeline.of(tuple(row) for row in rows).dependencies
+    return check_configured(tuple(row) for row in rows).dependencies
 
 
 def standings(connection: Connection, document_ids: Sequence[str]) -> list[Standing]:
@@ -60,8 +143,12 @@ def standings(connection: Connection, document_ids: Sequence[str]) -> list[Stand
     ids = list(document_ids)
     rows = connection.execute(_STANDINGS, (ids,)).fetchall()
     gone = connection.execute(_GONE, (ids,)).fetchall()
+    waiting = dict(connection.execute(_WAITING_DOCUMENTS, (ids,)).fetchall())
     return [
-        *(Standing(i, status, tuple(map(tuple, stages))) for i, status, stages in rows),
+        *(
+            Standing(i, status, tuple(map(tuple, stages)), waiting.get(i))
+            for i, status, stages in rows
+        ),
         *(Standing(document_id, "deleted", ()) for (document_id,) in gone),
     ]
 
@@ -82,4 +169,5 @@ def status(connection: Connection, projection: ProjectionStatus) -> dict[str, An
             for p in projection.parked
         ],
         "sizes": sizes,
+        **_stages(connection),
     }

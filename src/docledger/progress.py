@@ -31,16 +31,20 @@ MARKS: Mapping[str, tuple[str, str]] = {
 class Standing:
     """How far one document is: its stages' statuses in order and its workflow's status.
 
-    The status of a document that somebody deleted is `deleted`.
+    The status of a document that somebody deleted is `deleted`. `missing_executor` names a stage
+    that may run and that no living worker can.
     """
 
     document_id: str
     workflow_status: str
     stages: tuple[tuple[str, str], ...]
+    missing_executor: str | None = None
 
     @property
     def over(self) -> bool:
         """True when nothing more happens by itself."""
+        if self.missing_executor is not None and not self.running_stage:
+            return True
         return self.workflow_status in ("completed", "failed", "cancelled", "deleted")
 
     @property

@@ -6,6 +6,8 @@ import json as jsonlib
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from types import FrameType, TracebackType
@@ -19,6 +21,7 @@ from rich.text import Text
 from docledger.bootstrap import Docledger
 from docledger.reports import console
 from docledger.rights import require_rights
+from docledger.search_rebuild import rebuild_search
 from docledger.settings import Settings
 from docledger.supervisor import end_with_supervisor
 from domain.errors import InvalidValue
@@ -26,7 +29,9 @@ from eventstore.log_shards import LogShards
 from projections.rebuild import Rebuilder, Rebuilt
 from projections.rebuild_differences import Difference
 from projections.rebuild_progress import Progress
+from projections.rebuild_session import reason_of
 
+_HAND_OVER_SECONDS = 30.0
 _LINE_EVERY_SECONDS = 5.0
 _SHOWN = 1000
 
@@ -41,8 +46,43 @@ def rebuild(
 ) -> None:
     """Build the read models, or one table, anew and swap them in."""
     with Docledger(settings) as docledger, _Watching(hidden=as_json) as watching:
-        made = _rebuilder(docledger, watching, workers).rebuild(table, rebuild_id)
+        # A rebuild that was registered under its id is handed the lock when it asks for it.
+        lock_seconds = _HAND_OVER_SECONDS if rebuild_id else 0.0
+        rebuilder = _rebuilder(docledger, watching, workers, lock_seconds)
+        made = rebuilder.rebuild(table, rebuild_id)
     _print_made(made, as_json=as_json)
+
+
+def search(settings: Settings, *, rebuild_id: str | None, as_json: bool) -> None:
+    """Fill the search store again from stored chunks."""
+    with Docledger(settings) as docledger, _Watching(hidden=as_json) as watching:
+        docledger.require_schema()
+        made = rebuild_search(
+            docledger.connecting("rebuild"),
+            docledger.search_filler,
+            watching.show,
+            rebuild_id=rebuild_id,
+            lock_seconds=_HAND_OVER_SECONDS if rebuild_id else 0.0,
+        )
+    if as_json:
+        _print_json(_made(made))
+    else:
+        console().print(
+            f"search store: {made.documents:,} documents in {made.seconds:.1f} s, "
+            f"as of position {made.position:,}"
+        )
+
+
+@contextmanager
+def failure_as_json(*, wanted: bool) -> Iterator[None]:
+    """Print the reason of a failure as one JSON line, for the process that started this one."""
+    try:
+        yield
+    except Exception as error:
+        if wanted:
+            sys.stdout.write(jsonlib.dumps({"error": reason_of(error)}) + "\n")
+            sys.stdout.flush()
+        raise
 
 
 def dry_run(settings: Settings, *, table: str | None, workers: int | None, as_json: bool) -> bool:
@@ -76,13 +116,20 @@ def materialise(
     _print_made(made, as_json=as_json)
 
 
-def _rebuilder(docledger: Docledger, watching: _Watching, workers: int | None) -> Rebuilder:
+def _rebuilder(
+    docledger: Docledger, watching: _Watching, workers: int | None, lock_seconds: float = 0.0
+) -> Rebuilder:
     docledger.require_schema()
     connect = docledger.connecting("rebuild")
     with connect() as connection:
         require_rights(connection, made_by_us=True)
     return Rebuilder(
-        connect, docledger.history, LogShards(connect), workers=workers, told=watching.show
+        connect,
+        docledger.history,
+        LogShards(connect),
+        workers=workers,
+        told=watching.show,
+        lock_seconds=lock_seconds,
     )
 
 
@@ -169,6 +216,8 @@ class _Watching:
 
 
 def _told(progress: Progress) -> str:
+    if progress.phase == "filling":
+        return f"{progress.documents:,} documents"
     if not progress.events_total:
         return ""
     told = f"{progress.events_done:,} of {progress.events_total:,} events"

@@ -130,5 +130,12 @@ def status(console: Console, found: Mapping[str, Any]) -> None:
     )
     for parked in found["parked"]:
         console.print(Text(f"parked: {parked['documentId']}: {parked['error']}", "red"))
+    for finding in found["pipeline"]:
+        where = f"{finding['rowId']}: " if finding["rowId"] else ""
+        what = "no workflow can start" if finding["fatal"] else "stages"
+        console.print(Text(f"{what}: {where}{finding['detail']}", "red"), soft_wrap=True)
+    for waiting in found["waiting"]:
+        told = f"{waiting['documents']} documents wait for a worker with its executor"
+        console.print(Text(f"stage {waiting['stageName']}: {told}", "yellow"), soft_wrap=True)
     for name, size in found["sizes"].items():
         console.print(f"  {name:<32} {size:>16,} bytes")

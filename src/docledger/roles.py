@@ -70,6 +70,8 @@ def serve(settings: Settings, fd: int | None, *, supervised: bool) -> None:
     if fd is None:
         fd = _listen(settings.host, settings.port).detach()
     with _started(settings, stop, supervised=supervised) as docledger:
+        for finding in docledger.pipeline_findings():
+            log.warning("stages are not set up correctly", row=finding.row_id, why=finding.text)
         app = docledger.api()
         _collect_seldom()
         if not stop.is_set():

@@ -12,6 +12,7 @@ from typing import Any, Protocol, Self
 import psycopg
 
 from docledger.bootstrap import Docledger
+from domain.named_contents import NamedContent, named_contents
 from domain.verification import Difference
 from eventstore.checkpoint import Checkpoint
 from eventstore.verify_blobs import documents_naming, named_blobs
@@ -23,6 +24,7 @@ from files.verify_tree import TreeCheck
 from projections.rebuild_lock import rebuild_lock
 from projections.verify import check_tables
 from projections.verify_tracking import beyond_the_log
+from stages.search.check import SearchCheck
 
 MOST_DIFFERENCES = 100_000
 """Beyond so many differences are counted, not kept."""
@@ -44,12 +46,14 @@ class Watching(Protocol):
 class Findings:
     """What a check found; `position` is where the log ended when it began.
 
-    `folders_behind` counts folders not looked at, since they are still to be brought up to date.
+    `folders_behind` counts folders not looked at, since they are still to be brought up to date,
+    `search_behind` documents that are still to be indexed.
     """
 
     position: int = 0
     sealed_events: int = 0
     folders_behind: int = 0
+    search_behind: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     omitted: int = 0
@@ -107,6 +111,12 @@ class Verification:
         reader = open_tree_reader(self._docledger.settings.storage_location)
         return TreeCheck(self.connection, reader)
 
+    @cached_property
+    def search(self) -> SearchCheck:
+        """The search store."""
+        docledger = self._docledger
+        return SearchCheck(self.connection, docledger.search_store, docledger.search_filler)
+
     def check(self, notes: Sequence[Checkpoint] = ()) -> Findings:
         """Look at everything."""
         end = log_end(self.connection)
@@ -117,6 +127,7 @@ class Verification:
         self._check_blobs(findings)
         self._check_imported(findings)
         self._check_tree(findings)
+        self._check_search(findings)
         return findings
 
     def _check_tracking(self, findings: Findings) -> None:
@@ -169,18 +180,36 @@ class Verification:
         findings.counts["contents"] += check.files
 
     def _of_blobs(self, faulty: Mapping[str, str]) -> Iterator[Difference]:
-        """Name every document that a faulty content belongs to."""
+        """Name every file that has a faulty content, each by its own name."""
         if not faulty:
             return
         with self._docledger.connect("verify") as connection:
             naming = documents_naming(connection, list(faulty))
+        by_document: dict[str, set[str]] = {}
         for checksum, document_id in naming:
-            if faulty[checksum] == "missing":
-                yield Difference(document_id, "blob-missing", f"{checksum} is not in the storage")
-            else:
-                yield Difference(document_id, "blob-changed", f"{checksum} holds something else")
+            by_document.setdefault(document_id, set()).add(checksum)
+        for document_id, own in by_document.items():
+            recorded = self._docledger.history.of_document(document_id)
+            named = [it for it in named_contents(r.event for r in recorded) if it.checksum in own]
+            yield from (_of_blob(document_id, it, faulty[it.checksum]) for it in named)
+            # An event that was altered may name a content that no readable event does.
+            for checksum in sorted(own - {it.checksum for it in named}):
+                yield _of_blob(document_id, NamedContent(checksum, "a file"), faulty[checksum])
 
     def _check_tree(self, findings: Findings) -> None:
         self._watching.begin("Uploads tree", findings.counts["documents"])
         findings.add(self.tree.differences(self._watching.advance))
         findings.folders_behind = self.tree.behind
+
+    def _check_search(self, findings: Findings) -> None:
+        self._watching.begin("Search store", findings.counts["documents"])
+        findings.add(self.search.differences(self._watching.advance))
+        findings.search_behind = self.search.behind
+
+
+def _of_blob(document_id: str, content: NamedContent, fault: str) -> Difference:
+    if fault == "missing":
+        detail = f"{content}: {content.checksum} is not in the storage"
+        return Difference(document_id, "blob-missing", detail)
+    detail = f"{content}: {content.checksum} holds something else"
+    return Difference(document_id, "blob-changed", detail)

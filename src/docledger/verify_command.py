@@ -33,7 +33,7 @@ def verify(
     public_key: str | None,
     as_json: bool,
 ) -> bool:
-    """Check everything and print what was found; return True if nothing was."""
+    """Check everything and print what was found; return True if all of it is in order now."""
     notes = [read_note(path) for path in seals]
     mended: list[Difference] = []
     with Docledger(settings) as docledger:
@@ -43,11 +43,12 @@ def verify(
             findings.add(_unsigned(settings, notes, public_key))
             if repair and findings.differences:
                 mended = Mending(docledger, verification).mend(findings)
+    in_order = len(findings.differences) + findings.omitted == len(mended)
     if as_json:
-        _print_json(findings, mended if repair else None)
+        _print_json(findings, mended if repair else None, ok=in_order)
     else:
         _print(console(), findings, notes, mended if repair else None)
-    return not findings.differences
+    return in_order
 
 
 def _unsigned(
@@ -65,9 +66,9 @@ def _unsigned(
     ]
 
 
-def _print_json(findings: Findings, mended: Sequence[Difference] | None) -> None:
+def _print_json(findings: Findings, mended: Sequence[Difference] | None, *, ok: bool) -> None:
     found: dict[str, Any] = {
-        "ok": not findings.differences,
+        "ok": ok,
         "position": findings.position,
         "differences": [_difference(d, mended) for d in findings.differences],
     }
@@ -103,6 +104,8 @@ def _print(
     console.print(f"{looked_at}; {findings.sealed_events:,} events sealed", highlight=False)
     if findings.folders_behind:
         console.print(f"{findings.folders_behind:,} folders are still to be brought up to date")
+    if findings.search_behind:
+        console.print(f"{findings.search_behind:,} documents are still to be indexed")
     for note in notes:
         said = f"seal of {note.checkpoint.at} over {note.checkpoint.size:,} events: "
         console.print(said + ("looked at" if count else "holds"), highlight=False)
@@ -111,7 +114,8 @@ def _print(
     elif mended is not None:
         console.print(f"{count:,} differences, {len(mended):,} of them repaired")
     else:
-        console.print(f"[bold red]{count:,} differences[/]; --repair mends rows and folders")
+        remedy = "--repair repairs rows, folders and the search store"
+        console.print(f"[bold red]{count:,} differences[/]; {remedy}", soft_wrap=True)
 
 
 def _table(differences: Sequence[Difference], mended: Sequence[Difference] | None) -> Table:

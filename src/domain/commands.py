@@ -125,8 +125,8 @@ class CompleteStage(StageCommand):
     """Record that the attempt succeeded, with all its files.
 
     `continue_with_lease` lets a worker take up the automatic workflow's next stage in the same
-    append. `original` is the document's content where it came without a file and was stored for
-    this attempt.
+    append, if it is one of `continue_among`, None for any. `original` is the document's content
+    where it came without a file and was stored for this attempt.
     """
 
     started_at: datetime | None = None
@@ -138,6 +138,7 @@ class CompleteStage(StageCommand):
     outside_metadata: Mapping[str, Any] | None = None
     lease_id: str | None = None
     continue_with_lease: bool = False
+    continue_among: frozenset[str] | None = None
     original: Original | None = None
 
 

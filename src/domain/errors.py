@@ -14,6 +14,7 @@
         ├── Contention
         ├── LogUnavailable
         ├── LogFull
+        ├── PipelineInvalid          the rows of stage_dependencies, which operators correct
         └── OutcomeUnknown
 
 Rooms outside the domain hang their own branches on `DocledgerError`. Errors know nothing of HTTP
@@ -91,6 +92,10 @@ class LogUnavailable(Unavailable):
 
 class LogFull(Unavailable):
     """The disk of the database that holds the log is full; make room, then try again."""
+
+
+class PipelineInvalid(Unavailable):
+    """The stages are not set up correctly, so that no workflow can start."""
 
 
 class OutcomeUnknown(Unavailable):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from domain.errors import InvalidValue, UnknownStage
+from domain.errors import InvalidValue, PipelineInvalid, UnknownStage
 from domain.values import STAGE_NAME, StageStatus
 
 
@@ -110,6 +110,20 @@ class Pipeline:
         output that a re-run further up is about to replace.
         """
         return all(statuses[other].settled for other in self.upstream(name))
+
+
+def check_configured(rows: Iterable[tuple[str, str | None, bool, int]]) -> Pipeline:
+    """Return the pipeline of the rows of `stage_dependencies`, which operators keep.
+
+    Raises PipelineInvalid where they make none: no client who registers a document can help that.
+    """
+    try:
+        return Pipeline.of(rows)
+    except InvalidValue as error:
+        raise PipelineInvalid(
+            f"The stages are not set up correctly: {error} An operator corrects the table "
+            "stage_dependencies; 'docledger stages check' names its rows."
+        ) from error
 
 
 def _stage(name: str, rows: list[StageDependency]) -> Stage:

@@ -156,7 +156,12 @@ def _start_next(decision: Decision, command: c.CompleteStage) -> None:
     automatic = decision.state.workflow_type is WorkflowType.AUTOMATIC
     if not automatic or decision.state.workflow_status is not WorkflowStatus.RUNNING:
         return
-    ready = (stage for stage in decision.state.runnable_stages() if stage.retry_at is None)
+    among = command.continue_among
+    ready = (
+        stage
+        for stage in decision.state.runnable_stages()
+        if stage.retry_at is None and (among is None or stage.name in among)
+    )
     if (stage := next(ready, None)) is not None:
         decision.record_stage(e.StageStarted, stage.name, lease_id=command.lease_id)
 

@@ -21,6 +21,10 @@ Kind: TypeAlias = Literal[
     "tree-missing",
     "tree-extra",
     "tree-changed",
+    "search-missing",
+    "search-extra",
+    "search-changed",
+    "search-realm",
     "tracking",
 ]
 """What is wrong, in a word that scripts can go by."""
@@ -30,8 +34,8 @@ Kind: TypeAlias = Literal[
 class Difference:
     """One thing that is not as the log says, or a log that is not as it was sealed.
 
-    `document_id` is None where no single document is meant. `detail` holds no content, title or
-    file name.
+    `document_id` is None where no single document is meant. `detail` holds no content and no title;
+    a file is named by its path.
     """
 
     document_id: str | None

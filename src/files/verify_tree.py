@@ -195,10 +195,8 @@ def _standing(
 
 
 def _difference(standing: _Standing, path: str, fault: Fault) -> Difference:
-    """Say where, but for the file's name, which a person may have given."""
-    folder = "/".join(path.split("/")[2:-1]) or "its folder"
     why = f"; {standing.trouble}" if standing.trouble else ""
-    return Difference(standing.document_id, _KINDS[fault], f"a file in {folder}{why}")
+    return Difference(standing.document_id, _KINDS[fault], f"{path}{why}")
 
 
 def _storable(ids: dict[str, str]) -> list[str]:

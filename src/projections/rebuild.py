@@ -58,6 +58,7 @@ class Rebuilder:
 
     `connect` opens a connection and can be pickled. `told` is given the progress now and then, and
     `reached` is called with the name of each moment at which something could come between.
+    `lock_seconds` is how long to wait for another rebuild or a check to end.
     """
 
     def __init__(
@@ -70,7 +71,9 @@ class Rebuilder:
         told: Callable[[Progress], None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         reached: Callable[[str], None] = lambda _: None,
+        lock_seconds: float = 0.0,
     ) -> None:
+        self._lock_seconds = lock_seconds
         self._connect = connect
         self._log = log
         self._shards = shards
@@ -143,6 +146,7 @@ class Rebuilder:
             workers=self._workers,
             told=self._told,
             at=self._clock(),
+            lock_seconds=self._lock_seconds,
         )
 
     def _swap(self, session: RebuildSession, built: Built, *, follows_log: bool) -> int:

@@ -1,4 +1,4 @@
-"""How far a rebuild is: for whoever started it, and in the database for everybody else."""
+"""How far a rebuild is: told to its caller, and written to a row that everyone can read."""
 
 from __future__ import annotations
 
@@ -15,11 +15,17 @@ _EVERY_SECONDS = 0.5
 _BEGIN = """
     INSERT INTO read_model_rebuilds (id, tables, started_at, updated_at)
     VALUES (%s, %s, clock_timestamp(), clock_timestamp())
+    ON CONFLICT (id) DO NOTHING
 """
 _KILLED = """
     UPDATE read_model_rebuilds SET phase = 'failed', finished_at = updated_at, waiting_for = NULL,
         error = 'its process died; the live tables are as they were'
-    WHERE finished_at IS NULL
+    WHERE finished_at IS NULL AND id <> %s
+"""
+_FAILED = """
+    UPDATE read_model_rebuilds SET phase = 'failed', waiting_for = NULL, error = %s,
+        updated_at = clock_timestamp(), finished_at = clock_timestamp()
+    WHERE id = %s AND finished_at IS NULL
 """
 _FORGET = """
     DELETE FROM read_model_rebuilds WHERE id NOT IN (
@@ -67,6 +73,22 @@ class Progress:
         return max(0, self.events_total - self.events_done) / self.events_per_second
 
 
+def register_rebuild(connection: Connection[Any], rebuild_id: str, tables: Sequence[str]) -> None:
+    """Write the row of a rebuild that begins, unless it was registered before.
+
+    `connection` holds the rebuild's lock, so that any other row without an end is a dead one's.
+    """
+    with connection.transaction():
+        connection.execute(_KILLED, (rebuild_id,))
+        connection.execute(_BEGIN, (rebuild_id, list(tables)))
+        connection.execute(_FORGET, (_KEPT,))
+
+
+def note_failure(connection: Connection[Any], rebuild_id: str, reason: str) -> None:
+    """Write down why a rebuild failed, unless its own process has written how it ended."""
+    connection.execute(_FAILED, (reason, rebuild_id))
+
+
 class Reporter:
     """Keeps the progress, writes it down about twice a second and passes it on."""
 
@@ -84,9 +106,7 @@ class Reporter:
         self._written = 0.0
         self._folding_since: float | None = None
         self.progress = Progress(rebuild_id)
-        connection.execute(_KILLED)
-        connection.execute(_BEGIN, (rebuild_id, list(tables)))
-        connection.execute(_FORGET, (_KEPT,))
+        register_rebuild(connection, rebuild_id, tables)
 
     def phase(self, phase: str, **changes: Any) -> None:
         """Say that a phase begins."""

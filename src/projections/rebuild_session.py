@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from projections.errors import ProjectionError
+from domain.errors import DocledgerError
 from projections.log_reader import LogReader
 from projections.rebuild_catalog import VIEW, Layout, read_layout, unknown_dependents
 from projections.rebuild_catch_up import CatchUp
@@ -154,13 +154,17 @@ def open_session(
     workers: int,
     told: Callable[[Progress], None],
     at: datetime,
+    lock_seconds: float = 0.0,
 ) -> Iterator[RebuildSession]:
-    """Take the lock, clear what a killed rebuild has left and begin; raises RebuildRunning."""
+    """Take the lock, clear what a killed rebuild has left and begin; raises RebuildRunning.
+
+    `lock_seconds` is how long to wait for the lock.
+    """
     with contextlib.closing(connect()) as connection, contextlib.closing(connect()) as reporting:
         prepare(connection, _COORDINATOR)
         reporting.autocommit = True
         reporting.execute("SET search_path = public")
-        with rebuild_lock(connection, exclusive=True):
+        with rebuild_lock(connection, exclusive=True, wait_seconds=lock_seconds):
             reporter = Reporter(reporting, rebuild_id or str(uuid.uuid4()), tables, told)
             schema = REBUILD + uuid.uuid4().hex[:12]
             session = RebuildSession(
@@ -174,7 +178,7 @@ def open_session(
                 yield session
             except BaseException as error:
                 with contextlib.suppress(psycopg.Error):
-                    reporter.phase("failed", error=_told(error))
+                    reporter.phase("failed", error=reason_of(error))
                 with contextlib.suppress(psycopg.Error, StillInTheWay):
                     session.drop_all()
                 raise
@@ -187,9 +191,9 @@ def _needs_all(versions: Versions) -> str:
     )
 
 
-def _told(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Say what went wrong without quoting rows."""
-    if isinstance(error, ProjectionError):
+    if isinstance(error, DocledgerError):
         return str(error)
     if isinstance(error, psycopg.Error) and error.sqlstate:
         return f"{type(error).__name__} ({error.sqlstate})"

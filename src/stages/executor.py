@@ -53,7 +53,8 @@ class StageTask:
     """One attempt of one stage on one document.
 
     `options` are as in the workflow's configuration. `work_dir` is an empty folder of the task's
-    own, into which its files go and which is removed when they have been stored.
+    own, into which its files go and which is removed when they have been stored. `document_version`
+    is that of the document's stream when the attempt ran, None where that is not known.
     """
 
     document_id: str
@@ -63,6 +64,7 @@ class StageTask:
     inputs: tuple[InputFile, ...]
     options: Mapping[str, Any]
     work_dir: Path
+    document_version: int | None = field(default=None, kw_only=True)
 
     def input_of(self, *file_types: str) -> InputFile:
         """Return the input of the first of these types that there is, or raise InputMissing."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from stages.executor import Options, ProducedFile, StageOutcome, StageTask
-from stages.search_store import SearchStore
+from stages.search_store import IndexedFrom, SearchStore
 from stages.shapes import ChunksDocument, FactsDocument, canonical_json, read_document
 
 
@@ -31,9 +31,14 @@ class Ingestor:
     def run(self, task: StageTask) -> StageOutcome:
         """Replace what the store holds of the document, and write what it holds now."""
         task.options_as(IngestorOptions)
-        chunks = read_document(task.input_of("chunks_json").path, ChunksDocument).chunks
-        facts = read_document(task.input_of("facts_json").path, FactsDocument).facts
-        stored = self._store.replace(task.document_id, task.realm_id, chunks, facts)
+        chunks_file, facts_file = task.input_of("chunks_json"), task.input_of("facts_json")
+        stored = self._store.replace(
+            task.document_id,
+            read_document(chunks_file.path, ChunksDocument).chunks,
+            read_document(facts_file.path, FactsDocument).facts,
+            IndexedFrom(chunks_file.checksum, facts_file.checksum),
+            after_version=task.document_version,
+        )
         counts = {"target": self._store.target, "chunks": stored.chunks, "facts": stored.facts}
         path = task.work_dir / "ingestion.json"
         path.write_text(canonical_json(counts), encoding="utf-8", newline="\n")

@@ -20,7 +20,15 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from stages.languages import language_of
-from stages.search_store import CursorInvalid, SearchHit, SearchPage, SearchUnavailable, Stored
+from stages.search_store import (
+    Comparison,
+    CursorInvalid,
+    IndexedFrom,
+    SearchHit,
+    SearchPage,
+    SearchUnavailable,
+    Stored,
+)
 from stages.shapes import Chunk, Fact
 
 Connect: TypeAlias = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
@@ -40,6 +48,9 @@ _CONFIGS: Final[Mapping[str, str]] = {
     "ru": "russian",
 }
 _ANY: Final = "simple"
+INDEX_VERSION: Final = 1
+"""How text is prepared for search: a store that was filled by another version is filled again."""
+
 _LOCK_SPACE = 0x73656172  # "sear"
 _MAX_SCORE = 1e6
 _MAX_INDEXED_CHARS = 200_000  # a tsvector holds at most a megabyte
@@ -61,6 +72,48 @@ INSERT INTO search_chunks (
     setweight(to_tsvector(%(config)s::text::regconfig, %(headings)s), 'A')
         || to_tsvector(%(config)s::text::regconfig, %(indexed)s)
 )
+"""
+
+_HELD: Final = "SELECT FROM documents WHERE id = %s FOR KEY SHARE"
+_REALM: Final = "SELECT realm_id::text FROM documents WHERE id = %s"
+# Another application's deletion is noted before it is in the log.
+_DELETED: Final = """
+    SELECT EXISTS (SELECT FROM docledger_events
+            WHERE originator_id = %(document_id)s AND originator_version > %(version)s
+                AND topic IN ('DocumentDeleted', 'ImportUndone'))
+        OR EXISTS (SELECT FROM docledger_document_changes
+            WHERE document_id = %(document_id)s AND change = 'deleted')
+"""
+_CURRENT: Final = """
+    SELECT EXISTS (SELECT FROM stage_output_files WHERE document_id = %s AND checksum = %s)
+"""
+_MADE: Final = """
+    INSERT INTO search_documents (
+        document_id, index_version, chunks_checksum, facts_checksum, chunks, problem)
+    VALUES (%s, %s, %s, %s, %s, %s)
+    ON CONFLICT (document_id) DO UPDATE SET
+        index_version = excluded.index_version, chunks_checksum = excluded.chunks_checksum,
+        facts_checksum = excluded.facts_checksum, chunks = excluded.chunks,
+        problem = excluded.problem
+"""
+_MOVE: Final = """
+    UPDATE search_chunks c SET realm_id = d.realm_id::text FROM documents d
+    WHERE c.document_id = ANY (%s) AND d.id = c.document_id
+        AND c.realm_id IS DISTINCT FROM d.realm_id::text
+"""
+_COMPARE: Final = """
+    SELECT count(*) FILTER (WHERE c.document_id IS NULL),
+        count(*) FILTER (WHERE e.index IS NULL),
+        count(*) FILTER (WHERE c.document_id IS NOT NULL AND e.index IS NOT NULL AND (
+            c.config <> e.config OR to_jsonb(c.heading_path) <> e.heading_path
+            OR c.body <> e.body OR c.start_offset <> e.start OR c.end_offset <> e."end"
+            OR c.token_count <> e.token_count OR c.facts <> e.facts
+            OR c.tsv <> setweight(to_tsvector(e.config::regconfig, e.headings), 'A')
+                || to_tsvector(e.config::regconfig, e.indexed)))
+    FROM jsonb_to_recordset(%s) AS e (
+        index int, config text, heading_path jsonb, headings text, body text, indexed text,
+        start int, "end" int, token_count int, facts jsonb)
+    FULL JOIN (SELECT * FROM search_chunks WHERE document_id = %s) c ON c.chunk_index = e.index
 """
 
 _SEARCH: Final = rf"""
@@ -107,25 +160,62 @@ class PostgresSearchStore:
     def replace(
         self,
         document_id: str,
-        realm_id: str | None,
         chunks: Sequence[Chunk],
         facts: Sequence[Fact],
+        made_from: IndexedFrom,
+        *,
+        after_version: int | None = None,
+        if_current: bool = False,
+        problem: str | None = None,
     ) -> Stored:
-        """Replace what is held of the document in one transaction; one at a time a document."""
-        rows = list(_rows(document_id, realm_id, chunks, facts))
+        """Replace what is held of the document in one transaction; one at a time a document.
+
+        With `if_current` only while the read models have these chunks as an output of the
+        document. `problem` says why there are none.
+        """
+        rows = list(_rows(document_id, chunks, facts))
         with self._transaction() as connection:
             connection.execute(
                 "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_SPACE, document_id]
             )
-            # Whoever deletes the document waits for us, or we find it gone: never half of both.
-            held = connection.execute(
-                "SELECT FROM documents WHERE id = %s FOR KEY SHARE", [document_id]
-            )
-            if held.fetchone() is None:
+            # A deletion of the document waits for us, or we find it gone: never half of both.
+            if connection.execute(_HELD, [document_id]).fetchone() is None:
+                return Stored(0, 0)
+            if after_version is not None and _is_deleted(connection, document_id, after_version):
+                return Stored(0, 0)
+            if if_current and not _is_current(connection, document_id, made_from):
                 return Stored(0, 0)
             connection.execute("DELETE FROM search_chunks WHERE document_id = %s", [document_id])
-            connection.cursor().executemany(_INSERT, rows)
+            realm = connection.execute(_REALM, [document_id]).fetchone()
+            realm_id = None if realm is None else realm[0]
+            connection.cursor().executemany(
+                _INSERT, [{**row, "realm_id": realm_id} for row in rows]
+            )
+            made = (made_from.chunks_checksum, made_from.facts_checksum, len(rows), problem)
+            connection.execute(_MADE, (document_id, INDEX_VERSION, *made))
+        # The realm may have changed since it was read, before anyone else could see these rows.
+        self.move([document_id])
         return Stored(len(rows), len(facts))
+
+    def remove(self, document_id: str) -> None:
+        """Hold nothing of the document any more."""
+        with self._transaction() as connection:
+            connection.execute("DELETE FROM search_chunks WHERE document_id = %s", [document_id])
+            connection.execute("DELETE FROM search_documents WHERE document_id = %s", [document_id])
+
+    def move(self, document_ids: Sequence[str]) -> None:
+        """Have these documents found in the realms that they have."""
+        with self._transaction() as connection:
+            connection.execute(_MOVE, [list(document_ids)])
+
+    def compare(
+        self, document_id: str, chunks: Sequence[Chunk], facts: Sequence[Fact]
+    ) -> Comparison:
+        """Compare what is held of the document with what these would make of it."""
+        rows = [{**row, "facts": row["facts"].obj} for row in _rows(document_id, chunks, facts)]
+        with self._transaction() as connection:
+            found = connection.execute(_COMPARE, [Jsonb(rows), document_id]).fetchone()
+        return Comparison(len(rows), *(found or (0, 0, 0)))
 
     def search(
         self,
@@ -162,9 +252,21 @@ class PostgresSearchStore:
             raise SearchUnavailable from error
 
 
+def _is_deleted(connection: psycopg.Connection[Any], document_id: str, after_version: int) -> bool:
+    asked = {"document_id": document_id, "version": after_version}
+    row = connection.execute(_DELETED, asked).fetchone()
+    return bool(row and row[0])
+
+
+def _is_current(
+    connection: psycopg.Connection[Any], document_id: str, made_from: IndexedFrom
+) -> bool:
+    row = connection.execute(_CURRENT, [document_id, made_from.chunks_checksum]).fetchone()
+    return bool(row and row[0])
+
+
 def _rows(
     document_id: str,
-    realm_id: str | None,
     chunks: Sequence[Chunk],
     facts: Sequence[Fact],
 ) -> Iterator[dict[str, Any]]:
@@ -182,7 +284,6 @@ def _rows(
         yield {
             "document_id": document_id,
             "index": chunk.index,
-            "realm_id": realm_id,
             "config": config,
             "heading_path": headings,
             "headings": _spaced("\n".join(headings)[:_MAX_INDEXED_CHARS]),

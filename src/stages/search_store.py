@@ -54,6 +54,29 @@ class Stored:
     facts: int
 
 
+@dataclass(frozen=True)
+class IndexedFrom:
+    """What a document's rows are made of: checksums of its chunks and of its facts, if any."""
+
+    chunks_checksum: str
+    facts_checksum: str | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How many chunks there should be, and how many are missing, too many or other than that."""
+
+    expected: int
+    missing: int
+    surplus: int
+    changed: int
+
+    @property
+    def is_equal(self) -> bool:
+        """Tell whether everything is as it should be."""
+        return not (self.missing or self.surplus or self.changed)
+
+
 class SearchStore(Protocol):
     """Chunks and their facts by document, to be searched by words."""
 
@@ -62,13 +85,16 @@ class SearchStore(Protocol):
     def replace(
         self,
         document_id: str,
-        realm_id: str | None,
         chunks: Sequence[Chunk],
         facts: Sequence[Fact],
+        made_from: IndexedFrom,
+        *,
+        after_version: int | None = None,
     ) -> Stored:
         """Put these in the place of all that is held of the document, all at once.
 
-        A document that is gone stays gone: nothing is stored. Raises SearchUnavailable.
+        They are found in the realm that the document has. Of a document that is gone, or was
+        deleted after that version of its stream, nothing is stored. Raises SearchUnavailable.
         """
         ...
 

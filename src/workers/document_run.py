@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,9 @@ from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentNotFound, Refused, Unavailable
 from domain.values import FailureReason, StageStatus
 from workers.errors import JobPutOff
+from workers.hints import Hint
 from workers.lease_keeper import Abandonment, Attempt, LeaseKeeper
+from workers.own_stages import OwnStages
 from workers.ports import Answer, Commands
 from workers.queue import Job
 from workers.room import Room
@@ -33,12 +35,14 @@ class RunParts:
     """What every job of a worker shares.
 
     `stopping` is set when no further stage shall start, `giving_up` when those that run are ended.
+    `stages` are those that this worker can run.
     """
 
     commands: Commands
     keeper: LeaseKeeper
     runner: StageRunner
     room: Room
+    stages: OwnStages
     actor: str
     clock: Callable[[], datetime]
     stopping: threading.Event
@@ -64,8 +68,11 @@ class DocumentRun:
         self._has_slot = False
         self._has_run = False
 
-    def steps(self) -> Generator[Future[Answer], Answer, None]:
-        """Take the document as far as it goes; raises JobPutOff if it should be tried again."""
+    def steps(self) -> Generator[Future[Answer], Answer, Sequence[Hint]]:
+        """Take the document as far as it goes; return jobs for workers with other executors.
+
+        Raises JobPutOff if it should be tried again.
+        """
         try:
             unknown = DocumentWorkflow.unborn(self._job.document_id)
             state = yield from self._start_next(unknown)
@@ -73,9 +80,10 @@ class DocumentRun:
                 state = yield from self._run(state, attempt)
                 if state is None or self._own_attempt(state) is not None:
                     continue
-                if state.runnable_stages():
+                if any(stage.name in self._parts.stages for stage in state.runnable_stages()):
                     state = yield from self._start_next(state)
             self._release(state)
+            return self._for_others(state)
         finally:
             self._release(None)
             self._give_slot()
@@ -94,8 +102,28 @@ class DocumentRun:
                 return Attempt(self._lease_id, state.id, stage.name, stage.attempt, state.version)
         return None
 
+    def _for_others(self, state: DocumentWorkflow | None) -> tuple[Hint, ...]:
+        """Return jobs for the stages that may run and whose executors this worker does not have."""
+        if state is None:
+            return ()
+        job = self._job
+        missing = [s for s in state.runnable_stages() if s.name not in self._parts.stages]
+        for stage in missing:
+            self._parts.stages.note_waiting(stage.name)
+        return tuple(
+            Hint(
+                state.id,
+                state.version,
+                stage.retry_at,
+                job.causation_id,
+                job.correlation_id,
+                stage.name,
+            )
+            for stage in missing
+        )
+
     def _start_next(self, state: DocumentWorkflow) -> Sending:
-        """Start whatever a worker should run now, without looking at the document before.
+        """Start what this worker can and should run now, without looking at the document before.
 
         Raises JobPutOff if this worker is stopping or has no slot for it, if all that could run is
         to wait longer, or if another worker has the document: that one may be dead.
@@ -109,7 +137,7 @@ class DocumentRun:
             document_id=self._job.document_id,
             context=self._context(),
             lease_id=self._lease_id,
-            among=None if self._has_slot else self._parts.room.in_process,
+            among=self._among(),
         )
         try:
             state = (yield self._parts.commands.submit(command)).state
@@ -119,10 +147,15 @@ class DocumentRun:
             self._refuse_to_wait(state)
         return state
 
+    def _among(self) -> frozenset[str]:
+        """Return the stages that may be started now."""
+        names = self._parts.stages.names
+        return names if self._has_slot else names & self._parts.room.in_process
+
     def _refuse_to_wait(self, state: DocumentWorkflow) -> None:
         """Raise JobPutOff for a stage that may start and was not started."""
         now = self._parts.clock()
-        runnable = state.runnable_stages()
+        runnable = [s for s in state.runnable_stages() if s.name in self._parts.stages]
         waits = [(s.retry_at - now).total_seconds() if s.retry_at else 0.0 for s in runnable]
         if not waits:
             if not self._has_run and any(s.lease_id is not None for s in state.stages.values()):
@@ -133,7 +166,9 @@ class DocumentRun:
             raise self._put_off("no slot is free", 0, state)
         if not self._has_run:
             # The database's clock, by which jobs are delayed, is ahead of this one.
-            raise self._put_off("the retry is not due yet", min(waits), state)
+            put_off = self._put_off("the retry is not due yet", min(waits), state)
+            put_off.for_others = self._for_others(state)
+            raise put_off
 
     def _run(self, state: DocumentWorkflow, attempt: Attempt) -> Sending:
         """Run the attempt and report it."""
@@ -148,6 +183,9 @@ class DocumentRun:
             self._parts.keeper.unwatch(attempt)
         if attempt.abandoned is not None:
             return (yield from self._let_go(attempt))
+        if isinstance(outcome, Failed) and outcome.executor_missing:
+            self._parts.stages.forget(attempt.stage_name, outcome.message)
+            return (yield from self._give_back(attempt))
         goes_on = self._may_go_on(state)
         return (yield from self._report(attempt, self._report_of(attempt, outcome, goes_on)))
 
@@ -193,6 +231,10 @@ class DocumentRun:
             # Whoever fails the attempt has the document looked at again, and so does this job.
             self._release(None)
             raise JobPutOff("The lease is lost.", delay_seconds=self._parts.keeper.lease_seconds)
+        return (yield from self._give_back(attempt))
+
+    def _give_back(self, attempt: Attempt) -> Sending:
+        """End the attempt without spending a retry, for another worker to take it up at once."""
         command = c.ExpireLease(
             document_id=attempt.document_id,
             context=self._context(),
@@ -217,6 +259,7 @@ class DocumentRun:
                 original=outcome.original,
                 lease_id=attempt.lease_id,
                 continue_with_lease=goes_on,
+                continue_among=self._among(),
             )
         return c.FailStage(
             document_id=attempt.document_id,

@@ -8,7 +8,10 @@ DocledgerError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from domain.errors import DocledgerError, Unavailable
+from workers.hints import Hint
 
 
 class QueueUnavailable(Unavailable):
@@ -18,9 +21,12 @@ class QueueUnavailable(Unavailable):
 class JobPutOff(DocledgerError):
     """The job is to be taken up again later.
 
-    `delay_seconds` is how much later at least.
+    `delay_seconds` is how much later at least; `for_others` are jobs for other workers until then.
     """
 
-    def __init__(self, message: str | None = None, *, delay_seconds: float) -> None:
+    def __init__(
+        self, message: str | None = None, *, delay_seconds: float, for_others: Sequence[Hint] = ()
+    ) -> None:
         super().__init__(message)
         self.delay_seconds = delay_seconds
+        self.for_others = for_others

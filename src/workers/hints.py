@@ -29,7 +29,7 @@ class Hint:
     """A worker should look at the document, not before `not_before`.
 
     `version` is that of the event that asks for it, `causation_id` and `correlation_id` come from
-    there.
+    there. With `stage_name`, only a worker that has this stage's executor should.
     """
 
     document_id: str
@@ -37,6 +37,7 @@ class Hint:
     not_before: datetime | None = None
     causation_id: str | None = None
     correlation_id: str | None = None
+    stage_name: str | None = None
 
 
 UNREADABLE = "?"

@@ -7,7 +7,7 @@ timer and a validated model, and finishes jobs apart from taking others.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,9 +19,8 @@ from psycopg.rows import DictRow, dict_row
 
 from workers.connections import Connection
 from workers.queue import Job
-from workers.queue_schema import CHANNEL, ENTRYPOINT, QUEUE
+from workers.queue_schema import CHANNEL, ENTRYPOINT, QUEUE, stage_entrypoint
 
-_ENTRYPOINTS = [QueueEntrypoint(ENTRYPOINT)]
 _NOTIFY = "SELECT pg_notify($1, $2)"
 
 
@@ -35,10 +34,14 @@ class Claim:
 
 
 class JobClaims:
-    """The claims of one worker, on connections in autocommit mode that it is handed."""
+    """The claims of one worker, on connections in autocommit mode that it is handed.
 
-    def __init__(self, stale: timedelta) -> None:
+    Jobs for any worker are taken, and those for workers with an executor of one of `stages`.
+    """
+
+    def __init__(self, stale: timedelta, stages: Callable[[], Iterable[str]]) -> None:
         self._stale = stale
+        self._stages = stages
         self._worker = QueueManagerId(uuid4())
 
     def take(self, connection: Connection, most: int) -> tuple[list[Claim], timedelta | None]:
@@ -46,16 +49,18 @@ class JobClaims:
 
         Both are one round trip on a connection in pipeline mode.
         """
+        names = [ENTRYPOINT, *map(stage_entrypoint, self._stages())]
+        entrypoints = [QueueEntrypoint(name) for name in names]
         query = QUEUE.build_dequeue_query(
             batch_size=most,
-            entrypoints=_ENTRYPOINTS,
-            concurrency_limits=[0],
+            entrypoints=entrypoints,
+            concurrency_limits=[0] * len(entrypoints),
             queue_manager_id=self._worker,
             global_concurrency_limit=None,
             heartbeat_timeout=self._stale,
         )
         taken = _execute(connection, query.sql, *query.args)
-        later = _execute(connection, QUEUE.build_next_deferred_eta_query(), _ENTRYPOINTS)
+        later = _execute(connection, QUEUE.build_next_deferred_eta_query(), entrypoints)
         claims = [
             Claim(row["id"], Job.decoded(row["payload"] or b""), row["attempts"])
             for row in taken.fetchall()

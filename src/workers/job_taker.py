@@ -7,7 +7,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,17 +19,22 @@ from psycopg import sql
 
 from domain.errors import Unavailable
 from postgres.pipelines import pipelined, unawaited_transaction
+from workers import queue
 from workers.connections import Connection, connect, keep_going
 from workers.errors import JobPutOff
 from workers.hands import Hands
+from workers.hints import Hint
 from workers.job_claims import Claim, JobClaims
 from workers.queue import Job
 from workers.queue_schema import CHANNEL
 
 _log = logging.getLogger(__name__)
 
-Steps: TypeAlias = Generator[Future[Any], Any, None]
-"""Work on one job that waits for futures: each is given out, its result sent in."""
+Steps: TypeAlias = Generator[Future[Any], Any, Sequence[Hint]]
+"""Work on one job that waits for futures: each is given out, its result sent in.
+
+What is returned are jobs for workers that have other executors than this one.
+"""
 
 _AWAY_SECONDS = 1.0
 _LONGEST_DELAY_SECONDS = 60.0
@@ -42,6 +47,15 @@ _TELL_SECONDS = 0.02
 
 Take: TypeAlias = Callable[[Connection], None]
 """Takes jobs in the connection's transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A job that ended; with a delay it is put back. `for_others` are jobs for other workers."""
+
+    claim: Claim
+    delay_seconds: float | None = None
+    for_others: Sequence[Hint] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +82,8 @@ class JobTaker:
     called again later; whatever else it raises puts the job off as well, for a job that is
     dropped would be a document forgotten. `prepare` is called with the jobs in the transaction
     that takes them and returns them as `take` is to have them; `taken` is called with these once
-    that is committed, and with the monotonic time of its beginning.
+    that is committed, and with the monotonic time of its beginning. `stages` names those of which
+    jobs for workers with their executor are taken.
     """
 
     def __init__(
@@ -82,6 +97,7 @@ class JobTaker:
         taken: Callable[[Sequence[Job], float], None] = lambda _jobs, _since: None,
         poll_seconds: float = 5.0,
         stale_seconds: float = 30.0,
+        stages: Callable[[], Iterable[str]] = tuple,
         name: str = "docledger worker",
     ) -> None:
         self._dsn = dsn
@@ -93,9 +109,9 @@ class JobTaker:
         self._keep_seconds = stale_seconds / 3
         self._name = name
         self._hands = Hands(slots, "slot")
-        self._claims = JobClaims(timedelta(seconds=stale_seconds))
+        self._claims = JobClaims(timedelta(seconds=stale_seconds), stages)
         self._at_hand: dict[int, Claim] = {}
-        self._ended: list[tuple[Claim, float | None]] = []
+        self._ended: list[_Ended] = []
         self._lock = threading.Lock()
         self._taking = threading.Lock()
         self._wake = _Wake()
@@ -199,19 +215,23 @@ class JobTaker:
             ended = list(self._ended)
         if not ended:
             return
-        finished = [claim.job_id for claim, delay in ended if delay is None]
-        put_off = [(claim.job_id, delay) for claim, delay in ended if delay is not None]
+        finished = [it.claim.job_id for it in ended if it.delay_seconds is None]
+        put_off = [
+            (it.claim.job_id, it.delay_seconds) for it in ended if it.delay_seconds is not None
+        ]
+        for_others = [hint for it in ended for hint in it.for_others]
         with pipelined(connection), unawaited_transaction(connection):
             if finished:
                 self._claims.finish(connection, finished)
             for job_id, delay in put_off:
                 self._claims.put_off(connection, job_id, timedelta(seconds=delay))
+            queue.defer(connection, for_others)
             if put_off:
                 self._claims.tell(connection)
         with self._lock:
             del self._ended[: len(ended)]
-            for claim, _ in ended:
-                del self._at_hand[claim.job_id]
+            for it in ended:
+                del self._at_hand[it.claim.job_id]
 
     def _look(self, connection: Connection) -> None:
         with pipelined(connection), unawaited_transaction(connection):
@@ -274,10 +294,10 @@ class JobTaker:
         try:
             steps = self._take(job)
         except BaseException as error:
-            self._end(claim, error)
+            self._end(_failed(claim, error))
             return
         if steps is None:
-            self._end(claim, None)
+            self._end(_Ended(claim))
         else:
             self._go_on(claim, steps, None)
 
@@ -290,23 +310,27 @@ class JobTaker:
                 future = steps.throw(error)
             else:
                 future = steps.send(awaited.result())
-        except StopIteration:
-            self._end(claim, None)
+        except StopIteration as stop:
+            self._end(_Ended(claim, for_others=stop.value))
         except BaseException as error:
             # An executor that exits takes its thread with it otherwise, and the job is never over.
-            self._end(claim, error)
+            self._end(_failed(claim, error))
         else:
             future.add_done_callback(
                 lambda done: self._hands.put(partial(self._go_on, claim, steps, done))
             )
 
-    def _end(self, claim: Claim, error: BaseException | None) -> None:
-        delay = None if error is None else _delay_seconds(claim, error)
+    def _end(self, ended: _Ended) -> None:
         with self._lock:
             if not self._ended:
                 self._tell_at = time.monotonic() + _TELL_SECONDS
-            self._ended.append((claim, delay))
+            self._ended.append(ended)
         self._wake()
+
+
+def _failed(claim: Claim, error: BaseException) -> _Ended:
+    for_others = error.for_others if isinstance(error, JobPutOff) else ()
+    return _Ended(claim, _delay_seconds(claim, error), for_others)
 
 
 def _delay_seconds(claim: Claim, error: BaseException) -> float:

@@ -6,6 +6,7 @@ that nothing is done twice and nothing is lost, whoever dies when.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from uuid import uuid4
 from domain.commands import Context, DeleteDocument
 from domain.decisions import decide
 from domain.document_workflow import DocumentWorkflow, evolve
+from domain.errors import PipelineInvalid
 from domain.events import DocumentChanged, DocumentRegistered, Event, RegisteredPersonal
 from domain.pipeline import StageDependency
 from eventstore.application import WorkflowApplication
@@ -31,6 +33,8 @@ from eventstore.history import History
 from eventstore.importing import LONGEST_ID, DocumentRow, Registrations, rows_named, state_of
 from eventstore.recorded import RecordedEvent
 from workers.connections import Connection, connect, keep_going
+
+_log = logging.getLogger(__name__)
 
 ACTOR = "another application"
 
@@ -142,13 +146,26 @@ class LegacyChanges:
                 by_document.setdefault(note.document_id, []).append(note)
         rows = {row.document_id: row for row in rows_named(connection, by_document.keys())}
         context = Context(at=self._clock(), actor=ACTOR, command_id=str(uuid4()))
-        registrations = Registrations(self._application, self._pipeline())
+        registrations, put_off = self._registrations(by_document)
+        for document_id in put_off:
+            del by_document[document_id]
         new = registrations.new_streams(_new(by_document, rows), context)
         others = self._others(by_document, rows, registrations, context)
         try:
-            return bulk_append(connection, [*new, *others]).lost
+            return bulk_append(connection, [*new, *others]).lost | put_off
         finally:
             forget_keys(self._application.keys, others)
+
+    def _registrations(
+        self, by_document: Mapping[str, Sequence[_Note]]
+    ) -> tuple[Registrations, frozenset[str]]:
+        """Return how documents come in, and those that have to wait until the stages are right."""
+        try:
+            return Registrations(self._application, self._pipeline()), frozenset()
+        except PipelineInvalid as error:
+            _log.error("documents of others cannot be registered", extra={"why": str(error)})
+        inserted = {i for i, notes in by_document.items() if _inserted(notes)}
+        return Registrations(self._application, ()), frozenset(inserted)
 
     def _others(
         self,
@@ -182,8 +199,12 @@ def _new(
     by_document: Mapping[str, Sequence[_Note]], rows: Mapping[str, DocumentRow]
 ) -> list[DocumentRow]:
     """Return the rows of documents that were inserted and that the log has never heard of."""
-    inserted = {i for i, notes in by_document.items() if any(n.change == "inserted" for n in notes)}
+    inserted = {i for i, notes in by_document.items() if _inserted(notes)}
     return [row for i, row in rows.items() if i in inserted and not row.version]
+
+
+def _inserted(notes: Sequence[_Note]) -> bool:
+    return any(note.change == "inserted" for note in notes)
 
 
 def _events(

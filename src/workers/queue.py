@@ -12,7 +12,7 @@ from pgqueuer.adapters.persistence.queries import SyncQueries
 
 from workers.connections import Connection
 from workers.hints import Hint
-from workers.queue_schema import ENTRYPOINT, QUEUE
+from workers.queue_schema import ENTRYPOINT, QUEUE, stage_entrypoint
 
 _PRUNE = "DELETE FROM docledger_queue.pgqueuer_log WHERE created < now() - %s::interval"
 _NOW = "SELECT now()"
@@ -55,13 +55,28 @@ def defer(connection: Connection, hints: Sequence[Hint]) -> None:
         now: datetime = connection.execute(_NOW).fetchall()[0][0]
         delays = [_delay(hint, now) for hint in hints]
     SyncQueries(SyncPsycopgDriver(connection), QUEUE).enqueue(
-        [ENTRYPOINT] * len(hints),
+        [_entrypoint(hint) for hint in hints],
         [Job(h.document_id, h.causation_id, h.correlation_id).encoded() for h in hints],
         [0] * len(hints),
         delays,
-        [f"{hint.document_id}:{hint.version}" for hint in hints],
+        [_key(hint) for hint in hints],
+        [_headers(hint) for hint in hints],
         on_conflict="skip",
     )
+
+
+def _entrypoint(hint: Hint) -> str:
+    return ENTRYPOINT if hint.stage_name is None else stage_entrypoint(hint.stage_name)
+
+
+def _key(hint: Hint) -> str:
+    key = f"{hint.document_id}:{hint.version}"
+    return key if hint.stage_name is None else f"{key}:{hint.stage_name}"
+
+
+def _headers(hint: Hint) -> dict[str, str] | None:
+    """Name the document where it is looked for: which stages of it wait for an executor."""
+    return None if hint.stage_name is None else {"documentId": hint.document_id}
 
 
 def prune(connection: Connection, older_than: timedelta) -> None:

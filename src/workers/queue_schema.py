@@ -13,6 +13,7 @@ from pgqueuer.domain.types import Channel
 QUEUE_SCHEMA = "docledger_queue"
 CHANNEL = Channel("docledger_jobs")
 ENTRYPOINT = "document"
+_STAGE = "stage:"
 
 # Built without validation, which would look for PGQUEUER_* variables.
 SETTINGS = DBSettings.model_construct(
@@ -32,6 +33,11 @@ SETTINGS = DBSettings.model_construct(
 ENVIRONMENT = QueryBuilderEnvironment(SETTINGS)
 QUEUE = QueryQueueBuilder(SETTINGS)
 SCHEDULES = QuerySchedulerBuilder(SETTINGS)
+
+
+def stage_entrypoint(stage_name: str) -> str:
+    """Return the entrypoint of jobs for workers that have this stage's executor."""
+    return f"{_STAGE}{stage_name}"
 
 
 def install_sql() -> str:

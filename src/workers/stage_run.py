@@ -18,7 +18,7 @@ from domain.errors import DocledgerError, Unavailable
 from domain.storage_errors import StorageFull
 from domain.values import FailureReason, FileReference, Original, OutputFile, StageStatus
 from files.canonical import canonical_checksum
-from stages.errors import InputMissing, StageError
+from stages.errors import ExecutorMissing, InputMissing, StageError
 from stages.executor import ORIGINAL, Executor, InputFile, ProducedFile, StageTask
 from stages.running import run_executor
 from workers.lease_keeper import Attempt
@@ -49,12 +49,16 @@ class Produced:
 
 @dataclass(frozen=True)
 class Failed:
-    """The attempt failed; `retryable` tells whether another may succeed."""
+    """The attempt failed; `retryable` tells whether another may succeed.
+
+    `executor_missing` means that this worker could not run it at all, and another may.
+    """
 
     reason: FailureReason
     message: str
     retryable: bool
     executor: str | None = None
+    executor_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,8 @@ class StageRunner:
             label = f"{executor.stage_name}/{executor.version}"
             return self._produce(state, attempt, executor, label)
         except StageError as error:
-            return Failed(error.reason, str(error), error.retryable, label)
+            missing = isinstance(error, ExecutorMissing)
+            return Failed(error.reason, str(error), error.retryable, label, missing)
         except DocledgerError as error:
             # The storage: full or away it may be back later, but content that is gone stays gone.
             again = isinstance(error, Unavailable | StorageFull)
@@ -151,6 +156,7 @@ class StageRunner:
                 "attempt": attempt.number,
                 "inputs": tuple(self._lent(stack, input_) for input_ in wanted),
                 "options": state.configuration.options_of(attempt.stage_name),
+                "document_version": state.version,
             }
             folder = self._scratch.work_dir()
             if executor.in_process:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,9 @@ from workers.document_run import DocumentRun, RunParts
 from workers.job_taker import JobTaker, Steps
 from workers.lease_keeper import Abandonment, LeaseKeeper
 from workers.leases import Leases
+from workers.own_stages import OwnStages
 from workers.ports import Blobs, Commands, Sandbox
+from workers.presence import Presence
 from workers.queue import Job
 from workers.room import Room
 from workers.row_content import RowContents
@@ -30,9 +32,11 @@ class Worker:
 
     Documents whose stages run in the worker itself may be as many as `documents` at a time.
 
-    `imported` finds contents of files that an import listed. `name` tells this worker from every
-    other and is recorded with what it does. `work_folder` is where executors write; each worker has
-    a folder of its own in it. `grace_seconds` is how long running stages may go on after `stop`.
+    `imported` finds contents of files that an import listed. `stages` are those whose executors
+    `executor_of` gives: jobs of others are left to other workers. `name` tells this worker from
+    every other and is recorded with what it does. `work_folder` is where executors write; each
+    worker has a folder of its own in it. `grace_seconds` is how long running stages may go on after
+    `stop`.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Worker:
         imported: FindImported,
         sandbox: Sandbox,
         executor_of: Callable[[str], Executor],
+        stages: Iterable[str],
         work_folder: Path,
         name: str,
         slots: int = 2,
@@ -56,6 +61,8 @@ class Worker:
         self._keeper = LeaseKeeper(self._leases, commands)
         self._scratch = Scratch(work_folder)
         room = Room(slots, documents)
+        own = OwnStages(stages)
+        self._presence = Presence(dsn, name, slots=slots, stages=lambda: own.names)
         self._parts = RunParts(
             commands=commands,
             keeper=self._keeper,
@@ -68,6 +75,7 @@ class Worker:
                 imported,
             ),
             room=room,
+            stages=own,
             actor=f"worker:{name}",
             clock=clock,
             stopping=threading.Event(),
@@ -81,6 +89,7 @@ class Worker:
             prepare=self._lease,
             taken=self._hold,
             stale_seconds=lease_seconds,
+            stages=lambda: own.names,
             name=f"docledger worker {name}",
         )
         self._timer = threading.Timer(grace_seconds, self.give_up)
@@ -91,10 +100,12 @@ class Worker:
         """Work until `stop`, and return when nothing runs any more."""
         self._leases.open()
         self._keeper.start()
+        self._presence.start()
         try:
             self._taker.run()
         finally:
             self._timer.cancel()
+            self._presence.close()
             self._keeper.close()
             self._leases.close()
             self._scratch.close()

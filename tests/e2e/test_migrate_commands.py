@@ -60,16 +60,24 @@ def test_up_down_and_up_again(migrated: Installation) -> None:
 def test_a_log_with_events_is_not_dropped_unasked(migrated: Installation, tmp_path: Path) -> None:
     assert migrated.run("process", *small_papers(tmp_path, 1)).returncode == 0
     before = tables(migrated.database_url)
+    folders = list((migrated.uploads / "documents").iterdir())
+    assert len(folders) == 1
+    own = migrated.uploads / "documents" / "mine"
+    own.mkdir()
     refused = migrated.run("migrate", "down", "--to", "0")
     assert refused.returncode == 3
     assert (refused.stdout, refused.stderr.count("\n")) == ("", 1)
     assert "--delete-events" in refused.stderr
     assert tables(migrated.database_url) == before
     assert states(migrated) == {"applied"}
+    assert folders[0].is_dir()
 
     done = migrated.run("migrate", "down", "--to", "0", "--delete-events")
     assert done.returncode == 0, done.stderr
     assert tables(migrated.database_url) == set()
+    assert list((migrated.uploads / "documents").iterdir()) == [own]
+    assert "removed the folders of 1 documents; their contents stay in" in done.stdout
+    assert list((migrated.uploads / "blobs").rglob("*"))
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,10 @@ def pages(client: httpx.Client, path: str) -> list[Row]:
 
 
 def tables_as_json(url: str) -> dict[str, Row]:
-    """Return what the requirement's tables say of each document, with keys as the API has them."""
+    """Return what the requirement's tables say of each document, with keys as the API has them.
+
+    No stage waits for an executor.
+    """
     with psycopg.connect(url, row_factory=dict_row, options="-c TimeZone=UTC") as connection:
         found = {
             row["id"]: {**_camel(row), "stages": [], "outputFiles": [], "processingWorkflow": None}
@@ -127,7 +130,7 @@ def tables_as_json(url: str) -> dict[str, Row]:
             " SELECT stage_name, min(execution_order) AS rank FROM stage_dependencies"
             " GROUP BY stage_name) d USING (stage_name) ORDER BY d.rank"
         ):
-            found[row["document_id"]]["stages"].append(_camel(row))
+            found[row["document_id"]]["stages"].append({**_camel(row), "waitingFor": None})
         for row in connection.execute(
             "SELECT f.* FROM stage_output_files f JOIN ("
             " SELECT stage_name, min(execution_order) AS rank FROM stage_dependencies"
@@ -135,7 +138,8 @@ def tables_as_json(url: str) -> dict[str, Row]:
         ):
             found[row["document_id"]]["outputFiles"].append(_camel(row))
         for row in connection.execute("SELECT * FROM processing_workflows ORDER BY length(id), id"):
-            found[row["document_id"]]["processingWorkflow"] = _camel(row)
+            workflow = {**_camel(row), "waitingFor": None}
+            found[row["document_id"]]["processingWorkflow"] = workflow
     return found
 
 

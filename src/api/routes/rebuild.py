@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from api import openapi, rebuilds, render
 from api.bodies import optional_json_body
-from api.errors import RebuildNotFound
+from api.errors import RebuildNotFound, Unprocessable
 from api.rebuilds import NewRebuild
 from api.services import Services, Shared
 from domain.errors import Unavailable
@@ -24,7 +25,7 @@ _SHOWN = openapi.answer(rebuilds.Rebuild, "The newest rebuild", rebuilds.REBUILD
     "",
     operation_id="startRebuild",
     status_code=202,
-    summary="Build the read models anew beside the live ones, then swap",
+    summary="Rebuild the read models beside the live ones, then swap; or the search store",
     responses={202: _SHOWN, **openapi.errors(400, 409, 413, 415, 422, 500, 503, 507)},
     openapi_extra=openapi.request_body(
         openapi.json_content(NewRebuild, rebuilds.NEW_REBUILD), required=False
@@ -33,11 +34,14 @@ _SHOWN = openapi.answer(rebuilds.Rebuild, "The newest rebuild", rebuilds.REBUILD
 async def start_rebuild(
     services: Shared, body: Annotated[NewRebuild, Depends(optional_json_body(NewRebuild))]
 ) -> Response:
-    """Begin, and answer once it runs; reading this path shows how it gets on."""
+    """Register the rebuild and answer; reading this path shows its progress, or why it failed."""
     port = services.ports.rebuilds
     if port is None:
         raise Unavailable("This server starts no rebuilds; run 'docledger rebuild'.")
-    await asyncio.to_thread(port.start, services.ports.new_id(), body.table)
+    if body.search and body.table is not None:
+        raise Unprocessable.of("search", "A table and the search store are rebuilt one by one.")
+    start = partial(port.start, services.ports.new_id(), body.table, search=body.search)
+    await asyncio.to_thread(start)
     location = {"Location": router.prefix}
     return render.json_response(await _newest(services), 202, location)
 

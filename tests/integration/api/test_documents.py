@@ -296,3 +296,21 @@ def test_rows_of_a_legacy_application_are_shown(service: Service) -> None:
 
 def _new(**fields: object) -> dict[str, object]:
     return {"title": "A title", "content": "Text.\n", **fields}
+
+
+def test_a_bad_row_of_the_stages_is_not_the_clients_fault(own_service: Service) -> None:
+    """It is an operator's; once the row is corrected the next registration is taken."""
+    own_service.execute(
+        "INSERT INTO stage_dependencies VALUES ('bad', 'word-count', 'nowhere', true, 6)"
+    )
+    answer = own_service.client.post("/v1/documents", json={"title": "x", "content": "x"})
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:docledger:problem:pipeline-invalid"
+    assert "'word-count' depends on 'nowhere'" in answer.json()["detail"]
+    assert "Retry-After" in answer.headers
+    assert own_service.client.get("/v1/documents").status_code == 200
+    own_service.execute("DELETE FROM stage_dependencies WHERE id = 'bad'")
+    assert (
+        own_service.client.post("/v1/documents", json={"title": "x", "content": "x"}).status_code
+        == 201
+    )

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from integration.api.conftest import Service, until
+from stages.search_store import IndexedFrom
 from stages.shapes import Chunk
 
 
@@ -153,8 +154,9 @@ def test_search_gives_chunks_in_pages(service: Service) -> None:
         )
         for n in range(5)
     ]
-    service.search.replace(document, "here", chunks, [])
-    service.search.replace(other, "there", chunks[:1], [])
+    made_from = IndexedFrom("a" * 64, None)
+    service.search.replace(document, chunks, [], made_from)
+    service.search.replace(other, chunks[:1], [], made_from)
     path = "/v1/search?q=walrus&realmId=here&limit=3"
     first = service.client.get(path).json()
     rest = service.client.get(f"{path}&cursor={first['nextCursor']}").json()

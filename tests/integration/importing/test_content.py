@@ -16,6 +16,7 @@ from domain.values import Original, StageStatus, WorkflowType
 from eventstore.named_blobs import named_checksums
 from worker_parts import (
     PIPELINE,
+    STAGES,
     World,
     context,
     echo_in_process,
@@ -64,6 +65,7 @@ def work_until(world: World, holds: Callable[[], bool]) -> None:
             imported=world.imported.find,
             sandbox=sandbox,
             executor_of=echo_in_process,
+            stages=STAGES,
             work_folder=world.folder / "work",
             name="w",
         )

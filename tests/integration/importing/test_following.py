@@ -13,6 +13,7 @@ from conftest import SERVERS
 from domain import commands as c
 from domain import events as e
 from domain.errors import DocumentNotFound
+from domain.pipeline import StageDependency, check_configured
 from domain.values import Original
 from eventstore.bulk_append import prepare_bulk_appends
 from integration.importing.importing import STAGES, Installation
@@ -63,6 +64,24 @@ def following(installation: Installation) -> Iterator[None]:
         role.stop()
         thread.join(20)
         assert not thread.is_alive()
+
+
+def test_with_a_bad_row_of_the_stages_only_registrations_wait(installation: Installation) -> None:
+    def invalid() -> tuple[StageDependency, ...]:
+        return check_configured([("x", "nowhere", True, 1)]).dependencies
+
+    installation.insert("old")
+    assert follow(installation) == 1
+    installation.query("DELETE FROM documents WHERE id = 'old'")
+    installation.insert("new")
+    role = LegacyChanges(installation.dsn, installation.application, invalid)
+    with connect(installation.dsn, "test") as connection:
+        prepare_bulk_appends(connection)
+        assert role.follow(connection) == 1
+    assert installation.topics("old")[-1] == "DocumentDeleted"
+    assert notes(installation) == [("new", "inserted")]
+    assert follow(installation) == 1
+    assert installation.topics("new") == IMPORTED
 
 
 @both_servers

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,12 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
+from api.problems import problem_of
 from api.server import Server
 from docledger.bootstrap import Docledger
+from docledger.rebuild_process import RebuildProcesses
 from docledger.settings import Settings
+from domain.errors import Unavailable
 from eventstore.history import History
 from integration.projections.log_writer import LogWriter
 from integration.projections.projecting import eventually
@@ -113,6 +117,73 @@ def test_a_second_one_is_a_conflict(client: httpx.Client, database: str) -> None
         assert client.post(PATH).status_code == 409
     ended = _ended(client)
     assert ended["phase"] == "done", ended
+
+
+def test_of_many_at_once_one_begins(client: httpx.Client, database: str) -> None:
+    """The lock is taken by the server and handed to the process: no other gets in between."""
+    with psycopg.connect(database) as reader:
+        reader.execute("SELECT * FROM stage_output_files").fetchall()
+        with ThreadPoolExecutor(8) as pool:
+            statuses = list(pool.map(lambda _: client.post(PATH).status_code, range(8)))
+        assert sorted(statuses) == [202] + [409] * 7
+        eventually(lambda: client.get(PATH).json()["phase"] != "preparing", seconds=60)
+        assert client.post(PATH).status_code == 409
+    assert _ended(client)["phase"] == "done"
+
+
+def test_a_process_that_cannot_run_leaves_its_reason(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCLEDGER_LOG_LEVEL", "loud")
+    answer = client.post(PATH)
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["phase"] == "preparing"
+    ended = _ended(client)
+    assert ended["id"] == answer.json()["id"]
+    assert ended["phase"] == "failed"
+    assert "LOG_LEVEL" in ended["error"]
+    assert ended["finishedAt"] is not None
+    monkeypatch.delenv("DOCLEDGER_LOG_LEVEL")
+    assert client.post(PATH).status_code == 202
+    assert _ended(client)["phase"] == "done"
+
+
+def test_a_process_that_dies_at_once_is_shown_as_failed(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    assert client.post(PATH).status_code == 202
+    assert _ended(client)["error"] == (
+        "its process ended with exit code 1; the server's log says why"
+    )
+    monkeypatch.setattr(sys, "executable", "/nowhere")
+    answer = client.post(PATH)
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:docledger:problem:unavailable"
+    assert "could not be started" in client.get(PATH).json()["error"]
+
+
+def test_without_the_database_it_is_unavailable() -> None:
+    nowhere = RebuildProcesses(lambda: psycopg.connect("host=127.0.0.1 port=1"))
+    with pytest.raises(Unavailable) as refused:
+        nowhere.start("one", None)
+    assert problem_of(refused.value).status == 503
+
+
+def test_the_search_store_is_filled_again(client: httpx.Client, database: str) -> None:
+    execute(database, "INSERT INTO documents (id) VALUES ('doc-1')")
+    chunk = "('doc-1', 0, NULL, 'simple', '{}', 'x', 0, 1, 1, '[]', '')"
+    execute(database, f"INSERT INTO search_chunks VALUES {chunk}")
+    assert client.post(PATH, json={"search": True, "table": "documents"}).status_code == 422
+    assert (
+        client.post(PATH, json={"search": True, "table": "stage_output_files"}).status_code == 422
+    )
+    answer = client.post(PATH, json={"search": True})
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["tables"] == ["search_chunks"]
+    ended = _ended(client)
+    assert (ended["phase"], ended["error"]) == ("done", None)
+    assert execute(database, "SELECT 1 FROM search_chunks") == []
 
 
 def test_what_is_no_table_is_refused(client: httpx.Client) -> None:

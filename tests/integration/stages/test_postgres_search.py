@@ -17,10 +17,11 @@ from stages.chunker import ChunkerOptions, chunk
 from stages.facts import facts
 from stages.ingestor import Ingestor
 from stages.postgres_search import PostgresSearchStore
-from stages.search_store import CursorInvalid, SearchUnavailable, Stored
+from stages.search_store import Comparison, CursorInvalid, IndexedFrom, SearchUnavailable, Stored
 from stages.shapes import ChunksDocument, ChunksSource, FactsDocument, write_document
 from unit.stages.making import SAMPLES, converted, input_file, task_of
 
+MADE_FROM = IndexedFrom("a" * 64, None)
 _SMALL = ChunkerOptions(min_tokens=10, max_tokens=40)
 
 
@@ -35,17 +36,17 @@ def store(pool: ConnectionPool) -> PostgresSearchStore:
     return PostgresSearchStore(pool.connection)
 
 
-def add_document(pool: ConnectionPool, *document_ids: str) -> None:
+def add_document(pool: ConnectionPool, *document_ids: str, realm_id: str | None = None) -> None:
     with pool.connection() as connection:
         for document_id in document_ids:
-            connection.execute("INSERT INTO documents (id) VALUES (%s)", [document_id])
+            connection.execute(
+                "INSERT INTO documents (id, realm_id) VALUES (%s, %s)", [document_id, realm_id]
+            )
 
 
-def put(
-    store: PostgresSearchStore, document_id: str, markdown: str, realm_id: str | None = None
-) -> Stored:
+def put(store: PostgresSearchStore, document_id: str, markdown: str) -> Stored:
     chunks = chunk(markdown, _SMALL)
-    return store.replace(document_id, realm_id, chunks, facts(chunks))
+    return store.replace(document_id, chunks, facts(chunks), MADE_FROM)
 
 
 def found(store: PostgresSearchStore, words: str, realm_id: str | None = None) -> list[str]:
@@ -73,7 +74,7 @@ def test_hits_say_where_they_are(store: PostgresSearchStore, pool: ConnectionPoo
     add_document(pool, "a")
     filler = "Nothing at all happens here. " * 5
     markdown = f"# Varn\n\n{filler}\n\n## The weir\n\nThe keeper measured the **weir** twice.\n"
-    put(store, "a", markdown, "harbour")
+    put(store, "a", markdown)
     (hit, *_) = store.search("keepers measuring").hits
     assert hit.document_id == "a"
     assert hit.heading_path == ("Varn", "The weir")
@@ -101,11 +102,100 @@ def test_any_words_may_be_asked_for(store: PostgresSearchStore, words: str) -> N
 
 
 def test_realms_are_kept_apart(store: PostgresSearchStore, pool: ConnectionPool) -> None:
-    add_document(pool, "a", "b")
-    put(store, "a", "The lamp of the harbour.", "harbour")
-    put(store, "b", "The lamp of the mill.", "mill")
+    add_document(pool, "a", realm_id="harbour")
+    add_document(pool, "b", realm_id="mill")
+    put(store, "a", "The lamp of the harbour.")
+    put(store, "b", "The lamp of the mill.")
     assert found(store, "lamp", realm_id="mill") == ["b"]
     assert sorted(found(store, "lamp")) == ["a", "b"]
+
+
+def test_a_document_that_moves_takes_its_chunks_along(
+    store: PostgresSearchStore, pool: ConnectionPool
+) -> None:
+    """Another application's UPDATE moves them in its own transaction."""
+    add_document(pool, "a", realm_id="harbour")
+    put(store, "a", "The lamp of the harbour.")
+    with pool.connection() as connection:
+        connection.execute("UPDATE documents SET realm_id = 'mill'")
+    assert found(store, "lamp", realm_id="harbour") == []
+    assert found(store, "lamp", realm_id="mill") == ["a"]
+
+
+def test_a_move_waits_for_no_ingestion_and_is_not_lost(
+    store: PostgresSearchStore, pool: ConnectionPool
+) -> None:
+    """The rows are locked while their document is moved: they follow it afterwards."""
+    add_document(pool, "a", realm_id="harbour")
+    put(store, "a", "The lamp of the harbour.")
+    with pool.connection() as busy, busy.transaction(force_rollback=True):
+        busy.execute("SELECT FROM search_chunks FOR UPDATE")
+        with pool.connection() as connection:
+            connection.execute("UPDATE documents SET realm_id = 'mill'")
+    assert found(store, "lamp", realm_id="mill") == []
+    store.move(["a"])
+    assert found(store, "lamp", realm_id="mill") == ["a"]
+
+
+def test_a_realm_of_any_length_refuses_nothing(
+    store: PostgresSearchStore, pool: ConnectionPool
+) -> None:
+    with pool.connection() as connection:
+        connection.execute("ALTER TABLE documents ALTER realm_id TYPE text, ADD extra json")
+    add_document(pool, "a")
+    put(store, "a", "The lamp of the harbour.")
+    with pool.connection() as connection:
+        # A type without an equality operator is none of our business either.
+        connection.execute("UPDATE documents SET realm_id = repeat('r', 1000), extra = '{}'")
+    assert found(store, "lamp", realm_id="r" * 1000) == ["a"]
+
+
+def test_what_was_ingested_of_a_former_life_is_not_kept(
+    store: PostgresSearchStore, pool: ConnectionPool
+) -> None:
+    """The document was deleted and registered again while its ingestor ran."""
+    add_document(pool, "a")
+    chunks = chunk("The lamp of the harbour.", _SMALL)
+    with pool.connection() as connection:
+        connection.execute(
+            "INSERT INTO docledger_document_changes (document_id, change, version)"
+            " VALUES ('a', 'deleted', 7)"
+        )
+    assert store.replace("a", chunks, [], MADE_FROM, after_version=7) == Stored(0, 0)
+    with pool.connection() as connection:
+        connection.execute("DELETE FROM docledger_document_changes")
+    assert store.replace("a", chunks, [], MADE_FROM, if_current=True) == Stored(0, 0)
+    assert found(store, "lamp") == []
+    assert store.replace("a", chunks, [], MADE_FROM, after_version=7) == Stored(1, 0)
+    assert found(store, "lamp") == ["a"]
+
+
+def test_what_is_held_is_compared_with_what_should_be(
+    store: PostgresSearchStore, pool: ConnectionPool
+) -> None:
+    add_document(pool, "a")
+    parts = [f"# Part {n}\n\nThe lamp burns {n} litres. Depth: {n} m" for n in range(9)]
+    chunks = chunk("\n\n".join(parts), _SMALL)
+    store.replace("a", chunks, facts(chunks), MADE_FROM)
+    count = len(chunks)
+    assert store.compare("a", chunks, facts(chunks)) == Comparison(count, 0, 0, 0)
+    for change in (
+        "body = 'x'",
+        "realm_id = realm_id, tsv = to_tsvector('simple', 'x')",
+        "start_offset = 0, end_offset = 1",
+        "heading_path = '{x}'",
+        "facts = '[1]'",
+        "config = 'french'",
+        "token_count = token_count + 1",
+    ):
+        with pool.connection() as connection:
+            connection.execute(f"UPDATE search_chunks SET {change} WHERE chunk_index = 1".encode())
+        assert store.compare("a", chunks, facts(chunks)) == Comparison(count, 0, 0, 1), change
+        store.replace("a", chunks, facts(chunks), MADE_FROM)
+    assert store.compare("a", chunks[:-1], facts(chunks[:-1])).surplus == 1
+    with pool.connection() as connection:
+        connection.execute("DELETE FROM search_chunks WHERE chunk_index > 1")
+    assert store.compare("a", chunks, facts(chunks)) == Comparison(count, count - 2, 0, 0)
 
 
 def test_pages_leave_out_and_repeat_nothing(
@@ -189,7 +279,7 @@ def test_long_words_and_nuls_are_stored(store: PostgresSearchStore, pool: Connec
     add_document(pool, "a")
     chunks = chunk("lamp " + "x" * 600_000, ChunkerOptions(min_tokens=99_000, max_tokens=100_000))
     whole = chunks[0].model_copy(update={"text": chunks[0].text + "\x00end"})
-    assert store.replace("a", None, [whole, *chunks[1:]], []).chunks == len(chunks)
+    assert store.replace("a", [whole, *chunks[1:]], [], MADE_FROM).chunks == len(chunks)
     assert found(store, "lamp") == ["a"]
 
 
@@ -202,7 +292,7 @@ def test_a_database_that_is_away_is_said_to_be(tmp_path: Path) -> None:
 def test_the_ingestor_writes_what_it_stored(
     store: PostgresSearchStore, pool: ConnectionPool, tmp_path: Path
 ) -> None:
-    add_document(pool, "doc-1")
+    add_document(pool, "doc-1", realm_id="harbour")
     chunks = chunk("The lamp burns 3 litres.\n\nDepth: 4 m\n")
     source = ChunksSource(file_type="markdown", checksum="0" * 64)
     write_document(tmp_path / "chunks", ChunksDocument(source=source, chunks=tuple(chunks)))

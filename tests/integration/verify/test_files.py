@@ -37,9 +37,43 @@ def test_a_flipped_bit_and_a_missing_content_are_found(ledger: Ledger) -> None:
     found = ledger.check().differences
     blobs = {(d.document_id, d.kind, d.detail) for d in found if d.kind.startswith("blob")}
     assert blobs == {
-        ("doc-1", "blob-changed", f"{flipped} holds something else"),
-        ("doc-2", "blob-missing", f"{missing} is not in the storage"),
+        (
+            "doc-1",
+            "blob-changed",
+            f"documents/doc-1/original/report.pdf: {flipped} holds something else",
+        ),
+        (
+            "doc-2",
+            "blob-missing",
+            f"documents/doc-2/stages/{FIRST}/report.md, version 1: {missing} is not in the storage",
+        ),
     }
+
+
+def test_files_that_share_a_content_are_each_missed_by_their_own_name(ledger: Ledger) -> None:
+    """Six files of three documents, one content."""
+    shared = ledger.docledger.storage.blobs.put_stream([b"shared"])
+    stages = {FIRST: ".md", "markdown-optimizer": ".opt.md"}
+    for document_id in ("doc-4", "doc-5", "doc-6"):
+        ledger.register(document_id)
+        for stage_name, suffix in stages.items():
+            ledger.complete(
+                document_id,
+                stage_name,
+                file_type="markdown",
+                suffix=suffix,
+                checksum=shared.checksum,
+                size_bytes=shared.size_bytes,
+            )
+    ledger.catch_up()
+    ledger.blob(shared.checksum).unlink()
+    found = [d.detail for d in ledger.check().differences if d.kind == "blob-missing"]
+    assert sorted(found) == [
+        f"documents/{document_id}/stages/{stage_name}/report{suffix}, version 1: "
+        f"{shared.checksum} is not in the storage"
+        for document_id in ("doc-4", "doc-5", "doc-6")
+        for stage_name, suffix in stages.items()
+    ]
 
 
 def test_a_content_of_another_length_is_found_and_each_of_its_documents_named(
@@ -66,9 +100,9 @@ def test_the_tree_is_held_against_the_tables(ledger: Ledger) -> None:
     extra.write_text("mine")
     found = ledger.check().differences
     assert {(d.document_id, d.kind, d.detail) for d in found} == {
-        ("doc-1", "tree-missing", f"a file in stages/{FIRST}"),
-        ("doc-2", "tree-changed", "a file in original"),
-        ("doc-3", "tree-extra", "a file in notes"),
+        ("doc-1", "tree-missing", f"documents/doc-1/stages/{FIRST}/report.md"),
+        ("doc-2", "tree-changed", "documents/doc-2/original/report.pdf"),
+        ("doc-3", "tree-extra", "documents/doc-3/notes/mine.txt"),
     }
 
 

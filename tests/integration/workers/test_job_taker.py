@@ -226,3 +226,28 @@ def test_jobs_put_in_one_by_one_fill_every_slot(world: World) -> None:
         wait_until(lambda: len(taken) == 3, seconds=3)
         go.set()
         wait_until(lambda: left(world) == 0, seconds=4)
+
+
+def test_jobs_for_an_executor_are_taken_by_workers_that_have_it(world: World) -> None:
+    """A worker that knows of no such jobs, one of an earlier version say, leaves them alone."""
+    taken: list[tuple[str, str]] = []
+
+    def named(name: str, *stages: str) -> JobTaker:
+        def take(job: Job) -> None:
+            taken.append((name, job.document_id))
+
+        return JobTaker(world.dsn, take, slots=1, poll_seconds=0.1, stages=lambda: stages)
+
+    with running(named("without"), named("with", "beta", "gamma")):
+        put(world, Hint("a", 1, stage_name="beta"), Hint("b", 1, stage_name="unknown"))
+        wait_until(lambda: taken == [("with", "a")])
+    waiting = "SELECT entrypoint, headers FROM docledger_queue.pgqueuer"
+    assert world.query(waiting) == [("stage:unknown", {"documentId": "b"})]
+    with running(named("later", "unknown")):
+        wait_until(lambda: taken == [("with", "a"), ("later", "b")])
+
+
+def test_a_document_waits_once_for_each_stage_and_version(world: World) -> None:
+    for _ in range(3):
+        put(world, Hint("a", 1, stage_name="beta"), Hint("a", 1, stage_name="gamma"))
+    assert left(world) == 2

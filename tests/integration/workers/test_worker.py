@@ -51,7 +51,12 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def new_worker(world: World, sandbox: Sandbox, name: str = "w1", **options: Any) -> Worker:
-    settings: dict[str, Any] = {"slots": 2, "executor_of": echo, "lease_seconds": 3.0} | options
+    settings: dict[str, Any] = {
+        "slots": 2,
+        "executor_of": echo,
+        "stages": STAGES,
+        "lease_seconds": 3.0,
+    } | options
     return Worker(
         world.dsn,
         commands=world.commands,
@@ -227,7 +232,8 @@ def test_documents_that_find_no_slot_are_put_back(world: World, sandbox: Sandbox
         return Echo(stage_name, in_process=stage_name == "light")
 
     ids = [f"a-{number}" for number in range(12)]
-    with at_work(world, sandbox, slots=1, documents=8, executor_of=mixed):
+    stages = (*STAGES, "light")
+    with at_work(world, sandbox, slots=1, documents=8, executor_of=mixed, stages=stages):
         for number, document_id in enumerate(ids):
             world.register(document_id, pipeline=PIPELINE if number % 4 == 3 else light)
         wait_until(lambda: all(world.is_done(document_id) for document_id in ids), seconds=60)
@@ -295,13 +301,86 @@ def test_a_stage_that_takes_too_long_times_out(world: World, sandbox: Sandbox) -
     assert failure.reason is FailureReason.TIMED_OUT
 
 
-def test_a_stage_without_executor_fails_with_what_to_do(world: World, sandbox: Sandbox) -> None:
+def waiting(world: World) -> list[tuple[str, str]]:
+    """Return documents and the stages of theirs that wait for a worker with the executor."""
+    rows = world.query(
+        "SELECT headers ->> 'documentId', entrypoint FROM docledger_queue.pgqueuer"
+        " WHERE entrypoint <> 'document' AND status = 'queued' ORDER BY 1, 2"
+    )
+    return [(document_id, entrypoint) for document_id, entrypoint in rows]
+
+
+def test_a_stage_without_executor_waits_for_a_worker_that_has_it(
+    world: World, sandbox: Sandbox
+) -> None:
+    """The first worker goes as far as it can; the one that has the executor goes on."""
+    with at_work(world, sandbox, stages=("alpha", "gamma")):
+        world.register("a", retries=0)
+        wait_until(lambda: waiting(world) == [("a", "stage:beta")])
+        wait_until(lambda: leases(world) == 0)
+        assert world.status("a", "alpha") is COMPLETED
+        assert world.status("a", "beta") is PENDING
+        assert world.topics("a")[-1] == "StageCompleted"
+        with running(new_worker(world, sandbox, "w2", stages=("beta",))):
+            wait_until(lambda: world.is_done("a"))
+        wait_until(lambda: waiting(world) == [])
+    assert [event.attempt for event in world.events("a") if isinstance(event, e.StageStarted)] == [
+        1,
+        1,
+        1,
+    ]
+    actors = [event.actor for event in world.events("a") if isinstance(event, e.StageCompleted)]
+    assert actors == ["worker:w1", "worker:w2", "worker:w1"]
+
+
+def test_a_worker_takes_up_what_waited_once_it_has_the_executor(
+    world: World, sandbox: Sandbox
+) -> None:
+    with at_work(world, sandbox, stages=("alpha",)):
+        for name in ("a", "b", "c"):
+            world.register(name)
+        wait_until(lambda: len(waiting(world)) == 3)
+    with at_work(world, sandbox, name="w1"):
+        wait_until(lambda: all(world.is_done(name) for name in ("a", "b", "c")))
+
+
+def test_stages_that_wait_keep_no_other_back(world: World, sandbox: Sandbox) -> None:
+    """Of two branches one has no executor: the other is run to its end."""
+    pipeline = (
+        StageDependency("unknown", None, True, 1),
+        StageDependency("alpha", None, True, 2),
+        StageDependency("gamma", "alpha", True, 3),
+    )
     with at_work(world, sandbox):
-        world.register("a", pipeline=(StageDependency("unknown", None, True, 1),))
-        wait_until(lambda: world.status("a", "unknown") is FAILED)
-    (failure,) = [event for event in world.events("a") if isinstance(event, e.StageFailed)]
-    assert failure.personal is not None
-    assert "No executor is installed" in (failure.personal.error_message or "")
+        world.register("a", pipeline=pipeline)
+        wait_until(lambda: world.status("a", "gamma") is COMPLETED)
+        wait_until(lambda: waiting(world) == [("a", "stage:unknown")])
+        assert world.status("a", "unknown") is PENDING
+
+
+def test_a_requested_stage_waits_as_well(world: World, sandbox: Sandbox) -> None:
+    with at_work(world, sandbox, stages=("beta",)):
+        world.register("a", WorkflowType.MANUAL)
+        world.command(c.RequestStage, "a", stage_name="alpha")
+        wait_until(lambda: waiting(world) == [("a", "stage:alpha")])
+        with running(new_worker(world, sandbox, "w2")):
+            wait_until(lambda: world.status("a", "alpha") is COMPLETED)
+
+
+def test_an_executor_that_is_lost_costs_no_attempt(world: World, sandbox: Sandbox) -> None:
+    """The package is removed under a worker that runs: it gives the stage to others."""
+    with at_work(world, sandbox, stages=(*STAGES, "unknown")):
+        world.register("a", pipeline=(StageDependency("unknown", None, True, 1),), retries=0)
+        wait_until(lambda: waiting(world) == [("a", "stage:unknown")])
+        assert world.status("a", "unknown") is PENDING
+        assert world.state("a").stages["unknown"].spent_retries == 0
+
+
+def test_a_worker_says_which_stages_it_can_run(world: World, sandbox: Sandbox) -> None:
+    stages = "SELECT name, slots, stages FROM stage_workers ORDER BY name"
+    with running(new_worker(world, sandbox, stages=("beta", "alpha"))):
+        wait_until(lambda: world.query(stages) == [("w1", 2, ["alpha", "beta"])])
+    assert world.query(stages) == []
 
 
 def test_content_that_is_gone_fails_its_stage(world: World, sandbox: Sandbox) -> None:
