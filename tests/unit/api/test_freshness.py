@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from api.errors import NotYetReadable
+from api.database_threads import DatabaseThreads
 from api.freshness import DocumentReader, GrowingPosition
 from api.queries import DocumentRead
 from domain.errors import DocumentNotFound
@@ -42,7 +43,8 @@ def read(reads: Sequence[DocumentRead | None], positions: Sequence[int]) -> Docu
     async def look() -> DocumentRead:
         database: Any = Database(reads, positions)
         tracked = GrowingPosition(database.tracked, 0.001)
-        reader = DocumentReader(database, tracked, database, database, 0.2)
+        threads = DatabaseThreads(5)
+        reader = DocumentReader(database, tracked, database, database, threads, 0.2)
         return await reader.read("d", "document")
 
     return asyncio.run(look())
