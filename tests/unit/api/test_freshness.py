@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from api.errors import NotYetReadable
 from api.database_threads import DatabaseThreads
+from api.errors import NotYetReadable
 from api.freshness import DocumentReader, GrowingPosition
 from api.queries import DocumentRead
 from domain.errors import DocumentNotFound
