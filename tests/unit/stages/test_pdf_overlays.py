@@ -187,3 +187,13 @@ def test_links_are_links_over_all_of_their_words(convert: Convert) -> None:
         "No address",
         "https://example.org/plain",
     ]
+
+
+def test_page_boxes_are_inherited_from_the_page_tree(convert: Convert) -> None:
+    """pypdfium2 5.15.2 tells such pages the size of a US letter, which hid what is above it."""
+    content = text_at(150, 900, "High up on a tall page.") + text_at(10, 20, "Cut off.")
+    tall = pdf_of(content).replace(b"/MediaBox [0 0 612 792]", b"")
+    boxes = b"/Count 1 /MediaBox [0 0 800 1000] /CropBox [100 50 700 950]"
+    result = convert(tall.replace(b"/Count 1", boxes))
+    assert lines(result) == ["High up on a tall page."]
+    assert result.left_out == {"outsidePage": 2}
