@@ -189,3 +189,14 @@ def test_accents_that_are_drawn_over_letters_are_one_character(convert: Convert)
     """As TeX sets them in its old fonts; an apostrophe of the same shape stays what it is."""
     content = b"BT /F1 12 Tf 72 700 Td [(Caf\\264) 340 (e and it\\264s)] TJ ET"
     assert convert(pdf_of(content)).markdown == "Café and it\u00b4s\n"
+
+
+def test_letters_that_touch_are_one_word_whatever_their_order_in_the_file(
+    convert: Convert,
+) -> None:
+    """Browsers write single letters, which the library takes for a line each."""
+    content, x = b"", 72.0
+    for char, width in (("h", 6.672), ("e", 6.672), ("r", 3.996), ("o", 6.672), ("n", 6.672)):
+        content += b"q 1 0 0 1 0 0 cm " + text_at(x, 700, char) + b"Q "
+        x += width
+    assert convert(pdf_of(content)).markdown == "heron\n"

@@ -19,6 +19,7 @@ from stages.conversion.pdf.frames import Box, Frame
 from stages.conversion.pdf.inline import TICKED, UNTICKED
 from stages.conversion.pdf.word import ASCENT, DESCENT, Word
 
+_MAX_LISTED: Final = 30  # options of a list: of more, only those that are chosen
 _MAX_LINK_CHARS: Final = 2_000
 _PASSWORD_FLAG: Final = 1 << 13
 _HIDDEN_FLAGS: Final = pdfium.FPDF_ANNOT_FLAG_HIDDEN | pdfium.FPDF_ANNOT_FLAG_NOVIEW
@@ -106,6 +107,8 @@ def _value(annotation: Any, form: Any, left_out: Counter[str]) -> str | None:
     if kind in _CHOICES:
         chosen, others = _options(annotation, form)
         if kind == pdfium.FPDF_FORMFIELD_LISTBOX:
+            if 0 < len(chosen) + len(others) <= _MAX_LISTED:
+                return _ticked(annotation, form)
             left_out["optionsNotChosen"] += sum(len(other.split()) for other in others)
         return ", ".join(chosen) or _field_value(annotation, form) or None
     if kind == pdfium.FPDF_FORMFIELD_TEXTFIELD:
@@ -125,6 +128,16 @@ def _options(annotation: Any, form: Any) -> tuple[list[str], list[str]]:
         is_chosen = pdfium.FPDFAnnot_IsOptionSelected(form, annotation, index)
         (chosen if is_chosen else others).append(label)
     return chosen, others
+
+
+def _ticked(annotation: Any, form: Any) -> str:
+    """Return the options of a list, a line each, those that are chosen ticked."""
+    lines = []
+    for index in range(pdfium.FPDFAnnot_GetOptionCount(form, annotation)):
+        label = _read_utf16(partial(pdfium.FPDFAnnot_GetOptionLabel, form, annotation, index))
+        chosen = pdfium.FPDFAnnot_IsOptionSelected(form, annotation, index)
+        lines.append(f"{TICKED if chosen else UNTICKED} {label}")
+    return "\n".join(lines)
 
 
 def _field_value(annotation: Any, form: Any) -> str:

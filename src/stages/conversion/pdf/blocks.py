@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 
 from stages.conversion.markdown import fence, heading, paragraph
 from stages.conversion.pdf.grid import Cell, Grid
+from stages.conversion.pdf.inline import TICKED, UNTICKED
 from stages.conversion.pdf.lines import Line, lines_of
 from stages.conversion.pdf.tables import Block, Table
 
@@ -235,7 +236,7 @@ def _parted(first: Line, before: Line, after: Line, measure: _Measure, fonts: Fo
 
 def _ends_early(before: Line, after: Line, distance: float, measure: _Measure) -> bool:
     """Tell whether a line ends on purpose: an entry of contents, a label, an address."""
-    if _LEADER.search(before.text):
+    if _LEADER.search(before.text) or after.words[0].text in (TICKED, UNTICKED):
         return True
     free = measure.right - before.x1
     if free < after.words[0].x1 - after.words[0].x0 + before.size or before.words[-1].broken:

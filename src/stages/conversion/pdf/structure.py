@@ -13,6 +13,10 @@ from typing import Any, Final
 import pikepdf
 
 HIDDEN_MARK: Final = "docledger: layer is off"
+_UNREADABLE: Final = (
+    pikepdf.PdfError, pikepdf.PasswordError, ValueError, TypeError, AttributeError, LookupError,
+    RecursionError, OverflowError,
+)  # fmt: skip
 _HIDDEN_BEGIN: Final = f"/OC << /Name ({HIDDEN_MARK}) >> BDC\n".encode()
 _HIDDEN_END: Final = b"\nEMC"
 _SUSPECTS: Final = (b"/OCProperties", b"/ObjStm")
@@ -28,14 +32,7 @@ def with_marked_layers(content: bytes) -> bytes:
     try:
         with pikepdf.open(io.BytesIO(content)) as pdf:
             return _saved(pdf) if _mark_layers(pdf) else content
-    except (
-        pikepdf.PdfError,
-        pikepdf.PasswordError,
-        ValueError,
-        TypeError,
-        RecursionError,
-        OverflowError,
-    ):
+    except _UNREADABLE:
         return content
 
 
@@ -48,14 +45,7 @@ def with_horizontal_fonts(content: bytes) -> bytes | None:
         with pikepdf.open(io.BytesIO(content)) as pdf:
             changed = [_lay(font) for font in _fonts(pdf)]
             return _saved(pdf) if any(changed) else None
-    except (
-        pikepdf.PdfError,
-        pikepdf.PasswordError,
-        ValueError,
-        TypeError,
-        RecursionError,
-        OverflowError,
-    ):
+    except _UNREADABLE:
         return None
 
 
@@ -132,9 +122,13 @@ def _is_off(item: Any, off: frozenset[tuple[int, int]]) -> bool:
 
 def _drop_annotations(page: Any, off: frozenset[tuple[int, int]]) -> None:
     annotations = _array(page["/Annots"])
-    kept = [each for each in annotations if not _is_off(each.get("/OC"), off)]
+    kept = [each for each in annotations if not _is_off(_entry(each, "/OC"), off)]
     if len(kept) < len(annotations):
         page["/Annots"] = pikepdf.Array(kept)
+
+
+def _entry(item: Any, key: str) -> Any:
+    return item.get(key) if isinstance(item, pikepdf.Dictionary) else None
 
 
 def _fonts(pdf: pikepdf.Pdf) -> Iterator[Any]:

@@ -12,6 +12,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from stages.conversion.pdf import native
@@ -47,6 +48,7 @@ _BREAKS: Final = (HYPHEN_MARK, SOFT_HYPHEN)
 _WIDE: Final = 0.75  # of the font's size, a character: a word that is wider may be several
 _FAR: Final = 0.6  # of the font's size, beyond what is usual in the word
 _DUPLICATE: Final = 0.2  # of the font's size: the same word drawn twice to look bold, or shaded
+_TOUCHING: Final = 0.05  # of the font's size
 _BUCKET_POINTS: Final = 3.0
 _MAX_PLACES: Final = 100  # of one word in one row: beyond it a drawing
 _GLYPH_NUMBERS: Final = 0.04  # of a font's characters: spaces and signs that are no letters
@@ -98,7 +100,7 @@ class _Reader:
         )
         self.found.objects = frozenset(self._runs)
         for angle, words in self.found.by_angle.items():
-            self.found.by_angle[angle] = _without_duplicates(words)
+            self.found.by_angle[angle] = _with_touching_glued(_without_duplicates(words))
         return self.found
 
     def _take_plain(self, text: str, start: int, end: int) -> bool:
@@ -293,6 +295,16 @@ def _characters(text_page: int) -> str:
         HYPHEN_MARK if code == _HYPHEN_CODE and native.is_hyphen(text_page, index) else chr(code)
         for index, code in enumerate(codes)
     )
+
+
+def _with_touching_glued(words: list[Word]) -> list[Word]:
+    """Glue words that nothing parts, though the library tells of a space or a line's end there."""
+    glued = list(words)
+    for number, (before, word) in enumerate(pairwise(words), start=1):
+        near = _TOUCHING * word.size
+        if abs(word.x0 - before.x1) < near and abs(word.bottom - before.bottom) < near:
+            glued[number] = word._replace(glued=True)
+    return glued
 
 
 def _without_duplicates(words: list[Word]) -> list[Word]:
