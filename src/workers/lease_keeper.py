@@ -11,6 +11,7 @@ from enum import StrEnum
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentNotFound, Unavailable
 from domain.values import StageStatus
+from postgres.causes import cause
 from workers.errors import QueueUnavailable
 from workers.leases import Leases
 from workers.ports import Commands
@@ -156,8 +157,9 @@ class LeaseKeeper:
                     self._renew()
                     next_renewal = now + self._leases.lease_seconds / 3
                 self._look()
-            except Unavailable:
-                _log.warning("leases cannot be renewed just now: the database is away")
+            except Unavailable as error:
+                why = {"cause": cause(error)}
+                _log.warning("leases cannot be renewed just now: the database is away", extra=why)
             except Exception:
                 _log.exception("looking after leases failed and goes on")
             self._give_up_what_is_too_old()
