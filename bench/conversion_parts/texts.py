@@ -63,7 +63,11 @@ def reference_words(path: Path) -> list[str]:
 
 
 def _text(path: Path) -> str:
-    return path.read_bytes().decode(_ENCODINGS.get(path.name, "utf-8-sig"))
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode(_ENCODINGS.get(path.name, "utf-8"))
 
 
 def _delimiter(path: Path) -> str:

@@ -15,7 +15,7 @@ _NEWLINES: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 _MANY_BLANK: Final = re.compile(r"\n(?:[ \t]*\n){2,}")
 _SPECIAL: Final = re.compile(r"([\\`*\[\]<]|(?<!\w)_|_(?!\w)|~~|&(?=#?\w+;))")
 _LINE_START: Final = re.compile(r"^(\s*)(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|={2,}\s*$|-{2,}\s*$|~{3,})")
-_PLAIN_CELL: Final = re.compile(r"(?:[A-Za-z0-9.,:;/%+()-]+(?: [A-Za-z0-9.,:;/%+()-]+)*+)?")
+_PLAIN_CELL: Final = re.compile(r"(?:[A-Za-z0-9.,:;/%+()-]+(?: [A-Za-z0-9.,:;/%+()-]+)*)?")
 _NUMBERED: Final = re.compile(r"^(\s*\d{1,9})([.)])(?=\s|$)")
 
 
