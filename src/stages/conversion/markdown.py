@@ -11,6 +11,7 @@ from typing import Final
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 )
+_CONTROLS: Final = bytes({*range(32), 127} - set(b"\t\n"))
 _NEWLINES: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 _MANY_BLANK: Final = re.compile(r"\n(?:[ \t]*\n){2,}")
 _SPECIAL: Final = re.compile(r"([\\`*\[\]<]|(?<!\w)_|_(?!\w)|~~|&(?=#?\w+;))")
@@ -21,12 +22,15 @@ _NUMBERED: Final = re.compile(r"^(\s*\d{1,9})([.)])(?=\s|$)")
 
 def tidied(markdown: str) -> str:
     """Unify line ends, drop what cannot be shown, and end with one line feed."""
-    text = _UNPRINTABLE.sub("", _NEWLINES.sub("\n", markdown))
-    return text.strip("\n").rstrip() + "\n"
+    return printable(markdown).strip("\n").rstrip() + "\n"
 
 
 def printable(text: str) -> str:
     """Drop what cannot be shown from plain text, its line ends unified."""
+    if text.isascii():
+        raw = text.encode()
+        if len(raw.translate(None, _CONTROLS)) == len(raw):  # nothing to do, found out fast
+            return text
     return _UNPRINTABLE.sub("", _NEWLINES.sub("\n", text))
 
 
