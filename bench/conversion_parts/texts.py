@@ -79,6 +79,9 @@ def _page(path: Path) -> str:
     """Return the text of a page by libxml2, parted at the edges of all but inline elements."""
     tree = etree.fromstring(path.read_bytes(), etree.HTMLParser(huge_tree=True))
     etree.strip_elements(tree, *_UNSEEN, etree.Comment, with_tail=False)
+    for hidden in tree.xpath("//*[contains(translate(@style, ' ', ''), 'display:none')]"):
+        hidden.tag = "template"
+    etree.strip_elements(tree, "template", with_tail=False)
     for node in tree.iter():
         if node.tag == "img":
             node.text = f" {node.get('alt', '')} "
