@@ -63,7 +63,11 @@ def reference_words(path: Path) -> list[str]:
 
 
 def _text(path: Path) -> str:
-    return path.read_bytes().decode(_ENCODINGS.get(path.name, "utf-8-sig"))
+    raw = path.read_bytes()
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode(_ENCODINGS.get(path.name, "utf-8"))
 
 
 def _delimiter(path: Path) -> str:
@@ -75,6 +79,9 @@ def _page(path: Path) -> str:
     """Return the text of a page by libxml2, parted at the edges of all but inline elements."""
     tree = etree.fromstring(path.read_bytes(), etree.HTMLParser(huge_tree=True))
     etree.strip_elements(tree, *_UNSEEN, etree.Comment, with_tail=False)
+    for hidden in tree.xpath("//*[contains(translate(@style, ' ', ''), 'display:none')]"):
+        hidden.tag = "template"
+    etree.strip_elements(tree, "template", with_tail=False)
     for node in tree.iter():
         if node.tag == "img":
             node.text = f" {node.get('alt', '')} "

@@ -11,22 +11,28 @@ from typing import Final
 _UNPRINTABLE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 )
+_CONTROLS: Final = bytes({*range(32), 127} - set(b"\t\n"))
 _NEWLINES: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 _MANY_BLANK: Final = re.compile(r"\n(?:[ \t]*\n){2,}")
 _SPECIAL: Final = re.compile(r"([\\`*\[\]<]|(?<!\w)_|_(?!\w)|~~|&(?=#?\w+;))")
-_LINE_START: Final = re.compile(r"^(\s*)(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|={2,}\s*$|-{2,}\s*$|~{3,})")
-_PLAIN_CELL: Final = re.compile(r"(?:[A-Za-z0-9.,:;/%+()-]+(?: [A-Za-z0-9.,:;/%+()-]+)*+)?")
-_NUMBERED: Final = re.compile(r"^(\s*\d{1,9})([.)])(?=\s|$)")
+_LINE_START: Final = re.compile(
+    r"^(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|={2,}[^\S\n]*$|-{2,}[^\S\n]*$|~{3,})", re.MULTILINE
+)
+_PLAIN_CELL: Final = re.compile(r"(?:[A-Za-z0-9.,:;/%+()-]+(?: [A-Za-z0-9.,:;/%+()-]+)*)?")
+_NUMBERED: Final = re.compile(r"^(\d{1,9})([.)])(?=\s|$)", re.MULTILINE)
 
 
 def tidied(markdown: str) -> str:
     """Unify line ends, drop what cannot be shown, and end with one line feed."""
-    text = _UNPRINTABLE.sub("", _NEWLINES.sub("\n", markdown))
-    return text.strip("\n").rstrip() + "\n"
+    return printable(markdown).strip("\n").rstrip() + "\n"
 
 
 def printable(text: str) -> str:
     """Drop what cannot be shown from plain text, its line ends unified."""
+    if text.isascii():
+        raw = text.encode()
+        if len(raw.translate(None, _CONTROLS)) == len(raw):  # nothing to do, found out fast
+            return text
     return _UNPRINTABLE.sub("", _NEWLINES.sub("\n", text))
 
 
@@ -37,13 +43,17 @@ def escaped(text: str) -> str:
 
 def paragraph(text: str) -> str:
     """Return a paragraph of plain text: escaped, also where a line would begin a block."""
-    return "\n".join(plain_line(line) for line in escaped(text).split("\n") if line.strip())
+    lines = "\n".join(line for each in escaped(text).split("\n") if (line := each.strip()))
+    return _lines_begin_no_block(lines)
 
 
 def plain_line(line: str) -> str:
     """Return a line of inline Markdown that begins no block but a paragraph."""
-    line = line.strip()
-    return _NUMBERED.sub(r"\1\\\2", _LINE_START.sub(r"\1\\\2", line))
+    return _lines_begin_no_block(line.strip())
+
+
+def _lines_begin_no_block(lines: str) -> str:
+    return _NUMBERED.sub(r"\1\\\2", _LINE_START.sub(r"\\\1", lines))
 
 
 def heading(text: str, level: int) -> str:

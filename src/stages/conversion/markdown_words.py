@@ -11,7 +11,7 @@ from typing import Final
 from stages.conversion.words import pieces_of
 
 _FENCE: Final = re.compile(
-    r"^[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*+(?P<marks>`{3,}|~{3,})[^`\n]*$", re.MULTILINE
+    r"^[ \t>]*+(?:(?:[-*+]|\d{1,9}[.)])[ \t]++)*(?P<marks>`{3,}|~{3,})[^`\n]*$", re.MULTILINE
 )
 # The first character alone finds the places to look at.
 _TOKEN: Final = re.compile(
@@ -19,8 +19,8 @@ _TOKEN: Final = re.compile(
     [`\\\]$<&*~](?:
     (?<=`)(?<!``)(?P<ticks>`{0,7})(?!`)(?P<code>.{1,2000}?)(?<!`)`(?P=ticks)(?!`)
     | (?<=\\)(?P<escape>[!-/:-@\[-`{-~])
-    | (?<=\])(?P<target>\((?:<[^<>\n]*+>|(?:[^()\s\\<]++|\\.|\([^()\s]*+\))*+)
-        (?:[ \t]+"(?:[^"\\\n]++|\\.)*+")?\))
+    | (?<=\])(?P<target>\((?:<[^<>\n]*+>|(?:[^()\s\\<]++|\\.|\([^()\s]*+\))*)
+        (?:[ \t]+"(?:[^"\\\n]++|\\.)*")?\))
     | (?<=\$)(?P<math>\$[^$]++\$\$|(?=\S)[^$\n]++(?<=\S)\$(?!\d))
     | (?<=<)(?P<parting>/?(?:sup|sub|br)[ ]?/?>)
     | (?<=<)(?P<tag>/?(?:u|b|i|em|strong|s|mark|ins|kbd)>)

@@ -192,6 +192,9 @@ def test_a_formula_that_a_page_holds_twice_comes_out_once(tmp_path: Path) -> Non
         ("<p>10<span style='vertical-align:super'>6</span></p>", "10<sup>6</sup>"),
         ("<p>H<span style='vertical-align: sub'>2</span>O</p>", "H<sub>2</sub>O"),
         ("<p>x<sup></sup>y</p>", "xy"),
+        ("<p><i style='text-decoration:line-through'>(a)</i>b</p>", "~~(a~~)b"),
+        ("<ul><li style='text-decoration:line-through'>a<li>b</ul>", "- ~~a~~\n- b"),
+        ("<pre>a <b style='text-decoration:line-through'>b</b></pre>", "```\na b\n```"),
         ("<pre>2<sup>10</sup> a<sub>1</sub></pre>", "```\n2^10 a_1\n```"),
         ("<p>run <code>2<sup>8</sup></code></p>", "run `2^8`"),
     ],
@@ -326,6 +329,18 @@ def test_no_mark_of_emphasis_is_left_in_the_text(tmp_path: Path, body: str, text
 )
 def test_terms_stay_with_their_definitions(tmp_path: Path, body: str, markdown: str) -> None:
     assert markdown_of(tmp_path, body) == markdown
+
+
+def test_a_formula_in_a_cell_does_not_end_the_cell(tmp_path: Path) -> None:
+    formula = "<math><mo>|</mo><mi>x</mi><mo>|</mo></math>"
+    body = f"<table><tr><th>a<th>b</tr><tr><td>{formula}<td>1</tr></table>"
+    assert markdown_of(tmp_path, body).endswith("| $\\vert x\\vert$ | 1 |")
+
+
+def test_a_page_that_is_xml_ends_elements_in_their_own_tags(tmp_path: Path) -> None:
+    page = b"<?xml version='1.0'?><html><head><title/><script src='a/b'/></head><body><a id='x'/>"
+    result = converted_bytes(tmp_path, page + b"<p>All <br/>there</p></body></html>", "a.xhtml")
+    assert result.markdown.split() == ["All", "there"]
 
 
 def test_footnotes_become_footnotes(tmp_path: Path) -> None:

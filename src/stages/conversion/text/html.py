@@ -39,6 +39,8 @@ _OPTIONS: Final = HtmlOptions(
     ),
 )
 _ESCAPED: Final = re.compile(r"(?<=\d)\\([.)])|(?:(?<=[^\W_])\\(?=_[^\W_])|(?<=<su[bp]>)\\)([_+-])")
+_FENCE: Final = re.compile(r"^[ \t>-]*```", re.MULTILINE)
+_MAX_MARKER_CHARS = 200
 _ONLY_NUMBER: Final = re.compile(r"[\s>*+-]*(?:\d{1,9}[.)]\s+)*\d{1,9}")
 
 
@@ -104,18 +106,24 @@ def _settle(page: LexborHTMLParser, inserts: Inserts) -> None:
 
 def _with_fewer_escapes(markdown: str) -> str:
     """Take back escapes of dots in numbers and of underscores in words, which mark nothing."""
-    in_code = False
-    lines = markdown.split("\n")
-    for index, line in enumerate(lines):
-        in_code ^= line.lstrip().startswith("```")
-        if not in_code and "\\" in line:
-            lines[index] = _ESCAPED.sub(_unescaped, line)
-    return "\n".join(lines)
+    if "\\" not in markdown:
+        return markdown
+    pieces, end, in_code = [], 0, False
+    for fence in _FENCE.finditer(markdown):
+        piece = markdown[end : fence.start()]
+        pieces += [piece if in_code else _ESCAPED.sub(_unescaped, piece), fence[0]]
+        in_code, end = not in_code, fence.end()
+    piece = markdown[end:]
+    return "".join([*pieces, piece if in_code else _ESCAPED.sub(_unescaped, piece)])
 
 
 def _unescaped(match: re.Match[str]) -> str:
     if match[2]:
         return match[2]
-    before, after = match.string[: match.start()], match.string[match.end() :]
-    begins_list = _ONLY_NUMBER.fullmatch(before) and (not after or after[0].isspace())
+    text, start, end = match.string, match.start(), match.end()
+    line = text.rfind("\n", max(0, start - _MAX_MARKER_CHARS), start)
+    if line < 0 and start > _MAX_MARKER_CHARS:
+        return match[1]
+    before = text[line + 1 : start]
+    begins_list = _ONLY_NUMBER.fullmatch(before) and (end == len(text) or text[end].isspace())
     return match[0] if begins_list else match[1]

@@ -25,14 +25,29 @@ _CONTAINERS: Final = _INLINE | {
     "div", "section", "article", "main", "aside", "nav", "header", "footer", "form", "fieldset",
     "center", "address", "figure", "details", "label", "p",
 }  # fmt: skip
+_XML_WITHIN = 100
+_SELF_CLOSED: Final = re.compile(
+    r"<([a-zA-Z][a-zA-Z0-9]*)((?:[^<>\"'/]|\"[^\"]*\"|'[^']*'|/(?!>))*)/>"
+)
 _BOUNDARY: Final = "<p></p>"
 
 
 def parsed(html: str) -> LexborHTMLParser:
-    """Return the tree of a page, as a browser builds it."""
+    """Return the tree of a page, as a browser builds it.
+
+    A page that is XML may end elements in their own tags, which HTML does not know: `<title/>`
+    would take all that follows for its text.
+    """
+    if html[:_XML_WITHIN].lstrip().startswith("<?xml"):
+        html = _SELF_CLOSED.sub(_closed_apart, html)
     if html.count("<") > _MANY_TAGS and _depth(html) > _UNBEARABLE_DEPTH:
         html = flattened(html)
     return LexborHTMLParser(html)
+
+
+def _closed_apart(match: re.Match[str]) -> str:
+    name = match[1]
+    return match[0] if name.lower() in _VOID else f"<{name}{match[2]}></{name}>"
 
 
 def shallow(page: LexborHTMLParser) -> LexborHTMLParser:

@@ -23,6 +23,7 @@ from stages.conversion.text.visibility import style_of
 
 _STYLED: Final = re.compile("line-through|vertical-align", re.IGNORECASE)
 _STRUCK: Final = ("s", "del", "strike")
+_SCRIPTS: Final = {"super": "sup", "sub": "sub"}
 _EMPHASIS: Final = frozenset(["b", "strong", "i", "em", "dfn", "var", *_STRUCK])
 _SHOWN_VALUES: Final = frozenset(
     ["text", "email", "number", "tel", "url", "search", "date", "time", "month", "week",
@@ -38,46 +39,72 @@ def mark_formulas(page: LexborHTMLParser, inserts: Inserts) -> None:
     """Write each formula as LaTeX."""
     for math in page.css("math"):
         formula = latex_of(math)
+        if "|" in formula and _is_within(math, ("td", "th")):  # where a bar would end the cell
+            formula = formula.replace(r"\|", r"\Vert ").replace("|", r"\vert ")
         mark = "$$" if (math.attributes.get("display") or "") == "block" else "$"
-        math.replace_with(inserts.put(f"{mark}{formula}{mark}") if formula else " ")
+        math.replace_with(inserts.put(f"{mark}{formula.strip()}{mark}") if formula else " ")
 
 
 def mark_styles(page: LexborHTMLParser, inserts: Inserts) -> None:
     """Write what inline styles strike through, raise or lower."""
-    for node in page.css("[style]"):
-        if not _STYLED.search(node.attributes.get("style") or ""):
-            continue
-        style = style_of(node)
-        decoration = style.get("text-decoration", "") + style.get("text-decoration-line", "")
-        if "line-through" in decoration and not _is_within(node, _STRUCK):
-            _enclose(node, inserts, "~~", "~~")
-        align = style.get("vertical-align")
-        tag = {"super": "sup", "sub": "sub"}.get(align or "")
-        if tag and not _is_within(node, ("sup", "sub")) and not is_block(node):
-            _enclose(node, inserts, f"<{tag}>", f"</{tag}>")
     for node in page.css("s[style],del[style],strike[style]"):
         if style_of(node).get("text-decoration", "").startswith("none"):
             node.unwrap()
+    struck = [node for node in _styled(page) if _is_struck(node)]
+    known = {node.mem_id for node in struck}
+    for node in struck:
+        within_struck = any(around.mem_id in known for around in ancestors(node))
+        if not within_struck and not _is_within(node, (*_STRUCK, "pre", "code")):
+            _strike(page, node)
+    for node in _styled(page):
+        tag = _SCRIPTS.get(style_of(node).get("vertical-align", ""))
+        if tag and not _is_within(node, ("sup", "sub", "pre", "code")) and not is_block(node):
+            _enclose(node, inserts.put(f"<{tag}>"), inserts.put(f"</{tag}>"))
+
+
+def _styled(page: LexborHTMLParser) -> list[LexborNode]:
+    return [n for n in page.css("[style]") if _STYLED.search(n.attributes.get("style") or "")]
+
+
+def _is_struck(node: LexborNode) -> bool:
+    style = style_of(node)
+    return "line-through" in (
+        style.get("text-decoration", "") + style.get("text-decoration-line", "")
+    )
 
 
 def _is_within(node: LexborNode, tags: Sequence[str]) -> bool:
     return node.tag in tags or any(around.tag in tags for around in ancestors(node))
 
 
-def _enclose(node: LexborNode, inserts: Inserts, before: str, after: str) -> None:
-    """Put marks around each run of inline content of an element."""
+def _enclose(node: LexborNode, before: str, after: str) -> None:
+    inner = children(node)
+    if text_of(node):
+        inner[0].insert_before(before)
+        inner[-1].insert_after(after)
+
+
+def _strike(page: LexborHTMLParser, node: LexborNode) -> None:
+    """Put each run of inline content of an element into one that strikes it through."""
     run: list[LexborNode] = []
     for child in [*children(node), None]:
         if child is not None and not _breaks(child):
             run.append(child)
             continue
-        shown = [each for each in run if text_of(each)]
-        if shown:
-            shown[0].insert_before(inserts.put(before))
-            shown[-1].insert_after(inserts.put(after))
+        if any(text_of(each) for each in run):
+            _wrap(page, run)
         run = []
         if child is not None and child.tag != "br":
-            _enclose(child, inserts, before, after)
+            _strike(page, child)
+
+
+def _wrap(page: LexborHTMLParser, run: Sequence[LexborNode]) -> None:
+    run[0].insert_before(page.create_node("s"))
+    struck = run[0].prev
+    for node in run:
+        if struck is not None:
+            struck.insert_child(node)  # which puts a copy there
+            node.decompose()
 
 
 def _breaks(node: LexborNode) -> bool:

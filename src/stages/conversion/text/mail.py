@@ -26,10 +26,11 @@ _HEADERS: Final = ("From", "To", "Cc", "Date", "Subject")
 _SAID_SHARE: Final = 0.9
 _MAX_DEPTH = 8
 _MAX_BOUNDARIES = 500  # the parser's time grows with lines times depth
+_MAX_PARTS = 5_000
 _CONVERTER = "mail/1"
 _UNREADABLE = (
-    "The message is damaged or its parts are nested too deep; save it again from the mail program, "
-    "or hand in its text."
+    "The message is damaged, or its parts are too many or nested too deep; save it again from the "
+    "mail program, or hand in its text."
 )
 _FLOWED: Final = re.compile(r"(?<=[^\n ]) \n(?=[^\n>\s-])")
 
@@ -108,7 +109,8 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
 
 def _read(source: Source) -> _Mail:
     raw = source.path.read_bytes()
-    if raw.lower().count(b"boundary=") > _MAX_BOUNDARIES:
+    lower = raw.lower()
+    if lower.count(b"boundary=") > _MAX_BOUNDARIES or lower.count(b"content-type:") > _MAX_PARTS:
         raise UnconvertibleDocument(_UNREADABLE)
     try:
         return _mail(email.message_from_bytes(raw, policy=email.policy.default), 0)

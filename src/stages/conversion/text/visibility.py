@@ -98,6 +98,8 @@ def _reason(node: LexborNode) -> str:
     hidden = "hidden" in attributes and attributes["hidden"] != "until-found"
     if declared.get("display", "none" if hidden else "") == "none":
         return "display"
+    if declared.get("content-visibility") == "hidden":
+        return "display"
     return "visibility" if declared.get("visibility") in ("hidden", "collapse") else ""
 
 
