@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from api.database_threads import DatabaseThreads
 from api.errors import NotYetReadable
 from api.freshness import DocumentReader, GrowingPosition
 from api.queries import DocumentRead
@@ -42,7 +43,7 @@ def read(reads: Sequence[DocumentRead | None], positions: Sequence[int]) -> Docu
     async def look() -> DocumentRead:
         database: Any = Database(reads, positions)
         tracked = GrowingPosition(database.tracked, 0.001)
-        reader = DocumentReader(database, tracked, database, database, 0.2)
+        reader = DocumentReader(database, tracked, database, database, DatabaseThreads(10), 0.2)
         return await reader.read("d", "document")
 
     return asyncio.run(look())
