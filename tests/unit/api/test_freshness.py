@@ -43,8 +43,7 @@ def read(reads: Sequence[DocumentRead | None], positions: Sequence[int]) -> Docu
     async def look() -> DocumentRead:
         database: Any = Database(reads, positions)
         tracked = GrowingPosition(database.tracked, 0.001)
-        threads = DatabaseThreads(5)
-        reader = DocumentReader(database, tracked, database, database, threads, 0.2)
+        reader = DocumentReader(database, tracked, database, database, DatabaseThreads(10), 0.2)
         return await reader.read("d", "document")
 
     return asyncio.run(look())
