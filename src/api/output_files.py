@@ -10,10 +10,10 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from api.errors import Unprocessable
-from api.media_types import media_type_of
 from api.ports import Blob, Ports, StageType
 from api.schemas import MAX_MIME_TYPE_CHARS, StoredFile
 from domain.file_names import safe_name, split_extension
+from domain.media_types import media_type_of
 from domain.storage_errors import BlobNotFound, PathRefused
 from domain.values import FILE_TYPE, SUFFIX, OutputFile
 

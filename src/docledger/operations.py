@@ -15,7 +15,8 @@ from rich.console import Console
 from docledger import reports
 from docledger.bootstrap import Docledger, new_id
 from docledger.embedded_postgres import EmbeddedPostgres
-from docledger.process import Parts, files_under, follow, register
+from docledger.file_search import find_files
+from docledger.process import Parts, follow, register
 from docledger.progress import Bars, Lines, Silence, Watching
 from docledger.settings import Settings
 from docledger.supervisor import Role, Supervisor
@@ -34,11 +35,19 @@ _NOTHING_KNOWN: dict[str, Any] = {
 
 
 def process(
-    settings: Settings, paths: Sequence[Path], realm_id: str | None, *, as_json: bool
+    settings: Settings,
+    paths: Sequence[Path],
+    realm_id: str | None,
+    *,
+    follow_links: bool,
+    as_json: bool,
 ) -> bool:
-    """Run the workflows of these files to their end; return False if a document failed."""
+    """Run the workflows of these files to their end, telling what is passed over.
+
+    Returns False if a document failed or a file could not be read.
+    """
     console = reports.console()
-    files = files_under(paths)
+    found = find_files(paths, follow_links=follow_links)
     with Docledger(settings) as docledger, ExitStack() as stack:
         docledger.migrator.up()
         supervisor = Supervisor(
@@ -49,7 +58,7 @@ def process(
         parts = _parts(docledger, supervisor.gave_up)
         titles: dict[str, str] = {}
         with _watching(console, titles, as_json=as_json) as watching:
-            register(parts, files, realm_id, titles, watching)
+            register(parts, found, realm_id, titles, watching)
             ended = follow(parts, titles, watching)
         for stage_name in sorted({s.missing_executor for s in ended if s.missing_executor}):
             print(
@@ -63,12 +72,14 @@ def process(
         _print_json({"documents": documents})
     else:
         reports.documents(console, documents, titles, docledger.storage.location)
-    return all(standing.workflow_status == "completed" for standing in ended)
+    for line in found.lines():
+        print(f"docledger: {line}", file=sys.stderr)
+    return found.is_complete and all(standing.workflow_status == "completed" for standing in ended)
 
 
 def _parts(docledger: Docledger, gave_up: Callable[[], str | None]) -> Parts:
     return Parts(
-        put_file=docledger.storage.blobs.put_file,
+        put=docledger.storage.blobs.put_stream,
         submit=docledger.commands.submit,
         context=lambda: docledger.context(_ACTOR),
         new_id=new_id,

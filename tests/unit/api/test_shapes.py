@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 from api import examples, schemas
 from api.contents import disposition
-from api.media_types import media_type_of
 from api.shapes import FILE, STAGE, WORKFLOW, Shape, time_text
 from api.title_words import prefix_query
+from domain.media_types import media_type_of
 
 
 @pytest.mark.parametrize(
