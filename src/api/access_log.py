@@ -11,12 +11,14 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.protocol import BODY_FAULT
 from api.metrics import Metrics
 from api.problems import internal
 from domain.errors import DocledgerError
 
 _log = structlog.get_logger("api")
-_UNMATCHED = "(no route)"
+UNMATCHED = "(no route)"
+"""The route of what has none, in the log and the metrics."""
 _MOST_FRAMES = 12
 
 
@@ -43,6 +45,12 @@ class RequestLog:
         started = time.perf_counter()
         status = 0
 
+        async def receive_on() -> Message:
+            message = await receive()
+            if BODY_FAULT in scope:
+                raise scope[BODY_FAULT]
+            return message
+
         async def send_on(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
@@ -50,7 +58,7 @@ class RequestLog:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_on)
+            await self._app(scope, receive_on, send_on)
         except Exception as error:
             log_defect(error, scope["docledger.request_id"])
             if status:
@@ -60,7 +68,7 @@ class RequestLog:
             self._record(scope, status, time.perf_counter() - started)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", _UNMATCHED)
+        route = getattr(scope.get("route"), "path", UNMATCHED)
         self._metrics.request(scope["method"], route, status).observe(seconds)
         self._log.info(
             "request",

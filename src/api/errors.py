@@ -6,7 +6,12 @@ DocledgerError
 │   ├── Unprocessable
 │   ├── TooLarge
 │   ├── UnsupportedMediaType
-│   └── RangeNotSatisfiable
+│   ├── RangeNotSatisfiable
+│   ├── HeadersTooLarge
+│   ├── TargetTooLong
+│   └── TooSlow
+│       ├── HeadTooSlow
+│       └── BodyTooSlow
 ├── FileNotFound
 ├── WorkflowNotFound
 ├── RebuildNotFound
@@ -37,7 +42,7 @@ class BadRequest(DocledgerError):
 
 
 class Malformed(BadRequest):
-    """The request is not well-formed; mend its syntax and send it again."""
+    """The request is not well-formed; correct its syntax and send it again."""
 
 
 class Unprocessable(BadRequest):
@@ -68,6 +73,26 @@ class RangeNotSatisfiable(BadRequest):
     def __init__(self, size_bytes: int) -> None:
         super().__init__(f"The byte range lies outside the file, which has {size_bytes} bytes.")
         self.size_bytes = size_bytes
+
+
+class HeadersTooLarge(BadRequest):
+    """The headers are more than 64 KiB in all or more than 100 fields; send fewer."""
+
+
+class TargetTooLong(BadRequest):
+    """The request's target is longer than 16 KiB; send a shorter query."""
+
+
+class TooSlow(BadRequest):
+    """The request came too slowly."""
+
+
+class HeadTooSlow(TooSlow):
+    """The request's headers were not complete within 10 seconds; send it again at once."""
+
+
+class BodyTooSlow(TooSlow):
+    """The body came more slowly than 1 KiB a second over 30 seconds; send it again faster."""
 
 
 class FileNotFound(DocledgerError):

@@ -43,16 +43,19 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     a.WorkflowNotFound: Problem(404, "workflow-not-found", "No workflow yet"),
     a.RebuildNotFound: Problem(404, "rebuild-not-found", "No rebuild yet"),
     a.RebuildRunning: Problem(409, "rebuild-running", "A rebuild or a check runs already"),
+    a.TooSlow: Problem(408, "too-slow", "The request came too slowly"),
     d.DocumentExists: Problem(409, "document-exists", "The document exists already"),
     d.StaleAttempt: Problem(409, "stale-attempt", "Not the current attempt"),
     d.IllegalTransition: Problem(409, "illegal-transition", "Not possible in this state"),
     d.VersionMismatch: Problem(412, "version-mismatch", "The document has moved on"),
     a.TooLarge: Problem(413, "too-large", "Body too large"),
+    a.TargetTooLong: Problem(414, "target-too-long", "The target is too long"),
     a.UnsupportedMediaType: Problem(415, "unsupported-media-type", "Unsupported media type"),
     a.RangeNotSatisfiable: Problem(416, "range-not-satisfiable", "Range outside the file"),
     a.Unprocessable: Problem(422, "invalid-value", "Unacceptable value"),
     d.InvalidValue: Problem(422, "invalid-value", "Unacceptable value"),
     s.PathRefused: Problem(422, "invalid-value", "Unacceptable value"),
+    a.HeadersTooLarge: Problem(431, "headers-too-large", "The headers are too large"),
     a.NotYetReadable: Problem(503, "not-yet-readable", "The read model is behind"),
     a.DocumentParked: Problem(503, "document-parked", "The document is parked"),
     d.Contention: Problem(503, "contention", "Too many writers at once"),
@@ -86,19 +89,25 @@ def respond(
     **members: Any,
 ) -> Response:
     """Return the problem document; `instance` is the id under which the request was logged."""
+    content = document(problem, detail, request.scope["docledger.request_id"], **members)
+    request.scope["docledger.problem"] = problem.name
+    found = dict(headers or {})
+    if problem.status == 503:
+        found["Retry-After"] = "1"
+    return Response(content, problem.status, found, media_type=MEDIA_TYPE)
+
+
+def document(problem: Problem, detail: str, request_id: str, **members: Any) -> bytes:
+    """Return the problem document as JSON."""
     content = {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
         "detail": detail,
-        "instance": f"urn:docledger:request:{request.scope['docledger.request_id']}",
+        "instance": f"urn:docledger:request:{request_id}",
         **members,
     }
-    request.scope["docledger.problem"] = problem.name
-    found = dict(headers or {})
-    if problem.status == 503:
-        found["Retry-After"] = "1"
-    return Response(json.dumps(content).encode(), problem.status, found, media_type=MEDIA_TYPE)
+    return json.dumps(content).encode()
 
 
 def respond_to(request: Request, error: Exception) -> Response:

@@ -22,6 +22,7 @@ from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel, ConfigDict
 
 from api.app import create_app
+from api.http.limits import HttpLimits
 from api.metrics import Metrics
 from api.ports import Limits, Ports
 from api.server import Server
@@ -187,7 +188,9 @@ def _ports(url: str, storage: Path, stack: contextlib.ExitStack, metrics: Metric
 
 
 @contextlib.contextmanager
-def running_service(url: str, storage: Path, limits: Limits = _LIMITS) -> Iterator[Service]:
+def running_service(
+    url: str, storage: Path, limits: Limits = _LIMITS, http_limits: HttpLimits | None = None
+) -> Iterator[Service]:
     """Run the whole service over a migrated database."""
     with contextlib.ExitStack() as stack:
         metrics = Metrics()
@@ -197,7 +200,7 @@ def running_service(url: str, storage: Path, limits: Limits = _LIMITS) -> Iterat
         projecting = Projecting(url, history)
         projecting.start()
         stack.callback(projecting.stop)
-        server, address = _serve(ports, metrics, stack)
+        server, address = _serve(ports, metrics, stack, http_limits)
         client = stack.enter_context(httpx.Client(base_url=address, timeout=30))
         search = ports.search
         assert isinstance(search, PostgresSearchStore)
@@ -215,13 +218,15 @@ def running_service(url: str, storage: Path, limits: Limits = _LIMITS) -> Iterat
         )
 
 
-def _serve(ports: Ports, metrics: Metrics, stack: contextlib.ExitStack) -> tuple[Server, str]:
+def _serve(
+    ports: Ports, metrics: Metrics, stack: contextlib.ExitStack, http_limits: HttpLimits | None
+) -> tuple[Server, str]:
     import socket
 
     app = create_app(ports, metrics)
     listener = socket.create_server(("127.0.0.1", 0))
     started = threading.Event()
-    server = Server(app, 10.0, lambda _host, _port: started.set())
+    server = Server(app, 10.0, lambda _host, _port: started.set(), http_limits)
 
     def serve() -> None:
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
