@@ -19,6 +19,8 @@ from domain.errors import DocledgerError
 _log = structlog.get_logger("api")
 UNMATCHED = "(no route)"
 """The route of what has none, in the log and the metrics."""
+METHOD = "docledger.method"
+"""The scope's key of the method that was sent, where it is answered as another."""
 _MOST_FRAMES = 12
 
 
@@ -69,11 +71,12 @@ class RequestLog:
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", UNMATCHED)
-        self._metrics.request(scope["method"], route, status).observe(seconds)
+        method = scope.get(METHOD) or scope["method"]
+        self._metrics.request(method, route, status).observe(seconds)
         self._log.info(
             "request",
             request_id=scope["docledger.request_id"],
-            method=scope["method"],
+            method=method,
             route=route,
             status=status,
             seconds=round(seconds, 4),

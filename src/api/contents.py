@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.conditional import byte_range, none_match
-from api.media_types import media_type_of
 from api.ports import Blob, BlobStore
+from domain.media_types import media_type_of
 
 
 class Content(NamedTuple):

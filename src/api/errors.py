@@ -4,6 +4,7 @@ DocledgerError
 ├── BadRequest                   the request itself cannot be understood or met
 │   ├── Malformed
 │   ├── Unprocessable
+│   │   └── BeyondLog
 │   ├── TooLarge
 │   ├── UnsupportedMediaType
 │   ├── RangeNotSatisfiable
@@ -57,6 +58,16 @@ class Unprocessable(BadRequest):
     def of(cls, field: str, detail: str) -> Unprocessable:
         """Return the error of a single field."""
         return cls([FieldError(field, detail)])
+
+
+class BeyondLog(Unprocessable):
+    """A position is asked for that the log has not reached."""
+
+    def __init__(self, field: str, last_position: int) -> None:
+        super().__init__(
+            [FieldError(field, f"The log ends at position {last_position}; go on from there.")]
+        )
+        self.position = last_position
 
 
 class TooLarge(BadRequest):

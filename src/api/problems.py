@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from api import errors as a
 from api.bodies import field_errors
+from api.methods import Methods
 from domain import errors as d
 from domain import storage_errors as s
 
@@ -66,10 +67,11 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     d.Unavailable: Problem(503, "unavailable", "Not available just now"),
 }
 INTERNAL = Problem(500, "internal", "Internal error")
+_NOT_ALLOWED = Problem(405, "method-not-allowed", "Method not allowed")
 _BY_STATUS: Mapping[int, Problem] = {
     400: PROBLEMS[a.Malformed],
     404: Problem(404, "not-found", "No such path"),
-    405: Problem(405, "method-not-allowed", "Method not allowed"),
+    405: _NOT_ALLOWED,
 }
 
 
@@ -131,8 +133,8 @@ def ours(request: Request, error: Exception) -> Response:
     return respond_to(request, error)
 
 
-def install(app: FastAPI) -> None:
-    """Have every error of the app answered as a problem."""
+def install(app: FastAPI, methods: Methods) -> None:
+    """Have every error of the app answered as a problem, and OPTIONS by what a path takes."""
 
     async def domain(request: Request, error: Exception) -> Response:
         return ours(request, error)
@@ -141,9 +143,14 @@ def install(app: FastAPI) -> None:
         return respond_to(request, a.Unprocessable(field_errors(error.errors())))
 
     async def http(request: Request, error: HTTPException) -> Response:
+        allowed = methods.of(request.scope["path"])
+        if allowed and request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
         problem = _BY_STATUS.get(error.status_code)
         if problem is None:
             problem = Problem(error.status_code, "http", "Request refused")
+        if problem is _NOT_ALLOWED:
+            return respond(request, problem, error.detail, {"Allow": ", ".join(allowed)})
         return respond(request, problem, error.detail, error.headers)
 
     app.add_exception_handler(d.DocledgerError, domain)
@@ -160,6 +167,8 @@ def _headers(error: Exception) -> dict[str, str]:
 
 
 def _members(error: Exception) -> dict[str, Any]:
+    if isinstance(error, a.BeyondLog):
+        return {"errors": [e._asdict() for e in error.errors], "position": error.position}
     if isinstance(error, a.Unprocessable):
         return {"errors": [e._asdict() for e in error.errors]}
     if isinstance(error, d.InvalidValue):

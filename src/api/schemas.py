@@ -327,12 +327,12 @@ class ParkedDocument(Answered):
 
 
 class Projection(Answered):
-    """How far a consumer of the log is."""
+    """How far a consumer of the log is; `parked` tells that events could not be applied."""
 
     projection: str
     position: int
     lag: int
-    health: Literal["ok", "behind"]
+    health: Literal["ok", "behind", "parked"]
     parked: list[ParkedDocument]
 
 

@@ -160,6 +160,14 @@ def search(
     operations.search(_settings("search"), " ".join(words), realm, limit, as_json=json)
 
 
+@projections.command("list")
+def projections_list(json: AsJson = False) -> None:
+    """Show how far each consumer of the log is, and which documents are parked."""
+    from docledger import operations
+
+    operations.projections(_settings("projections"), as_json=json)
+
+
 @projections.command("retry")
 def projections_retry(document_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Apply a parked document's events again."""
@@ -243,10 +251,14 @@ def show(
 
 @app.command()
 def status(json: AsJson = False) -> None:
-    """Show what runs, how far the read models are, what is parked, and sizes."""
+    """Show what runs, how far the read models are, what is parked, and sizes.
+
+    Exit 1 if the database does not run.
+    """
     from docledger import operations
 
-    operations.status(_settings("status"), as_json=json)
+    if not operations.status(_settings("status"), as_json=json):
+        raise typer.Exit(FAILED)
 
 
 @app.command()

@@ -104,7 +104,8 @@ async def _from_form(
         fields = checked(StageFileFields, form_values(form.fields, "metadata"))
         if form.file is None:
             raise Unprocessable.of("file", "Send the content as a file part with a file name.")
-        own_name = checked_name(fields.file_name or name or form.file.file_name, "fileName")
+        given = (fields.file_name, name, form.file.file_name)
+        own_name = checked_name(next(n for n in given if n is not None), "fileName")
         file_type = file_type_of(ports, stage, fields.file_type or kind, "fileType")
         blob = await run_in_threadpool(form.file.writer.commit)
     finally:
