@@ -19,13 +19,13 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from domain.media_types import MAX_MEDIA_TYPE_CHARS
 from domain.values import DOCUMENT_ID, FILE_TYPE, Configuration
 
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _FRACTION = re.compile(r"(\.\d{6})\d+")
-MAX_MIME_TYPE_CHARS = 100
 
 Title = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 RealmId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
@@ -69,6 +69,13 @@ Instant = Annotated[
     datetime,
     BeforeValidator(_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Metadata = dict[str, Any]
+MediaType = Annotated[
+    str,
+    StringConstraints(
+        max_length=MAX_MEDIA_TYPE_CHARS, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
+    ),
 ]
 Checksum = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Time = Annotated[
@@ -117,7 +124,7 @@ class StageFileFields(Sent):
 
     file_name: str | None = None
     file_type: FileType | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
 
 
 class StoredFile(Sent):
@@ -132,20 +139,27 @@ class StoredFile(Sent):
     file_type: FileType | None = None
     file_name: str | None = None
     file_size: Annotated[int, Field(ge=0)] | None = None
-    mime_type: Annotated[str, StringConstraints(min_length=1)] | None = None
+    mime_type: MediaType | None = None
     checksum: Checksum | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
 
 
 class StatusReport(Sent):
-    """What happened to a stage."""
+    """What happened to a stage.
 
+    The path names document and stage; `documentId` and `stageName` may repeat them. What a status
+    has no place for is not kept: a pending stage has no times and no error, one in progress no
+    end and no error.
+    """
+
+    document_id: str | None = None
+    stage_name: str | None = None
     status: Status
     attempt: Annotated[int, Field(ge=1)] | None = None
     started_at: Instant | None = None
     completed_at: Instant | None = None
     error_message: Annotated[str, StringConstraints(max_length=65_536)] | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
     output_files: Annotated[list[StoredFile], Field(max_length=100)] | None = None
 
     @field_validator("completed_at")
@@ -158,20 +172,11 @@ class StatusReport(Sent):
 
     @model_validator(mode="after")
     def _fits_the_status(self) -> StatusReport:
-        given = {to_camel(name) for name in _OPTIONAL if getattr(self, name) is not None}
-        if extra := sorted(given - _ALLOWED[self.status]):
-            raise ValueError(f"{', '.join(extra)} cannot be reported with '{self.status}'")
+        if self.output_files is not None and self.status != "completed":
+            raise ValueError(f"outputFiles cannot be reported with '{self.status}'")
+        if self.metadata is not None and self.status == "pending":
+            raise ValueError("metadata cannot be reported with 'pending'")
         return self
-
-
-_OPTIONAL = ("started_at", "completed_at", "error_message", "metadata", "output_files")
-_ALLOWED: dict[str, frozenset[str]] = {
-    "pending": frozenset(),
-    "in_progress": frozenset(("startedAt", "metadata")),
-    "completed": frozenset(("startedAt", "completedAt", "metadata", "outputFiles")),
-    "failed": frozenset(("startedAt", "completedAt", "errorMessage", "metadata")),
-    "skipped": frozenset(("metadata",)),
-}
 
 
 class Execution(Sent):
@@ -223,7 +228,7 @@ class Stage(Answered):
     started_at: Time | None
     completed_at: Time | None
     error_message: str | None
-    metadata: dict[str, Any] | None
+    metadata: Metadata | None
     created_at: Time | None
     updated_at: Time | None
     waiting_for: WaitingFor | None
@@ -240,7 +245,7 @@ class OutputFile(Answered):
     file_size: int | None
     mime_type: str | None
     checksum: str | None
-    metadata: dict[str, Any] | None
+    metadata: Metadata | None
     created_at: Time | None
 
 
@@ -283,7 +288,7 @@ class ExecutionResult(Answered):
     success: bool
     output_files: list[OutputFile]
     error: str | None
-    metadata: dict[str, Any] | None
+    metadata: Metadata | None
 
 
 class NextStage(Answered):

@@ -69,7 +69,7 @@ def _stage_rows(table: Table, stage: Mapping[str, Any], files: Sequence[Mapping[
         str(stage["attempt"]),
         _took(stage["startedAt"], stage["completedAt"]),
     ]
-    if stage["errorMessage"]:
+    if stage["errorMessage"] and stage["status"] != "completed":
         table.add_row(*cells, Text(stage["errorMessage"], "red"), "", "")
         return
     no_file: Sequence[Mapping[str, Any] | None] = [None]

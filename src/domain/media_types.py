@@ -112,9 +112,14 @@ BY_SUFFIX: Mapping[str, str] = MappingProxyType(
 def media_type_of(file_name: str | None, said: str = "") -> str:
     """Return `said` in lower case without its parameters if it says anything, else by the name."""
     essence = said.partition(";")[0].strip().lower()
-    if essence not in _UNSAID and is_media_type(essence):
+    if says_something(essence) and is_media_type(essence):
         return essence
     return BY_SUFFIX.get(split_extension(file_name or "")[1].lower(), UNKNOWN)
+
+
+def says_something(media_type: str) -> bool:
+    """Tell whether a media type is more than what programs send that know none."""
+    return media_type.lower() not in _UNSAID
 
 
 def is_media_type(text: str) -> bool:
