@@ -23,6 +23,7 @@ MAX_FIELD_BYTES = 1024**2
 MAX_PARTS = 32
 _PIECE_BYTES = 1024**2
 _OVERHEAD_BYTES = MAX_FIELD_BYTES * 2
+_NAMES = frozenset(("id", "fileName", "fileType"))
 _EXTENDED_NAME = re.compile(
     rb"""; [ \t]* filename\* [ \t]* = [ \t]* "? (utf-8|iso-8859-1|us-ascii) '[^']*' ([^\s;"]*)""",
     re.IGNORECASE | re.VERBOSE,
@@ -254,11 +255,12 @@ async def _receive(request: Request, writer: BlobWriter, limit_bytes: int) -> No
 
 
 def form_values(fields: Mapping[str, str], json_field: str) -> dict[str, Any]:
-    """Return a form's values as JSON would have them; an empty one is a text like any other.
+    """Return a form's values as JSON would have them; an empty field is one not filled in.
 
+    A name that is empty is kept, to be refused: whatever filled it in meant to name something.
     Raises Unprocessable, naming the field, for text in `json_field` that is not JSON.
     """
-    values: dict[str, Any] = dict(fields)
+    values: dict[str, Any] = {n: text for n, text in fields.items() if text or n in _NAMES}
     if json_field in values:
         values[json_field] = _json_value(json_field, values[json_field])
     return values

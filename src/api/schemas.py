@@ -18,6 +18,8 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
+from typing_extensions import TypeAliasType
 
 from domain.media_types import MAX_MEDIA_TYPE_CHARS
 from domain.values import DOCUMENT_ID, FILE_TYPE, Configuration
@@ -27,8 +29,11 @@ _INSTANT = re.compile(
 )
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 
-Title = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-RealmId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+# What cannot be stored is refused ahead of these models (api.strict_json); here it is only said.
+NO_NUL: dict[str, Any] = {"pattern": "^[^\\u0000]*$"}
+Text = Annotated[str, Field(json_schema_extra=NO_NUL)]
+Title = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
+RealmId = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 Status = Literal["pending", "in_progress", "completed", "failed", "skipped"]
 WorkflowStatus = Literal["running", "paused", "cancelled", "failed", "completed"]
 WorkflowType = Literal["automatic", "manual"]
@@ -58,7 +63,7 @@ def _instant(value: Any) -> datetime:
 DocumentId = Annotated[
     str,
     BeforeValidator(_document_id),
-    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,255}$"}),
+    WithJsonSchema({"type": "string", "pattern": r"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}$"}),
 ]
 FileType = Annotated[
     str,
@@ -70,7 +75,9 @@ Instant = Annotated[
     BeforeValidator(_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-Metadata = dict[str, Any]
+Metadata = TypeAliasType("Metadata", dict[str, Any])
+StoredConfiguration = TypeAliasType("StoredConfiguration", dict[str, Any])
+EventData = TypeAliasType("EventData", dict[str, Any])
 MediaType = Annotated[
     str,
     StringConstraints(
@@ -96,7 +103,7 @@ class NewDocument(Sent):
 
     id: DocumentId | None = None
     title: Title
-    content: str
+    content: Text
     realm_id: RealmId | None = None
     workflow_type: WorkflowType = "manual"
     configuration: Configuration | None = None
@@ -185,6 +192,14 @@ class Execution(Sent):
     input_files: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
 
 
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+ABSENT: Any = Field(default=None, json_schema_extra=_without_default)
+"""For what is left out of an answer where there is none of it, and never null."""
+
+
 class Answered(BaseModel):
     """Base of answers."""
 
@@ -198,7 +213,7 @@ class WaitingFor(Answered):
     reason: Literal["noExecutor"]
 
 
-class ProcessingWorkflow(Answered):
+class Workflow(Answered):
     """One run of a document's stages."""
 
     id: str
@@ -210,7 +225,7 @@ class ProcessingWorkflow(Answered):
     current_stage: str | None
     started_at: Time | None
     completed_at: Time | None
-    configuration: dict[str, Any] | None
+    configuration: StoredConfiguration | None
     created_at: Time | None
     updated_at: Time | None
     waiting_for: WaitingFor | None
@@ -263,7 +278,7 @@ class DocumentState(Answered):
     realm_id: str | None
     created_at: Time | None
     updated_at: Time | None
-    processing_workflow: ProcessingWorkflow | None
+    processing_workflow: Workflow | None
     stages: list[Stage]
     version: int
     position: int
@@ -297,7 +312,7 @@ class NextStage(Answered):
     stage_name: str | None
 
 
-class HistoryEvent(Answered):
+class Event(Answered):
     """One event; `data` is what only its type carries, null if it cannot be read any more."""
 
     position: int
@@ -309,10 +324,14 @@ class HistoryEvent(Answered):
     command_id: str | None
     correlation_id: str | None
     causation_id: str | None
-    data: dict[str, Any] | None
+    data: EventData | None
 
 
-class SearchResult(Answered):
+class HistoryItem(Event):
+    """One event of a document's history."""
+
+
+class SearchHit(Answered):
     """A chunk that was found; offsets count code points of the document's Markdown."""
 
     document_id: str
@@ -362,6 +381,6 @@ class ProblemDocument(Answered):
     status: int
     detail: str
     instance: str
-    errors: list[FieldProblem] | None = None
-    current_version: int | None = None
-    position: int | None = None
+    errors: list[FieldProblem] | SkipJsonSchema[None] = ABSENT
+    current_version: int | SkipJsonSchema[None] = ABSENT
+    position: int | SkipJsonSchema[None] = ABSENT

@@ -50,11 +50,13 @@ _PLAIN_QUERY = {
     status_code=201,
     summary="Take a document in",
     responses={
-        201: openapi.answer(schemas.Document, "The document", examples.DOCUMENT, state=True),
+        201: openapi.answer(
+            schemas.Document, "The document", examples.DOCUMENT, state=True, location=True
+        ),
         **openapi.errors(400, 409, 413, 415, 422, 500, 503, 507),
     },
     openapi_extra=openapi.request_body(
-        openapi.form_content(DocumentFields, "file"),
+        openapi.form_content(DocumentFields, "DocumentForm", "file"),
         openapi.json_content(NewDocument, examples.NEW_DOCUMENT),
     ),
 )
@@ -220,7 +222,7 @@ DIRECT = (
     status_code=204,
     summary="Delete a document; its history stays",
     responses={
-        204: {"description": "The document and its rows are gone"},
+        204: openapi.deleted("The document and its rows are gone"),
         **openapi.errors(*openapi.BARE_WRITE_ERRORS),
     },
     dependencies=[IfMatch],

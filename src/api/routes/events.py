@@ -35,7 +35,7 @@ After = Annotated[int, Query(ge=0, le=_MAX_POSITION, description="Only events af
     operation_id="getHistory",
     summary="Read every event of a document",
     responses={
-        200: openapi.list_answer(schemas.HistoryEvent, "Events, oldest first", examples.EVENT),
+        200: openapi.list_answer(schemas.HistoryItem, "Events, oldest first", examples.EVENT),
         **openapi.errors(*openapi.READ_ERRORS),
     },
 )
@@ -62,7 +62,7 @@ async def get_history(
     operation_id="listEvents",
     summary="Read the whole log",
     responses={
-        200: openapi.list_answer(schemas.HistoryEvent, "Events, oldest first", examples.EVENT),
+        200: openapi.list_answer(schemas.Event, "Events, oldest first", examples.EVENT),
         **openapi.errors(*openapi.LIST_ERRORS),
     },
 )

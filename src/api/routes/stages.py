@@ -35,7 +35,7 @@ _MAX_WAIT_SECONDS = 300
     operation_id="listStages",
     summary="Read every stage of a document, in order",
     responses={
-        200: openapi.list_answer(schemas.Stage, "The stages", examples.STAGE),
+        200: openapi.list_answer(schemas.Stage, "The stages", examples.STAGE, state=True),
         **openapi.errors(*openapi.READ_ERRORS),
     },
 )
@@ -149,7 +149,10 @@ async def _reported(
     summary="Have a worker run a stage",
     responses={
         200: openapi.answer(
-            schemas.ExecutionResult, "How it ended, with `wait`", examples.EXECUTION_RESULT
+            schemas.ExecutionResult,
+            "How it ended, with `wait`",
+            examples.EXECUTION_RESULT,
+            state=True,
         ),
         202: openapi.answer(schemas.Stage, "The stage, to be watched", examples.STAGE, state=True),
         **openapi.errors(*openapi.WRITE_ERRORS),

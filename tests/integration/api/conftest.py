@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -34,6 +34,7 @@ from files.canonical import stored_canonical_checksum
 from files.imported_contents import ImportedContents
 from files.local_blobs import LocalBlobStore
 from files.stored_files import LocalStoredFiles
+from integration.api.described import Described
 from projections import fold
 from projections.projector import Pace, Projector
 from projections.time_travel import TimeTravel
@@ -126,6 +127,7 @@ class Service:
     search: PostgresSearchStore
     projecting: Projecting
     server: Server
+    described: Described
 
     def new_id(self) -> str:
         """Return an id that no test has used."""
@@ -201,7 +203,9 @@ def running_service(
         projecting.start()
         stack.callback(projecting.stop)
         server, address = _serve(ports, metrics, stack, http_limits)
-        client = stack.enter_context(httpx.Client(base_url=address, timeout=30))
+        described = Described(httpx.get(f"{address}/openapi.json").json())
+        hooks: dict[str, list[Callable[..., Any]]] = {"response": [described]}
+        client = stack.enter_context(httpx.Client(base_url=address, timeout=30, event_hooks=hooks))
         search = ports.search
         assert isinstance(search, PostgresSearchStore)
         yield Service(
@@ -215,6 +219,7 @@ def running_service(
             search=search,
             projecting=projecting,
             server=server,
+            described=described,
         )
 
 

@@ -17,7 +17,7 @@ from domain.media_types import media_type_of
 @pytest.mark.parametrize(
     ("shape", "model", "example"),
     [
-        (WORKFLOW, schemas.ProcessingWorkflow, examples.WORKFLOW),
+        (WORKFLOW, schemas.Workflow, examples.WORKFLOW),
         (STAGE, schemas.Stage, examples.STAGE),
         (FILE, schemas.OutputFile, examples.FILE),
     ],
