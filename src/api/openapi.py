@@ -174,19 +174,24 @@ def form_content(model: type[BaseModel], name: str, file_field: str) -> dict[str
     form = definitions.pop(model.__name__)
     form["title"] = name
     form["properties"] = {
-        field: _without_null(schema) for field, schema in form["properties"].items()
+        field: _form_field(schema) for field, schema in form["properties"].items()
     } | {file_field: {"type": "string", "format": "binary"}}
     form["required"] = [file_field]
     schema = {"$ref": _REF.format(model=name), _DEFINITIONS: {name: form, **definitions}}
     return {"multipart/form-data": {"schema": schema}}
 
 
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+def _form_field(schema: dict[str, Any]) -> dict[str, Any]:
     """Return the schema of a form's field: a form has no null, and objects are JSON text."""
+    found = _without_null(schema)
+    return {**found, "description": "JSON text"} if "$ref" in found else found
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
     choices = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
     if len(choices) != 1:
         return schema
-    return {**choices[0], "description": "JSON text"} if "$ref" in choices[0] else choices[0]
+    return {**{key: schema[key] for key in schema if key != "anyOf"}, **choices[0]}
 
 
 def raw_content() -> dict[str, Any]:
@@ -221,6 +226,9 @@ def install(app: FastAPI) -> None:
                 _hoist(node, schemas)
             for operation in _operations(description):
                 _add_common_errors(operation)
+                for parameter in operation.get("parameters", ()):
+                    # What is sent in a path, a query or a header is never null.
+                    parameter["schema"] = _without_null(parameter["schema"])
             app.openapi_schema = description
         return app.openapi_schema
 

@@ -26,7 +26,7 @@ Cursor = Annotated[
     Query(
         max_length=4096,
         description="The page before's `nextCursor`",
-        json_schema_extra={"pattern": "^[A-Za-z0-9_-]*$"},
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
     ),
 ]
 

@@ -151,6 +151,20 @@ class StoredFile(Sent):
     metadata: Metadata | None = None
 
 
+def _only_if(status: dict[str, Any], field: str) -> dict[str, Any]:
+    """Return the rule that a field is given for such a status alone."""
+    return {
+        "if": {"properties": {"status": status}},
+        "else": {"properties": {field: {"type": "null"}}},
+    }
+
+
+_FITS_THE_STATUS: Any = [
+    _only_if({"const": "completed"}, "outputFiles"),
+    _only_if({"not": {"const": "pending"}}, "metadata"),
+]
+
+
 class StatusReport(Sent):
     """What happened to a stage.
 
@@ -158,6 +172,8 @@ class StatusReport(Sent):
     has no place for is not kept: a pending stage has no times and no error, one in progress no
     end and no error.
     """
+
+    model_config = ConfigDict(json_schema_extra={"allOf": _FITS_THE_STATUS})
 
     document_id: str | None = None
     stage_name: str | None = None

@@ -81,7 +81,11 @@ async def _start(
     services: Shared,
     after: After = 0,
     last_event_id: Annotated[
-        str | None, Header(description="Go on after this event; browsers send it by themselves")
+        str | None,
+        Header(
+            description="Go on after this event; browsers send it by themselves",
+            json_schema_extra={"pattern": "^[0-9]{1,18}$"},
+        ),
     ] = None,
 ) -> int:
     text = (last_event_id or "").strip()

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from fastapi.openapi.models import OpenAPI
 from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 
 from api.app import create_app
+from api.schemas import StatusReport
 from unit.api.nothing import NO_PORTS
 
 CONTRACT: dict[str, dict[str, set[str]]] = {
@@ -186,3 +188,24 @@ def test_what_any_request_may_meet_is_described(description: dict[str, Any]) -> 
     for _, _, operation in _operations(description):
         assert {"414", "431"} <= set(operation["responses"])
         assert ("408" in operation["responses"]) == ("requestBody" in operation)
+
+
+def test_nothing_but_bodies_can_be_null(description: dict[str, Any]) -> None:
+    parameters = [p for _, _, o in _operations(description) for p in o.get("parameters", ())]
+    assert len(parameters) > 50
+    assert not [p["name"] for p in parameters if "null" in str(p["schema"])]
+
+
+@pytest.mark.parametrize("field", ["outputFiles", "metadata"])
+def test_the_description_says_what_fits_a_status(description: dict[str, Any], field: str) -> None:
+    schema = {"components": description["components"], "$ref": "#/components/schemas/StatusReport"}
+    validator = Draft202012Validator(schema)
+    for status in ("pending", "in_progress", "completed", "failed", "skipped"):
+        body: dict[str, Any] = {"status": status, field: {"outputFiles": [], "metadata": {}}[field]}
+        try:
+            StatusReport.model_validate(body)
+        except ValidationError:
+            assert not validator.is_valid(body), status
+        else:
+            assert validator.is_valid(body), status
+        assert validator.is_valid({**body, field: None})
