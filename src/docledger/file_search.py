@@ -10,7 +10,6 @@ from enum import StrEnum
 from pathlib import Path
 
 from domain.errors import DocledgerError
-from domain.file_names import safe_name
 
 _NAMED_AT_MOST = 5
 
@@ -51,10 +50,13 @@ class FoundFiles:
         """Return one line for each reason: how many paths, and the first of them."""
         by_reason: dict[Reason, list[str]] = {}
         for path, reason in self.passed_over:
-            # A name on disk can be any bytes; only what is text may get to a terminal.
-            shown = "/".join(map(safe_name, path.parts[-2:]))
-            by_reason.setdefault(reason, []).append(shown)
+            by_reason.setdefault(reason, []).append(_shown("/".join(path.parts[-2:])))
         return [_line(reason, names) for reason, names in by_reason.items()]
+
+
+def _shown(name: str) -> str:
+    """Return a name, which can be any bytes, as a terminal can be given it."""
+    return "".join(char if char.isprintable() else "?" for char in name)
 
 
 def _line(reason: Reason, names: Sequence[str]) -> str:
@@ -157,4 +159,4 @@ def content_of(path: Path, piece_bytes: int = 1024 * 1024) -> Iterator[bytes]:
             while piece := file.read(piece_bytes):
                 yield piece
     except OSError as error:
-        raise Unreadable(f"{safe_name(path.name)} cannot be read ({error.strerror}).") from error
+        raise Unreadable(f"{_shown(path.name)} cannot be read ({error.strerror}).") from error
