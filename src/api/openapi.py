@@ -203,8 +203,20 @@ def _named(model: type[BaseModel], mode: Any) -> dict[str, Any]:
     """Return a reference to the model's schema, which travels along until it is hoisted."""
     schema = model.model_json_schema(ref_template=_REF, mode=mode)
     definitions = schema.pop(_DEFINITIONS, {})
-    name = model.__name__
-    return {"$ref": _REF.format(model=name), _DEFINITIONS: {name: schema, **definitions}}
+    definitions[model.__name__] = schema
+    for name in tuple(definitions):
+        _name_fields(name, definitions)
+    return {"$ref": _REF.format(model=model.__name__), _DEFINITIONS: definitions}
+
+
+def _name_fields(model_name: str, definitions: dict[str, Any]) -> None:
+    """Give objects that a model's fields hold without a model of their own the fields' names."""
+    properties = definitions[model_name].get("properties", {})
+    for field, schema in properties.items():
+        if schema.get("type") == "object":
+            name = f"{model_name}{field[0].upper()}{field[1:]}"
+            definitions[name] = {**schema, "title": name}
+            properties[field] = {"$ref": _REF.format(model=name)}
 
 
 def install(app: FastAPI) -> None:

@@ -10,7 +10,6 @@ from typing import Annotated, Any
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
-from typing_extensions import TypeAliasType
 
 from domain.errors import InvalidValue
 
@@ -116,19 +115,12 @@ class _Configured(BaseModel):
     )
 
 
-# Aliases with names, which the API's description calls these objects by.
-StageOptions = TypeAliasType("StageOptions", dict[str, Any])
-
-
 class StageConfiguration(_Configured):
     """What one stage does differently from the rest of its workflow."""
 
     retries: int | None = Field(default=None, ge=0, le=100, strict=True)
     timeout_seconds: float | None = Field(default=None, gt=0, le=86_400, strict=True)
-    options: StageOptions = {}
-
-
-StageConfigurations = TypeAliasType("StageConfigurations", dict[StageName, StageConfiguration])
+    options: dict[str, Any] = {}
 
 
 class Configuration(_Configured):
@@ -137,7 +129,7 @@ class Configuration(_Configured):
     skip_stages: tuple[StageName, ...] = ()
     retries: int = Field(default=3, ge=0, le=100, strict=True)
     timeout_seconds: float = Field(default=600, gt=0, le=86_400, strict=True)
-    stages: StageConfigurations = {}
+    stages: dict[StageName, StageConfiguration] = {}
 
     @classmethod
     def parse(cls, value: Mapping[str, Any] | None) -> Configuration:
