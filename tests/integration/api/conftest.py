@@ -231,7 +231,7 @@ def _serve(
     app = create_app(ports, metrics)
     listener = socket.create_server(("127.0.0.1", 0))
     started = threading.Event()
-    server = Server(app, 10.0, lambda _host, _port: started.set(), http_limits)
+    server = Server(app, 10.0, lambda _host, _port: started.set(), limits=http_limits)
 
     def serve() -> None:
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:
