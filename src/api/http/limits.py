@@ -21,8 +21,8 @@ class HttpLimits:
     """Limits of requests and connections.
 
     A body is too slow if it brings less than `body_window_bytes` in `body_window_seconds` while
-    the server was ready to read all that time. `waiting_connections` are those that are in no
-    request: new ones, half a head, idle; of more of them the one that waits longest is closed.
+    the server was ready to read all that time. `waiting_connections` are those that have sent no
+    request yet, or half a head; of more of them the one that waits longest is closed.
     """
 
     header_bytes: int = 64 * 1024

@@ -65,6 +65,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._feeding_bytes = 0
         self._head_bytes = 0
+        self._is_waiting = False
         self._has_body_grown = False
         self._silent_bytes = 0
         self._window_bytes = 0
@@ -76,7 +77,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Wait for a first request, for as long as a head may take."""
         super().connection_made(transport)
-        self._waiting.join(self)
+        self._wait()
         self.timeout_keep_alive_task = self.loop.call_later(
             self._limits.head_seconds, self.timeout_keep_alive_handler
         )
@@ -87,6 +88,10 @@ class LimitedProtocol(HttpToolsProtocol):
         self._stop_timer()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
+
+    def _wait(self) -> None:
+        self._is_waiting = True
+        self._waiting.join(self)
 
     def evict(self) -> None:
         """Close at once, without an answer."""
@@ -153,7 +158,10 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         if len(self.headers) >= self._limits.header_fields:
             self._raise(HeadersTooLarge())
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Begin the request, unless its head is too large or too many wait ahead of it."""
@@ -171,7 +179,9 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         self._phase = _BODY
         self._silent_bytes = 0
-        self._waiting.leave(self)
+        if self._is_waiting:
+            self._is_waiting = False
+            self._waiting.leave(self)
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
@@ -188,20 +198,20 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._stop_timer()
         self._phase = _IDLE
-        super().on_message_complete()
+        cycle = self.cycle
+        if not cycle.response_complete:
+            cycle.more_body = False
+            cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        """Begin the next pipelined request, refuse what came behind the last one, or wait."""
+        """Begin the next pipelined request, or refuse what came behind the last one."""
         super().on_response_complete()
-        if self._phase != _IDLE:
-            # Its own time runs already.
-            self._unset_keepalive_if_required()
-        if not self.cycle.response_complete or self.transport.is_closing():
+        if self._phase == _IDLE:
             return
-        if self._phase == _REFUSED and self._fault is not None:
+        # Its own time runs already.
+        self._unset_keepalive_if_required()
+        if self._fault is not None and not self._is_answering() and not self.transport.is_closing():
             self._answer(self._fault)
-        elif self._phase != _BODY:
-            self._waiting.join(self)
 
     def _is_answering(self) -> bool:
         """Tell whether a request that came whole is not answered yet."""
@@ -234,6 +244,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._time_head()
 
     def _time_head(self) -> None:
+        self._wait()
         self._timer = self.loop.call_later(self._limits.head_seconds, self._head_expired)
 
     def _head_expired(self) -> None:
@@ -320,7 +331,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _linger(self) -> None:
         """Close so that the answer arrives: unread bytes would have the system reset it away."""
-        self._waiting.join(self)
+        self._wait()
         self.flow.resume_reading()
         self.transport.write_eof()
         self._timer = self.loop.call_later(self._limits.linger_seconds, self.transport.abort)

@@ -1,4 +1,4 @@
-"""The connections that are in no request, bounded."""
+"""The connections that have sent no request or half of one, bounded."""
 
 from __future__ import annotations
 
