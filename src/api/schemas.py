@@ -303,7 +303,7 @@ class DocumentState(Answered):
 class DocumentSummary(DocumentState):
     """A document as lists show it; `parked` is there only where it is behind the log."""
 
-    parked: Parked | None = None
+    parked: Parked | SkipJsonSchema[None] = ABSENT
 
 
 class Document(DocumentState):
