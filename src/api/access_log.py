@@ -11,12 +11,16 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.protocol import BODY_FAULT
 from api.metrics import Metrics
 from api.problems import internal
 from domain.errors import DocledgerError
 
 _log = structlog.get_logger("api")
-_UNMATCHED = "(no route)"
+UNMATCHED = "(no route)"
+"""The route of what has none, in the log and the metrics."""
+METHOD = "docledger.method"
+"""The scope's key of the method that was sent, where it is answered as another."""
 _MOST_FRAMES = 12
 
 
@@ -43,6 +47,12 @@ class RequestLog:
         started = time.perf_counter()
         status = 0
 
+        async def receive_on() -> Message:
+            message = await receive()
+            if BODY_FAULT in scope:
+                raise scope[BODY_FAULT]
+            return message
+
         async def send_on(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
@@ -50,7 +60,7 @@ class RequestLog:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_on)
+            await self._app(scope, receive_on, send_on)
         except Exception as error:
             log_defect(error, scope["docledger.request_id"])
             if status:
@@ -60,12 +70,13 @@ class RequestLog:
             self._record(scope, status, time.perf_counter() - started)
 
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", _UNMATCHED)
-        self._metrics.request(scope["method"], route, status).observe(seconds)
+        route = getattr(scope.get("route"), "path", UNMATCHED)
+        method = scope.get(METHOD) or scope["method"]
+        self._metrics.request(method, route, status).observe(seconds)
         self._log.info(
             "request",
             request_id=scope["docledger.request_id"],
-            method=scope["method"],
+            method=method,
             route=route,
             status=status,
             seconds=round(seconds, 4),

@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from api import openapi, problems
-from api.access_log import RequestLog
+from api.access_log import METHOD, RequestLog
 from api.direct import DirectPaths
 from api.encoded_slashes import EncodedSlashes
+from api.methods import Methods
 from api.metrics import Metrics
 from api.parameters import refuse_unstorable_parameters
 from api.ports import Ports
@@ -42,6 +44,7 @@ class Api(FastAPI):
     """
 
     direct: DirectPaths
+    methods: Methods
     answer_directly: RequestLog
     database_seconds: float
 
@@ -50,8 +53,16 @@ class Api(FastAPI):
         Allowance(self.database_seconds).grant()
         if self.direct.takes(scope):
             await self.answer_directly(scope, receive, send)
+        elif scope.get("method") == "HEAD":
+            await super().__call__(self._as_get(scope), receive, send)
         else:
             await super().__call__(scope, receive, send)
+
+    def _as_get(self, scope: Scope) -> Scope:
+        """Return the GET that a HEAD asks about; the server sends no body of its answer."""
+        if not self.methods.answers_head_by_get(scope["path"]):
+            return scope
+        return {**scope, "method": "GET", METHOD: "HEAD"}
 
 
 def create_app(ports: Ports, metrics: Metrics | None = None) -> Api:
@@ -90,6 +101,8 @@ def create_app(ports: Ports, metrics: Metrics | None = None) -> Api:
     app.answer_directly = RequestLog(app.direct, metrics, ports.new_id)
     for module in _RESOURCES:
         app.include_router(module.router)
-    problems.install(app)
+    own = [route for route in app.routes if isinstance(route, Route)]
+    app.methods = Methods([*own, *(r for module in _RESOURCES for r in module.router.routes)])
+    problems.install(app, app.methods)
     openapi.install(app)
     return app

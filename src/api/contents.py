@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.conditional import byte_range, none_match
-from api.media_types import media_type_of
 from api.ports import Blob, BlobStore
+from domain.media_types import UNKNOWN, is_media_type, media_type_of
 
 
 class Content(NamedTuple):
@@ -47,7 +47,7 @@ async def content_response(request: Request, blobs: BlobStore, content: Content)
     headers = _headers(content)
     if none_match(request.headers.get("if-none-match"), content.checksum):
         return Response(status_code=304, headers=headers)
-    headers["Content-Type"] = content.mime_type
+    headers["Content-Type"] = _content_type(content.mime_type)
     wanted = _range(request, content)
     start, end = wanted or (0, content.size_bytes)
     headers["Content-Length"] = str(end - start)
@@ -58,6 +58,11 @@ async def content_response(request: Request, blobs: BlobStore, content: Content)
         return Response(status_code=status, headers=headers)
     pieces = await run_in_threadpool(blobs.open, content.checksum, start, end - start)
     return StreamingResponse(iterate_in_threadpool(pieces), status, headers)
+
+
+def _content_type(stored: str | None) -> str:
+    """Return a stored media type, which another system may have filled in, as it can be sent."""
+    return stored if stored is not None and is_media_type(stored) else UNKNOWN
 
 
 def _range(request: Request, content: Content) -> tuple[int, int] | None:

@@ -4,9 +4,15 @@ DocledgerError
 ├── BadRequest                   the request itself cannot be understood or met
 │   ├── Malformed
 │   ├── Unprocessable
+│   │   └── BeyondLog
 │   ├── TooLarge
 │   ├── UnsupportedMediaType
-│   └── RangeNotSatisfiable
+│   ├── RangeNotSatisfiable
+│   ├── HeadersTooLarge
+│   ├── TargetTooLong
+│   └── TooSlow
+│       ├── HeadTooSlow
+│       └── BodyTooSlow
 ├── FileNotFound
 ├── WorkflowNotFound
 ├── RebuildNotFound
@@ -37,7 +43,7 @@ class BadRequest(DocledgerError):
 
 
 class Malformed(BadRequest):
-    """The request is not well-formed; mend its syntax and send it again."""
+    """The request is not well-formed; correct its syntax and send it again."""
 
 
 class Unprocessable(BadRequest):
@@ -54,6 +60,16 @@ class Unprocessable(BadRequest):
         return cls([FieldError(field, detail)])
 
 
+class BeyondLog(Unprocessable):
+    """A position is asked for that the log has not reached."""
+
+    def __init__(self, field: str, last_position: int) -> None:
+        super().__init__(
+            [FieldError(field, f"The log ends at position {last_position}; go on from there.")]
+        )
+        self.position = last_position
+
+
 class TooLarge(BadRequest):
     """The body is larger than this server takes."""
 
@@ -68,6 +84,26 @@ class RangeNotSatisfiable(BadRequest):
     def __init__(self, size_bytes: int) -> None:
         super().__init__(f"The byte range lies outside the file, which has {size_bytes} bytes.")
         self.size_bytes = size_bytes
+
+
+class HeadersTooLarge(BadRequest):
+    """The headers are more than 64 KiB in all or more than 100 fields; send fewer."""
+
+
+class TargetTooLong(BadRequest):
+    """The request's target is longer than 16 KiB; send a shorter query."""
+
+
+class TooSlow(BadRequest):
+    """The request came too slowly."""
+
+
+class HeadTooSlow(TooSlow):
+    """The request's headers were not complete within 10 seconds; send it again at once."""
+
+
+class BodyTooSlow(TooSlow):
+    """The body came more slowly than 1 KiB a second over 30 seconds; send it again faster."""
 
 
 class FileNotFound(DocledgerError):

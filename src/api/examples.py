@@ -102,7 +102,7 @@ EVENT: dict[str, Any] = {
     "causationId": None,
     "data": {"stageName": "markdown-conversion", "attempt": 1, "personal": None},
 }
-SEARCH_RESULT: dict[str, Any] = {
+SEARCH_HIT: dict[str, Any] = {
     "documentId": ID,
     "headingPath": ["Report", "Figures"],
     "snippet": "the **figures** of the year",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -21,6 +23,11 @@ MAX_FIELD_BYTES = 1024**2
 MAX_PARTS = 32
 _PIECE_BYTES = 1024**2
 _OVERHEAD_BYTES = MAX_FIELD_BYTES * 2
+_NAMES = frozenset(("id", "fileName", "fileType"))
+_EXTENDED_NAME = re.compile(
+    rb"""; [ \t]* filename\* [ \t]* = [ \t]* "? (utf-8|iso-8859-1|us-ascii) '[^']*' ([^\s;"]*)""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 
 @dataclass
@@ -35,7 +42,7 @@ class ReceivedFile:
 
 @dataclass
 class Form:
-    """A whole form. Whoever asked for it commits the file's writer, or aborts it."""
+    """A whole form. Its receiver commits the file's writer, or aborts it."""
 
     fields: dict[str, str] = field(default_factory=dict)
     file: ReceivedFile | None = None
@@ -169,9 +176,9 @@ class FormReader:
         part.name = _text(options[b"name"])
         if part.name in self._form.names:
             raise Unprocessable.of(join("", part.name), "The form has this field more than once.")
-        if b"filename" not in options:
+        part.file_name = _file_name(options, part.headers[b"content-disposition"])
+        if part.file_name is None:
             return
-        part.file_name = _text(options[b"filename"])
         self._check_file(part)
         writer = await run_in_threadpool(self._blobs.begin)
         self._form.file = ReceivedFile(
@@ -250,9 +257,10 @@ async def _receive(request: Request, writer: BlobWriter, limit_bytes: int) -> No
 def form_values(fields: Mapping[str, str], json_field: str) -> dict[str, Any]:
     """Return a form's values as JSON would have them; an empty field is one not filled in.
 
+    A name that is empty is kept, to be refused: whatever filled it in meant to name something.
     Raises Unprocessable, naming the field, for text in `json_field` that is not JSON.
     """
-    values: dict[str, Any] = {name: text for name, text in fields.items() if text}
+    values: dict[str, Any] = {n: text for n, text in fields.items() if text or n in _NAMES}
     if json_field in values:
         values[json_field] = _json_value(json_field, values[json_field])
     return values
@@ -266,6 +274,23 @@ def _json_value(name: str, text: str) -> Any:
     except Unprocessable as error:
         inside = [FieldError(f"{name}.{e.field}".rstrip("."), e.detail) for e in error.errors]
         raise Unprocessable(inside) from None
+
+
+def _file_name(options: Mapping[bytes, bytes], disposition: bytes) -> str | None:
+    """Return a part's file name: `filename`, or where only that is there, `filename*` (RFC 8187).
+
+    RFC 7578 forbids the second in forms, and some clients send nothing else for a name that is
+    not ASCII.
+    """
+    if b"filename" in options:
+        return _text(options[b"filename"])
+    match = _EXTENDED_NAME.search(disposition)
+    if match is None:
+        return None
+    try:
+        return unquote_to_bytes(match[2]).decode(match[1].decode())
+    except UnicodeDecodeError:
+        raise Malformed("A part's filename* is not in the charset that it names.") from None
 
 
 def _text(raw: bytes) -> str:

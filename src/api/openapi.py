@@ -1,9 +1,9 @@
-"""The description of the API: errors of each route, bodies that are parsed by hand, examples."""
+"""The description of the API: every object by its name, errors of each route, examples."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,16 +16,19 @@ from api.schemas import ProblemDocument
 # Examples travel as text: the framework drops every null on the way.
 _EXAMPLE = "x-example"
 _REF = "#/components/schemas/{model}"
+_DEFINITIONS = "$defs"
 _DESCRIPTIONS: Mapping[int, tuple[str, str, str]] = {
     400: ("malformed", "Malformed request", "The body is not JSON: Expecting value at line 1."),
     404: ("document-not-found", "No such document", "There is no document 'a'."),
-    405: ("method-not-allowed", "Method not allowed", "Method Not Allowed"),
+    408: ("too-slow", "The request came too slowly", "The body came too slowly."),
     409: ("illegal-transition", "Not possible in this state", "The workflow is cancelled."),
     412: ("version-mismatch", "The document has moved on", "Document 'a' is at version 9, not 7."),
     413: ("too-large", "Body too large", "The body is larger than this path takes."),
+    414: ("target-too-long", "The target is too long", "The target is longer than 16 KiB."),
     415: ("unsupported-media-type", "Unsupported media type", "Send application/json."),
     416: ("range-not-satisfiable", "Range outside the file", "The file has 12 bytes."),
     422: ("invalid-value", "Unacceptable value", "title: Field required"),
+    431: ("headers-too-large", "The headers are too large", "There are more than 100 fields."),
     500: ("internal", "Internal error", "Something went wrong here."),
     503: ("unavailable", "Not available just now", "The database cannot be reached."),
     507: ("disk-full", "No room left", "The storage has no room left."),
@@ -35,80 +38,126 @@ READ_ERRORS = (400, 404, 422, 500, 503)
 LIST_ERRORS = (400, 422, 500, 503)
 WRITE_ERRORS = (400, 404, 409, 412, 413, 415, 422, 500, 503, 507)
 BARE_WRITE_ERRORS = (400, 404, 409, 412, 422, 500, 503, 507)
+_OF_ANY_REQUEST = (414, 431)
+_OF_ANY_BODY = (408,)
+
+_TEXT = {"type": "string"}
+_STATE_HEADERS: dict[str, Any] = {
+    "ETag": {"description": "The version, quoted", "schema": _TEXT},
+    "Docledger-Position": {"description": "The position in the log", "schema": {"type": "integer"}},
+}
+_LOCATION: dict[str, Any] = {"Location": {"description": "The path to read it at", "schema": _TEXT}}
+_CONTENT_HEADERS: dict[str, Any] = {
+    "ETag": {"description": "The content's SHA-256, quoted", "schema": _TEXT},
+    "Accept-Ranges": {"schema": {"const": "bytes"}},
+    "Cache-Control": {"schema": _TEXT},
+    "Content-Disposition": {"description": "The file's name", "schema": _TEXT},
+}
+_LENGTH: dict[str, Any] = {"Content-Length": {"schema": {"type": "integer"}}}
+_RANGE: dict[str, Any] = {
+    "Content-Range": {"description": "Which bytes of how many", "schema": _TEXT}
+}
+_BYTES: dict[str, Any] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+
+Responses = dict[int | str, dict[str, Any]]
 
 
-def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def errors(*statuses: int) -> Responses:
     """Document the problems that a route answers with."""
     return {status: _problem(status) for status in statuses}
 
 
 def _problem(status: int) -> dict[str, Any]:
     name, title, detail = _DESCRIPTIONS[status]
+    example = {
+        "type": f"urn:docledger:problem:{name}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": "urn:docledger:request:0199a1b2-0000-7000-8000-000000000000",
+    }
+    schema = {"$ref": _REF.format(model=ProblemDocument.__name__)}
     found: dict[str, Any] = {
         "description": title,
-        "content": {
-            MEDIA_TYPE: {
-                "schema": {"$ref": _REF.format(model=ProblemDocument.__name__)},
-                "example": {
-                    "type": f"urn:docledger:problem:{name}",
-                    "title": title,
-                    "status": status,
-                    "detail": detail,
-                    "instance": "urn:docledger:request:0199a1b2-0000-7000-8000-000000000000",
-                },
-            }
-        },
+        "content": {MEDIA_TYPE: {"schema": schema, "example": example}},
     }
     if status == 503:
         found["headers"] = {
             "Retry-After": {"description": "Seconds", "schema": {"type": "integer"}}
         }
+    if status == 416:
+        found["headers"] = _RANGE
     return found
 
 
 def answer(
-    model: type[BaseModel], description: str, example: Any, *, state: bool = False
+    model: type[BaseModel],
+    description: str,
+    example: Any,
+    *,
+    state: bool = False,
+    location: bool = False,
 ) -> dict[str, Any]:
     """Document a route's JSON answer; `state` ones name the state by version and position."""
+    content = {"schema": _named(model, "serialization"), _EXAMPLE: json.dumps(example)}
     found: dict[str, Any] = {
         "description": description,
-        "content": {
-            "application/json": {
-                "schema": _schema(model, "serialization"),
-                _EXAMPLE: json.dumps(example),
-            }
-        },
+        "content": {"application/json": content},
     }
-    if state:
-        found["headers"] = {
-            "ETag": {"description": "The version, quoted", "schema": {"type": "string"}},
-            "Docledger-Position": {
-                "description": "The position in the log",
-                "schema": {"type": "integer"},
-            },
-        }
-    return found
+    headers = (_STATE_HEADERS if state else {}) | (_LOCATION if location else {})
+    return {**found, "headers": headers} if headers else found
 
 
-def list_answer(model: type[BaseModel], description: str, example: Any) -> dict[str, Any]:
+def list_answer(
+    model: type[BaseModel], description: str, example: Any, *, state: bool = False
+) -> dict[str, Any]:
     """Document a route that answers with a page."""
-    item = _schema(model, "serialization")
-    schema = {
+    item = _named(model, "serialization")
+    name = f"{model.__name__}Page"
+    page = {
+        "title": name,
+        "description": "A page of a list; `nextCursor` begins the next one, null on the last.",
         "type": "object",
         "required": ["items", "nextCursor"],
         "properties": {
-            "items": {"type": "array", "items": item},
+            "items": {"type": "array", "items": {"$ref": item["$ref"]}},
             "nextCursor": {"type": ["string", "null"]},
         },
     }
-    page = json.dumps({"items": [example], "nextCursor": None})
-    content = {"schema": schema, _EXAMPLE: page}
-    return {"description": description, "content": {"application/json": content}}
+    content = {
+        "schema": {"$ref": _REF.format(model=name), _DEFINITIONS: {name: page, **item["$defs"]}},
+        _EXAMPLE: json.dumps({"items": [example], "nextCursor": None}),
+    }
+    found: dict[str, Any] = {"description": description, "content": {"application/json": content}}
+    return {**found, "headers": _STATE_HEADERS} if state else found
+
+
+def downloads(*statuses: int) -> Responses:
+    """Document a route that answers with stored content, and its errors."""
+    return {
+        200: {
+            "description": "The content, in its own media type",
+            "content": _BYTES,
+            "headers": _CONTENT_HEADERS | _LENGTH,
+        },
+        206: {
+            "description": "The range of the content",
+            "content": _BYTES,
+            "headers": _CONTENT_HEADERS | _LENGTH | _RANGE,
+        },
+        304: {"description": "The caller has it already", "headers": _CONTENT_HEADERS},
+        **errors(*statuses),
+    }
+
+
+def deleted(description: str) -> dict[str, Any]:
+    """Document an answer without content that names the state."""
+    return {"description": description, "headers": _STATE_HEADERS}
 
 
 def json_content(model: type[BaseModel], example: Any) -> dict[str, Any]:
     """Document a body as JSON."""
-    content = {"schema": _schema(model, "validation"), _EXAMPLE: json.dumps(example)}
+    content = {"schema": _named(model, "validation"), _EXAMPLE: json.dumps(example)}
     return {"application/json": content}
 
 
@@ -118,16 +167,31 @@ def request_body(*contents: Mapping[str, Any], required: bool = True) -> dict[st
     return {"requestBody": {"required": required, "content": merged}}
 
 
-def form_content(model: type[BaseModel], file_field: str) -> dict[str, Any]:
+def form_content(model: type[BaseModel], name: str, file_field: str) -> dict[str, Any]:
     """Document a multipart form with one file."""
-    schema = _schema(model, "validation")
-    properties: dict[str, Any] = schema["properties"]
-    for value in properties.values():
-        if "$ref" in str(value):
-            value["description"] = "JSON text"
-    properties[file_field] = {"type": "string", "format": "binary"}
-    schema["required"] = [file_field]
+    named = _named(model, "validation")
+    definitions: dict[str, Any] = dict(named[_DEFINITIONS])
+    form = definitions.pop(model.__name__)
+    form["title"] = name
+    form["properties"] = {
+        field: _form_field(schema) for field, schema in form["properties"].items()
+    } | {file_field: {"type": "string", "format": "binary"}}
+    form["required"] = [file_field]
+    schema = {"$ref": _REF.format(model=name), _DEFINITIONS: {name: form, **definitions}}
     return {"multipart/form-data": {"schema": schema}}
+
+
+def _form_field(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a form's field: a form has no null, and objects are JSON text."""
+    found = _without_null(schema)
+    return {**found, "description": "JSON text"} if "$ref" in found else found
+
+
+def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+    choices = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if len(choices) != 1:
+        return schema
+    return {**{key: schema[key] for key in schema if key != "anyOf"}, **choices[0]}
 
 
 def raw_content() -> dict[str, Any]:
@@ -135,8 +199,24 @@ def raw_content() -> dict[str, Any]:
     return {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
 
-def _schema(model: type[BaseModel], mode: Any) -> dict[str, Any]:
-    return model.model_json_schema(ref_template=_REF, mode=mode)
+def _named(model: type[BaseModel], mode: Any) -> dict[str, Any]:
+    """Return a reference to the model's schema, which travels along until it is hoisted."""
+    schema = model.model_json_schema(ref_template=_REF, mode=mode)
+    definitions = schema.pop(_DEFINITIONS, {})
+    definitions[model.__name__] = schema
+    for name in tuple(definitions):
+        _name_fields(name, definitions)
+    return {"$ref": _REF.format(model=model.__name__), _DEFINITIONS: definitions}
+
+
+def _name_fields(model_name: str, definitions: dict[str, Any]) -> None:
+    """Give objects that a model's fields hold without a model of their own the fields' names."""
+    properties = definitions[model_name].get("properties", {})
+    for field, schema in properties.items():
+        if schema.get("type") == "object":
+            name = f"{model_name}{field[0].upper()}{field[1:]}"
+            definitions[name] = {**schema, "title": name}
+            properties[field] = {"$ref": _REF.format(model=name)}
 
 
 def install(app: FastAPI) -> None:
@@ -153,13 +233,30 @@ def install(app: FastAPI) -> None:
                 tags=app.openapi_tags,
             )
             schemas = description.setdefault("components", {}).setdefault("schemas", {})
-            schemas[ProblemDocument.__name__] = _schema(ProblemDocument, "serialization")
-            for schema in (description["paths"], *list(schemas.values())):
-                _hoist(schema, schemas)
+            problem = _named(ProblemDocument, "serialization")
+            for node in (description["paths"], problem, *list(schemas.values())):
+                _hoist(node, schemas)
+            for operation in _operations(description):
+                _add_common_errors(operation)
+                for parameter in operation.get("parameters", ()):
+                    # What is sent in a path, a query or a header is never null.
+                    parameter["schema"] = _without_null(parameter["schema"])
             app.openapi_schema = description
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]
+
+
+def _operations(description: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for methods in description["paths"].values():
+        yield from methods.values()
+
+
+def _add_common_errors(operation: dict[str, Any]) -> None:
+    """Document what the server answers before a route is found."""
+    statuses = _OF_ANY_REQUEST + (_OF_ANY_BODY if "requestBody" in operation else ())
+    for status in statuses:
+        operation["responses"][str(status)] = _problem(status)
 
 
 def _hoist(node: Any, schemas: dict[str, Any]) -> None:
@@ -168,7 +265,7 @@ def _hoist(node: Any, schemas: dict[str, Any]) -> None:
         for item in node:
             _hoist(item, schemas)
     elif isinstance(node, dict):
-        for name, definition in node.pop("$defs", {}).items():
+        for name, definition in node.pop(_DEFINITIONS, {}).items():
             schemas.setdefault(name, definition)
         if _EXAMPLE in node:
             node["example"] = json.loads(node.pop(_EXAMPLE))

@@ -10,10 +10,10 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from api.errors import Unprocessable
-from api.media_types import media_type_of
 from api.ports import Blob, Ports, StageType
-from api.schemas import MAX_MIME_TYPE_CHARS, StoredFile
+from api.schemas import StatusReport, StoredFile
 from domain.file_names import safe_name, split_extension
+from domain.media_types import media_type_of, says_something
 from domain.storage_errors import BlobNotFound, PathRefused
 from domain.values import FILE_TYPE, SUFFIX, OutputFile
 
@@ -40,14 +40,14 @@ def adopted(
     Raises Unprocessable, naming the field under `field`, if it is not what the caller says.
     """
     prefix = f"{field}." if field else ""
-    _refuse_other_owner(document_id, stage_name, sent, prefix)
+    refuse_other_owner(document_id, stage_name, sent, prefix)
     file_type = file_type_of(ports, stage_name, sent.file_type, f"{prefix}fileType")
     name = checked_name(sent.file_name, f"{prefix}fileName")
     if name is None and not _BLOBS.match(sent.file_path):
         name = safe_name(sent.file_path)
     blob = _adopt(ports, sent, prefix)
     return output_file(
-        ports, stage_name, blob, file_type, name, sent.mime_type or "", sent.metadata
+        ports, stage_name, blob, file_type, name, sent.mime_type or "", sent.metadata, is_exact=True
     )
 
 
@@ -59,11 +59,18 @@ def output_file(
     name: str | None,
     said_media_type: str,
     metadata: Mapping[str, Any] | None,
+    *,
+    is_exact: bool = False,
 ) -> OutputFile:
-    """Return the output file that a blob becomes; blocks."""
+    """Return the output file that a blob becomes; blocks.
+
+    With `is_exact` the media type is stored as it was said, with its parameters.
+    """
     own = ports.stage_types.get(stage_name)
     own = own if own is not None and own.file_type == file_type else None
     mime_type = _mime_type(own, name, said_media_type)
+    if is_exact and says_something(said_media_type):
+        mime_type = said_media_type
     canonical = ports.canonical_checksum(blob.checksum, mime_type)
     return OutputFile(
         file_type=file_type,
@@ -99,13 +106,14 @@ def checked_name(given: str | None, field: str) -> str | None:
     return name
 
 
-def _refuse_other_owner(document_id: str, stage_name: str, sent: StoredFile, prefix: str) -> None:
+def refuse_other_owner(
+    document_id: str, stage_name: str, sent: StoredFile | StatusReport, prefix: str = ""
+) -> None:
+    """Raise Unprocessable if what was sent names another document or stage than its path."""
     if sent.document_id not in (None, document_id):
         raise Unprocessable.of(f"{prefix}documentId", "The path names another document.")
     if sent.stage_name not in (None, stage_name):
         raise Unprocessable.of(f"{prefix}stageName", "The path names another stage.")
-    if sent.mime_type is not None and len(sent.mime_type) > MAX_MIME_TYPE_CHARS:
-        raise Unprocessable.of(f"{prefix}mimeType", "A media type has at most 100 characters.")
 
 
 def _adopt(ports: Ports, sent: StoredFile, prefix: str) -> Blob:

@@ -21,7 +21,14 @@ DocumentPath = Annotated[
 ]
 StagePath = Annotated[str, Path(alias="stage", description="The stage's name")]
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items a page has at most")]
-Cursor = Annotated[str | None, Query(max_length=4096, description="The page before's `nextCursor`")]
+Cursor = Annotated[
+    str | None,
+    Query(
+        max_length=4096,
+        description="The page before's `nextCursor`",
+        json_schema_extra={"pattern": "^[A-Za-z0-9_-]+$"},
+    ),
+]
 
 
 async def refuse_unstorable_parameters(request: Request) -> None:

@@ -26,6 +26,7 @@ AsOf = Annotated[
         max_length=64,
         description="As of a position of the log, or of an RFC 3339 time",
         examples=["42", "2026-11-24T01:54:33Z"],
+        json_schema_extra={"pattern": r"^([0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ].+)$"},
     ),
 ]
 

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from api import errors as a
 from api.bodies import field_errors
+from api.methods import Methods
 from domain import errors as d
 from domain import storage_errors as s
 
@@ -43,16 +44,19 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     a.WorkflowNotFound: Problem(404, "workflow-not-found", "No workflow yet"),
     a.RebuildNotFound: Problem(404, "rebuild-not-found", "No rebuild yet"),
     a.RebuildRunning: Problem(409, "rebuild-running", "A rebuild or a check runs already"),
+    a.TooSlow: Problem(408, "too-slow", "The request came too slowly"),
     d.DocumentExists: Problem(409, "document-exists", "The document exists already"),
     d.StaleAttempt: Problem(409, "stale-attempt", "Not the current attempt"),
     d.IllegalTransition: Problem(409, "illegal-transition", "Not possible in this state"),
     d.VersionMismatch: Problem(412, "version-mismatch", "The document has moved on"),
     a.TooLarge: Problem(413, "too-large", "Body too large"),
+    a.TargetTooLong: Problem(414, "target-too-long", "The target is too long"),
     a.UnsupportedMediaType: Problem(415, "unsupported-media-type", "Unsupported media type"),
     a.RangeNotSatisfiable: Problem(416, "range-not-satisfiable", "Range outside the file"),
     a.Unprocessable: Problem(422, "invalid-value", "Unacceptable value"),
     d.InvalidValue: Problem(422, "invalid-value", "Unacceptable value"),
     s.PathRefused: Problem(422, "invalid-value", "Unacceptable value"),
+    a.HeadersTooLarge: Problem(431, "headers-too-large", "The headers are too large"),
     a.NotYetReadable: Problem(503, "not-yet-readable", "The read model is behind"),
     a.DocumentParked: Problem(503, "document-parked", "The document is parked"),
     d.Contention: Problem(503, "contention", "Too many writers at once"),
@@ -63,10 +67,11 @@ PROBLEMS: Mapping[type[Exception], Problem] = {
     d.Unavailable: Problem(503, "unavailable", "Not available just now"),
 }
 INTERNAL = Problem(500, "internal", "Internal error")
+_NOT_ALLOWED = Problem(405, "method-not-allowed", "Method not allowed")
 _BY_STATUS: Mapping[int, Problem] = {
     400: PROBLEMS[a.Malformed],
     404: Problem(404, "not-found", "No such path"),
-    405: Problem(405, "method-not-allowed", "Method not allowed"),
+    405: _NOT_ALLOWED,
 }
 
 
@@ -86,19 +91,25 @@ def respond(
     **members: Any,
 ) -> Response:
     """Return the problem document; `instance` is the id under which the request was logged."""
+    content = document(problem, detail, request.scope["docledger.request_id"], **members)
+    request.scope["docledger.problem"] = problem.name
+    found = dict(headers or {})
+    if problem.status == 503:
+        found["Retry-After"] = "1"
+    return Response(content, problem.status, found, media_type=MEDIA_TYPE)
+
+
+def document(problem: Problem, detail: str, request_id: str, **members: Any) -> bytes:
+    """Return the problem document as JSON."""
     content = {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
         "detail": detail,
-        "instance": f"urn:docledger:request:{request.scope['docledger.request_id']}",
+        "instance": f"urn:docledger:request:{request_id}",
         **members,
     }
-    request.scope["docledger.problem"] = problem.name
-    found = dict(headers or {})
-    if problem.status == 503:
-        found["Retry-After"] = "1"
-    return Response(json.dumps(content).encode(), problem.status, found, media_type=MEDIA_TYPE)
+    return json.dumps(content).encode()
 
 
 def respond_to(request: Request, error: Exception) -> Response:
@@ -122,8 +133,8 @@ def ours(request: Request, error: Exception) -> Response:
     return respond_to(request, error)
 
 
-def install(app: FastAPI) -> None:
-    """Have every error of the app answered as a problem."""
+def install(app: FastAPI, methods: Methods) -> None:
+    """Have every error of the app answered as a problem, and OPTIONS by what a path takes."""
 
     async def domain(request: Request, error: Exception) -> Response:
         return ours(request, error)
@@ -132,9 +143,14 @@ def install(app: FastAPI) -> None:
         return respond_to(request, a.Unprocessable(field_errors(error.errors())))
 
     async def http(request: Request, error: HTTPException) -> Response:
+        allowed = methods.of(request.scope["path"])
+        if allowed and request.method == "OPTIONS":
+            return Response(status_code=204, headers={"Allow": ", ".join(allowed)})
         problem = _BY_STATUS.get(error.status_code)
         if problem is None:
             problem = Problem(error.status_code, "http", "Request refused")
+        if problem is _NOT_ALLOWED:
+            return respond(request, problem, error.detail, {"Allow": ", ".join(allowed)})
         return respond(request, problem, error.detail, error.headers)
 
     app.add_exception_handler(d.DocledgerError, domain)
@@ -151,6 +167,8 @@ def _headers(error: Exception) -> dict[str, str]:
 
 
 def _members(error: Exception) -> dict[str, Any]:
+    if isinstance(error, a.BeyondLog):
+        return {"errors": [e._asdict() for e in error.errors], "position": error.position}
     if isinstance(error, a.Unprocessable):
         return {"errors": [e._asdict() for e in error.errors]}
     if isinstance(error, d.InvalidValue):

@@ -18,17 +18,22 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
+from typing_extensions import TypeAliasType
 
+from domain.media_types import MAX_MEDIA_TYPE_CHARS
 from domain.values import DOCUMENT_ID, FILE_TYPE, Configuration
 
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
 _FRACTION = re.compile(r"(\.\d{6})\d+")
-MAX_MIME_TYPE_CHARS = 100
 
-Title = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-RealmId = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+# What cannot be stored is refused ahead of these models (api.strict_json); here it is only said.
+NO_NUL: dict[str, Any] = {"pattern": "^[^\\u0000]*$"}
+Text = Annotated[str, Field(json_schema_extra=NO_NUL)]
+Title = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
+RealmId = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 Status = Literal["pending", "in_progress", "completed", "failed", "skipped"]
 WorkflowStatus = Literal["running", "paused", "cancelled", "failed", "completed"]
 WorkflowType = Literal["automatic", "manual"]
@@ -58,7 +63,7 @@ def _instant(value: Any) -> datetime:
 DocumentId = Annotated[
     str,
     BeforeValidator(_document_id),
-    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,255}$"}),
+    WithJsonSchema({"type": "string", "pattern": r"^(?!\.{1,2}$)[A-Za-z0-9._-]{1,255}$"}),
 ]
 FileType = Annotated[
     str,
@@ -69,6 +74,15 @@ Instant = Annotated[
     datetime,
     BeforeValidator(_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+Metadata = TypeAliasType("Metadata", dict[str, Any])
+StoredConfiguration = TypeAliasType("StoredConfiguration", dict[str, Any])
+EventData = TypeAliasType("EventData", dict[str, Any])
+MediaType = Annotated[
+    str,
+    StringConstraints(
+        max_length=MAX_MEDIA_TYPE_CHARS, pattern=r"^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$"
+    ),
 ]
 Checksum = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Time = Annotated[
@@ -89,7 +103,7 @@ class NewDocument(Sent):
 
     id: DocumentId | None = None
     title: Title
-    content: str
+    content: Text
     realm_id: RealmId | None = None
     workflow_type: WorkflowType = "manual"
     configuration: Configuration | None = None
@@ -117,7 +131,7 @@ class StageFileFields(Sent):
 
     file_name: str | None = None
     file_type: FileType | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
 
 
 class StoredFile(Sent):
@@ -132,20 +146,43 @@ class StoredFile(Sent):
     file_type: FileType | None = None
     file_name: str | None = None
     file_size: Annotated[int, Field(ge=0)] | None = None
-    mime_type: Annotated[str, StringConstraints(min_length=1)] | None = None
+    mime_type: MediaType | None = None
     checksum: Checksum | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
+
+
+def _only_if(status: dict[str, Any], field: str) -> dict[str, Any]:
+    """Return the rule that a field is given for such a status alone."""
+    return {
+        "if": {"properties": {"status": status}},
+        "else": {"properties": {field: {"type": "null"}}},
+    }
+
+
+_FITS_THE_STATUS: Any = [
+    _only_if({"const": "completed"}, "outputFiles"),
+    _only_if({"not": {"const": "pending"}}, "metadata"),
+]
 
 
 class StatusReport(Sent):
-    """What happened to a stage."""
+    """What happened to a stage.
 
+    The path names document and stage; `documentId` and `stageName` may repeat them. What a status
+    has no place for is not kept: a pending stage has no times and no error, one in progress no
+    end and no error.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"allOf": _FITS_THE_STATUS})
+
+    document_id: str | None = None
+    stage_name: str | None = None
     status: Status
     attempt: Annotated[int, Field(ge=1)] | None = None
     started_at: Instant | None = None
     completed_at: Instant | None = None
     error_message: Annotated[str, StringConstraints(max_length=65_536)] | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: Metadata | None = None
     output_files: Annotated[list[StoredFile], Field(max_length=100)] | None = None
 
     @field_validator("completed_at")
@@ -158,26 +195,25 @@ class StatusReport(Sent):
 
     @model_validator(mode="after")
     def _fits_the_status(self) -> StatusReport:
-        given = {to_camel(name) for name in _OPTIONAL if getattr(self, name) is not None}
-        if extra := sorted(given - _ALLOWED[self.status]):
-            raise ValueError(f"{', '.join(extra)} cannot be reported with '{self.status}'")
+        if self.output_files is not None and self.status != "completed":
+            raise ValueError(f"outputFiles cannot be reported with '{self.status}'")
+        if self.metadata is not None and self.status == "pending":
+            raise ValueError("metadata cannot be reported with 'pending'")
         return self
-
-
-_OPTIONAL = ("started_at", "completed_at", "error_message", "metadata", "output_files")
-_ALLOWED: dict[str, frozenset[str]] = {
-    "pending": frozenset(),
-    "in_progress": frozenset(("startedAt", "metadata")),
-    "completed": frozenset(("startedAt", "completedAt", "metadata", "outputFiles")),
-    "failed": frozenset(("startedAt", "completedAt", "errorMessage", "metadata")),
-    "skipped": frozenset(("metadata",)),
-}
 
 
 class Execution(Sent):
     """How a stage is to be run; `inputFiles` are paths of this document's files."""
 
     input_files: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    schema.pop("default", None)
+
+
+ABSENT: Any = Field(default=None, json_schema_extra=_without_default)
+"""For what is left out of an answer where there is none of it, and never null."""
 
 
 class Answered(BaseModel):
@@ -193,7 +229,7 @@ class WaitingFor(Answered):
     reason: Literal["noExecutor"]
 
 
-class ProcessingWorkflow(Answered):
+class Workflow(Answered):
     """One run of a document's stages."""
 
     id: str
@@ -205,7 +241,7 @@ class ProcessingWorkflow(Answered):
     current_stage: str | None
     started_at: Time | None
     completed_at: Time | None
-    configuration: dict[str, Any] | None
+    configuration: StoredConfiguration | None
     created_at: Time | None
     updated_at: Time | None
     waiting_for: WaitingFor | None
@@ -223,7 +259,7 @@ class Stage(Answered):
     started_at: Time | None
     completed_at: Time | None
     error_message: str | None
-    metadata: dict[str, Any] | None
+    metadata: Metadata | None
     created_at: Time | None
     updated_at: Time | None
     waiting_for: WaitingFor | None
@@ -240,7 +276,7 @@ class OutputFile(Answered):
     file_size: int | None
     mime_type: str | None
     checksum: str | None
-    metadata: dict[str, Any] | None
+    metadata: Metadata | None
     created_at: Time | None
 
 
@@ -258,7 +294,7 @@ class DocumentState(Answered):
     realm_id: str | None
     created_at: Time | None
     updated_at: Time | None
-    processing_workflow: ProcessingWorkflow | None
+    processing_workflow: Workflow | None
     stages: list[Stage]
     version: int
     position: int
@@ -267,7 +303,7 @@ class DocumentState(Answered):
 class DocumentSummary(DocumentState):
     """A document as lists show it; `parked` is there only where it is behind the log."""
 
-    parked: Parked | None = None
+    parked: Parked | SkipJsonSchema[None] = ABSENT
 
 
 class Document(DocumentState):
@@ -283,7 +319,7 @@ class ExecutionResult(Answered):
     success: bool
     output_files: list[OutputFile]
     error: str | None
-    metadata: dict[str, Any] | None
+    metadata: Metadata | None
 
 
 class NextStage(Answered):
@@ -292,7 +328,7 @@ class NextStage(Answered):
     stage_name: str | None
 
 
-class HistoryEvent(Answered):
+class Event(Answered):
     """One event; `data` is what only its type carries, null if it cannot be read any more."""
 
     position: int
@@ -304,10 +340,14 @@ class HistoryEvent(Answered):
     command_id: str | None
     correlation_id: str | None
     causation_id: str | None
-    data: dict[str, Any] | None
+    data: EventData | None
 
 
-class SearchResult(Answered):
+class HistoryItem(Event):
+    """One event of a document's history."""
+
+
+class SearchHit(Answered):
     """A chunk that was found; offsets count code points of the document's Markdown."""
 
     document_id: str
@@ -327,12 +367,12 @@ class ParkedDocument(Answered):
 
 
 class Projection(Answered):
-    """How far a consumer of the log is."""
+    """How far a consumer of the log is; `parked` tells that events could not be applied."""
 
     projection: str
     position: int
     lag: int
-    health: Literal["ok", "behind"]
+    health: Literal["ok", "behind", "parked"]
     parked: list[ParkedDocument]
 
 
@@ -357,6 +397,6 @@ class ProblemDocument(Answered):
     status: int
     detail: str
     instance: str
-    errors: list[FieldProblem] | None = None
-    current_version: int | None = None
-    position: int | None = None
+    errors: list[FieldProblem] | SkipJsonSchema[None] = ABSENT
+    current_version: int | SkipJsonSchema[None] = ABSENT
+    position: int | SkipJsonSchema[None] = ABSENT

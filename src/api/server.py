@@ -7,10 +7,18 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+
+from api.http.limits import HttpLimits
+from api.http.protocol import LimitedProtocol
+from api.http.refusals import Refusals
+from api.http.waiting import WaitingConnections
+from api.services import Services
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _KEEP_ALIVE_SECONDS = 30
@@ -26,12 +34,13 @@ class Server(uvicorn.Server):
         on_started: Callable[[str, int], None],
         on_stopping: Callable[[], None] = lambda: None,
         signals: Sequence[signal.Signals] = _SIGNALS,
+        limits: HttpLimits | None = None,
     ) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http=_protocol(app, limits or HttpLimits()),
                 ws="none",
                 log_config=None,
                 access_log=False,
@@ -80,6 +89,17 @@ class Server(uvicorn.Server):
         if self.should_exit and sig == signal.SIGINT:
             self.force_exit = True
         self.should_exit = True
+
+
+def _protocol(app: FastAPI, limits: HttpLimits) -> Any:
+    """Return what makes the protocol of each connection."""
+    services: Services = app.state.services
+    return partial(
+        LimitedProtocol,
+        limits=limits,
+        waiting=WaitingConnections(limits.waiting_connections),
+        refuse=Refusals(services.metrics, services.ports.new_id),
+    )
 
 
 def run(

@@ -73,6 +73,7 @@ async def _min_position(
         Header(
             description="Answer from a read model that is at least at this position of the log.",
             examples=["42"],
+            json_schema_extra={"pattern": "^[0-9]{1,18}$"},
         ),
     ] = None,
 ) -> int:
@@ -82,7 +83,11 @@ async def _min_position(
 async def _if_match(
     if_match: Annotated[
         str | None,
-        Header(description="Write only if the document is at this version.", examples=['"7"']),
+        Header(
+            description="Write only if the document is at this version.",
+            examples=['"7"'],
+            json_schema_extra={"pattern": r'^(\*|"[0-9]{1,18}"(, "[0-9]{1,18}")*)$'},
+        ),
     ] = None,
 ) -> str | None:
     return if_match

@@ -386,6 +386,17 @@ class Docledger:
             reads = [await queries.read(document_id, "document") for document_id in document_ids]
         return [json.loads(read.body) for read in reads if read is not None and read.body]
 
+    def projections(self) -> list[dict[str, Any]]:
+        """Return every consumer of the log as `GET /v1/projections` shows it."""
+        return asyncio.run(self._projections())
+
+    async def _projections(self) -> list[dict[str, Any]]:
+        from api.projections import all_projections
+        from api.queries import Queries
+
+        async with self._read_pool(1) as pool:
+            return await all_projections(Queries(pool))
+
     def document_as_of(self, document_id: str, moment: str) -> dict[str, Any]:
         """Return the document as `GET /v1/documents/{id}?asOf=` shows it."""
         return asyncio.run(self._document_as_of(document_id, moment))

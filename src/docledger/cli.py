@@ -19,9 +19,9 @@ from eventsourcing.persistence import PersistenceError
 from typer.exceptions import Abort, TyperException
 
 from docledger import rights
+from docledger.file_search import NothingToProcess
 from docledger.logs import configure_logs
 from docledger.migration_files import NoSuchMigration
-from docledger.process import NothingToProcess
 from docledger.settings import Settings, SettingsError
 from domain.errors import DocledgerError, InvalidValue, Refused
 
@@ -103,12 +103,16 @@ def work(supervised: Supervised = False) -> None:
 def process(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders with files.")],
     realm: Annotated[str | None, typer.Option(help="The realm to put the documents in.")] = None,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="Follow links that are in folders.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Take files through all stages, showing how they get on; exit 1 if one failed."""
     from docledger import operations
 
-    if not operations.process(_settings("process"), paths, realm, as_json=json):
+    settings = _settings("process")
+    if not operations.process(settings, paths, realm, follow_links=follow_links, as_json=json):
         raise typer.Exit(FAILED)
 
 
@@ -154,6 +158,14 @@ def search(
     from docledger import operations
 
     operations.search(_settings("search"), " ".join(words), realm, limit, as_json=json)
+
+
+@projections.command("list")
+def projections_list(json: AsJson = False) -> None:
+    """Show how far each consumer of the log is, and which documents are parked."""
+    from docledger import operations
+
+    operations.projections(_settings("projections"), as_json=json)
 
 
 @projections.command("retry")
@@ -239,10 +251,14 @@ def show(
 
 @app.command()
 def status(json: AsJson = False) -> None:
-    """Show what runs, how far the read models are, what is parked, and sizes."""
+    """Show what runs, how far the read models are, what is parked, and sizes.
+
+    Exit 1 if the database does not run.
+    """
     from docledger import operations
 
-    operations.status(_settings("status"), as_json=json)
+    if not operations.status(_settings("status"), as_json=json):
+        raise typer.Exit(FAILED)
 
 
 @app.command()

@@ -21,6 +21,7 @@ from domain.commands import Context, ImportDocument
 from domain.decisions import check_configuration
 from domain.errors import DocledgerError, InvalidValue
 from domain.imported_state import ImportedFile, ImportedRun, ImportedStage
+from domain.media_types import MARKDOWN
 from domain.pipeline import Pipeline, StageDependency
 from domain.values import (
     FILE_TYPE,
@@ -30,7 +31,7 @@ from domain.values import (
     WorkflowStatus,
     WorkflowType,
 )
-from eventstore.importing import CONTENT_TYPE, DocumentRow
+from eventstore.importing import DocumentRow
 
 Connection = psycopg.Connection[Any]
 Row = Mapping[str, Any]
@@ -142,7 +143,7 @@ class StateImport:
             context=context,
             title=row.title or "",
             realm_id=row.realm_id,
-            original=Original(mime_type=CONTENT_TYPE),
+            original=Original(mime_type=MARKDOWN),
             pipeline=self._pipeline,
             runs=tuple(runs),
             stages=tuple(known),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -10,21 +11,28 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import psycopg
+from eventsourcing.persistence import PersistenceError
 from rich.console import Console
 
 from docledger import reports
 from docledger.bootstrap import Docledger, new_id
 from docledger.embedded_postgres import EmbeddedPostgres
-from docledger.process import Parts, files_under, follow, register
+from docledger.file_search import find_files
+from docledger.migration_files import DatabaseUnreachable
+from docledger.process import Parts, follow, register
 from docledger.progress import Bars, Lines, Silence, Watching
 from docledger.settings import Settings
 from docledger.supervisor import Role, Supervisor
-from domain.errors import DocumentNotFound
+from domain.errors import DocledgerError, DocumentNotFound
 from files.storage import Storage
 
 _TREE_SECONDS = 30.0
 _ACTOR = "command line"
-_NOTHING_KNOWN: dict[str, Any] = {
+_NOTHING_RUNS: dict[str, Any] = {
+    "running": {"database": False, "serve": 0, "project": 0, "work": 0},
+    "position": None,
+    "lag": None,
     "parked": [],
     "sizes": {},
     "workers": [],
@@ -33,12 +41,24 @@ _NOTHING_KNOWN: dict[str, Any] = {
 }
 
 
+class HomeUnusable(DocledgerError):
+    """The home cannot be made."""
+
+
 def process(
-    settings: Settings, paths: Sequence[Path], realm_id: str | None, *, as_json: bool
+    settings: Settings,
+    paths: Sequence[Path],
+    realm_id: str | None,
+    *,
+    follow_links: bool,
+    as_json: bool,
 ) -> bool:
-    """Run the workflows of these files to their end; return False if a document failed."""
+    """Run the workflows of these files to their end, telling what is passed over.
+
+    Returns False if a document failed or a file could not be read.
+    """
     console = reports.console()
-    files = files_under(paths)
+    found = find_files(paths, follow_links=follow_links)
     with Docledger(settings) as docledger, ExitStack() as stack:
         docledger.migrator.up()
         supervisor = Supervisor(
@@ -49,7 +69,7 @@ def process(
         parts = _parts(docledger, supervisor.gave_up)
         titles: dict[str, str] = {}
         with _watching(console, titles, as_json=as_json) as watching:
-            register(parts, files, realm_id, titles, watching)
+            register(parts, found, realm_id, titles, watching)
             ended = follow(parts, titles, watching)
         for stage_name in sorted({s.missing_executor for s in ended if s.missing_executor}):
             print(
@@ -63,12 +83,14 @@ def process(
         _print_json({"documents": documents})
     else:
         reports.documents(console, documents, titles, docledger.storage.location)
-    return all(standing.workflow_status == "completed" for standing in ended)
+    for line in found.lines():
+        print(f"docledger: {line}", file=sys.stderr)
+    return found.is_complete and all(standing.workflow_status == "completed" for standing in ended)
 
 
 def _parts(docledger: Docledger, gave_up: Callable[[], str | None]) -> Parts:
     return Parts(
-        put_file=docledger.storage.blobs.put_file,
+        put=docledger.storage.blobs.put_stream,
         submit=docledger.commands.submit,
         context=lambda: docledger.context(_ACTOR),
         new_id=new_id,
@@ -169,27 +191,58 @@ def show(settings: Settings, document_id: str, *, as_json: bool) -> None:
         reports.documents(reports.console(), found, {}, location)
 
 
-def status(settings: Settings, *, as_json: bool) -> None:
-    """Print what runs and how far it is; an embedded server that is down is not started."""
+def projections(settings: Settings, *, as_json: bool) -> None:
+    """Print how far each consumer of the log is, and which documents are parked."""
+    with Docledger(settings) as docledger:
+        docledger.require_schema()
+        found = docledger.projections()
+    if as_json:
+        _print_json({"items": found, "nextCursor": None})
+    else:
+        reports.projections(reports.console(), found)
+
+
+def status(settings: Settings, *, as_json: bool) -> bool:
+    """Print what runs and how far it is; return False if the database does not run.
+
+    An embedded server that is down is not started.
+    """
+    require_home(settings.home)
     found = _status(settings)
     if as_json:
         _print_json(found)
     else:
         reports.status(reports.console(), found)
+    return bool(found["running"]["database"])
 
 
 def _status(settings: Settings) -> dict[str, Any]:
-    down = settings.uses_embedded_postgres and not EmbeddedPostgres(settings.home).status().running
-    if down:
-        running = {"database": False, "serve": 0, "project": 0, "work": 0}
-        return {"running": running, "position": None, "lag": None, **_NOTHING_KNOWN}
-    with Docledger(settings) as docledger:
-        docledger.require_schema()
-        return docledger.status()
+    if settings.uses_embedded_postgres and not EmbeddedPostgres(settings.home).status().running:
+        return _NOTHING_RUNS
+    try:
+        with Docledger(settings) as docledger:
+            docledger.require_schema()
+            return docledger.status()
+    except (DatabaseUnreachable, psycopg.OperationalError, PersistenceError) as error:
+        print(f"docledger: {' '.join(str(error).split())}", file=sys.stderr)
+        return _NOTHING_RUNS
+
+
+def require_home(home: Path) -> None:
+    """Raise HomeUnusable for a home that is none and cannot be made."""
+    nearest = next(folder for folder in (home, *home.parents) if os.access(folder, os.F_OK))
+    if not nearest.is_dir():
+        why = f"{nearest} is a file"
+    elif not os.access(nearest, os.R_OK | os.X_OK):
+        why = f"{nearest} cannot be entered"
+    else:
+        return
+    raise HomeUnusable(f"{home} cannot be used: {why}; set DOCLEDGER_HOME to a folder that can.")
 
 
 def stop(settings: Settings) -> None:
     """Stop the embedded server, whoever uses it."""
+    require_home(settings.home)
     if not settings.uses_embedded_postgres:
         print("DOCLEDGER_DATABASE_URL names a server of your own; it is left alone")
         return

@@ -18,6 +18,7 @@ from eventstore.recorded import RecordedEvent
 from stages.search_store import SearchHit
 
 _PIPED_WIDTH = 120
+_NUMBERS = ("position", "lag")
 
 
 def console() -> Console:
@@ -68,7 +69,7 @@ def _stage_rows(table: Table, stage: Mapping[str, Any], files: Sequence[Mapping[
         str(stage["attempt"]),
         _took(stage["startedAt"], stage["completedAt"]),
     ]
-    if stage["errorMessage"]:
+    if stage["errorMessage"] and stage["status"] != "completed":
         table.add_row(*cells, Text(stage["errorMessage"], "red"), "", "")
         return
     no_file: Sequence[Mapping[str, Any] | None] = [None]
@@ -114,6 +115,21 @@ def hits(console: Console, found: Sequence[SearchHit]) -> None:
         console.print(Text(one.snippet), "")
     if not found:
         console.print("nothing found")
+
+
+def projections(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
+    """Print position, lag and health of each consumer of the log, then what is parked."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in ("projection", "position", "lag", "health"):
+        table.add_column(name, no_wrap=True, justify="right" if name in _NUMBERS else "left")
+    for one in found:
+        style = "green" if one["health"] == "ok" else "red"
+        numbers = (str(one["position"]), str(one["lag"]))
+        table.add_row(one["projection"], *numbers, Text(one["health"], style))
+    console.print(table)
+    for parked in (document for one in found for document in one["parked"]):
+        where = f"{parked['documentId']} at position {parked['position']}"
+        console.print(Text(f"parked: {where}: {parked['error']}", "red"))
 
 
 def status(console: Console, found: Mapping[str, Any]) -> None:

@@ -131,6 +131,7 @@ class CompleteStage(StageCommand):
 
     started_at: datetime | None = None
     completed_at: datetime | None = None
+    error_message: str | None = None
     files: tuple[OutputFile, ...] = ()
     executor: str | None = None
     inputs: tuple[FileReference, ...] = ()
@@ -170,6 +171,7 @@ class ExpireLease(Command):
 class SkipStage(StageCommand):
     """Leave an optional pending stage out."""
 
+    error_message: str | None = None
     outside_metadata: Mapping[str, Any] | None = None
 
 

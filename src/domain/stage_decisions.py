@@ -131,7 +131,7 @@ def complete(decision: Decision, command: c.CompleteStage) -> None:
         executor=command.executor,
         inputs=command.inputs,
         metadata=command.metadata,
-        personal=_reported(None, said),
+        personal=_reported(command.error_message, said),
     )
     if contents(decision.state.stages[stage.name].files) != before:
         reset_downstream(decision, stage.name)
@@ -225,7 +225,7 @@ def skip(decision: Decision, command: c.SkipStage) -> None:
     require_open_workflow(decision, even_paused=True)
     if not decision.state.pipeline.may_skip(stage.name):
         raise IllegalTransition(f"Stage '{stage.name}' is not optional, so it cannot be skipped.")
-    leave_out(decision, stage, _reported(None, command.outside_metadata))
+    leave_out(decision, stage, _reported(command.error_message, command.outside_metadata))
     if stage.files:
         reset_downstream(decision, stage.name)
     complete_workflow_if_settled(decision)

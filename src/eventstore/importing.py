@@ -22,6 +22,7 @@ from domain.decisions import decide, decided
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.errors import LogUnreadable
 from domain.events import DocumentRegistered, Event, WorkflowStarted
+from domain.media_types import MARKDOWN
 from domain.pipeline import StageDependency
 from domain.values import Original
 from eventstore.application import WorkflowApplication
@@ -31,8 +32,6 @@ from eventstore.history import History
 from eventstore.mapper import sealed_json
 from eventstore.recorded import RecordedEvent
 
-CONTENT_TYPE = "text/markdown"
-"""What the text in a row of `documents` is taken for."""
 IMPORT_PREFIX = "import-"
 """How the causation of every event begins that an import brought."""
 LONGEST_ID = 255
@@ -109,7 +108,7 @@ class Registrations:
             context=context,
             title=row.title or "",
             realm_id=row.realm_id,
-            original=Original(mime_type=CONTENT_TYPE),
+            original=Original(mime_type=MARKDOWN),
             pipeline=self.pipeline,
         )
 

@@ -212,6 +212,7 @@ def _stage_completed(draft: Draft, event: e.StageCompleted) -> None:
     stage = draft.own_stage(stage_name)
     stage.metadata = _merged(stage.metadata, event.metadata, _outside(event.personal))
     stage.completed_at = event.completed_at or at
+    stage.error_message = _error(event.personal)
     draft.make_staged_current(stage_name)
     draft.set_status(stage, _STAGE_COMPLETED, at)
 
@@ -220,7 +221,7 @@ def _stage_failed(draft: Draft, event: e.StageFailed) -> None:
     stage = draft.own_stage(event.stage_name)
     stage.metadata = _merged(stage.metadata, _outside(event.personal))
     stage.completed_at = event.completed_at or event.at
-    stage.error_message = event.personal.error_message if event.personal else None
+    stage.error_message = _error(event.personal)
     draft.drop_staged(event.stage_name)
     draft.set_status(stage, _FAILED, event.at)
 
@@ -228,6 +229,7 @@ def _stage_failed(draft: Draft, event: e.StageFailed) -> None:
 def _stage_skipped(draft: Draft, event: e.StageSkipped) -> None:
     stage = draft.own_stage(event.stage_name)
     stage.metadata = _outside(event.personal)
+    stage.error_message = _error(event.personal)
     draft.drop_staged(event.stage_name)
     draft.set_status(stage, _SKIPPED, event.at)
 
@@ -267,6 +269,10 @@ def _file_row(draft: Draft, event: e.OutputFileRegistered) -> FileRow:
 def _file_removed(draft: Draft, event: e.OutputFileRemoved) -> None:
     draft.remove_file((draft.stages[event.stage_name].stage_name, event.file_type))
     draft.follow(event.at)
+
+
+def _error(personal: e.ReportedPersonal | None) -> str | None:
+    return personal.error_message if personal else None
 
 
 def _outside(personal: e.ReportedPersonal | e.FilePersonal | None) -> Mapping[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import mimetypes
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from msgspec.structs import replace
 
 from domain.document_workflow import DocumentWorkflow, StageState
 from domain.errors import DocledgerError, Unavailable
+from domain.media_types import media_type_of
 from domain.storage_errors import StorageFull
 from domain.values import FailureReason, FileReference, Original, OutputFile, StageStatus
 from files.canonical import canonical_checksum
@@ -246,14 +246,14 @@ def _available(state: DocumentWorkflow, stage_name: str) -> Iterator[_Wanted]:
                 reference = FileReference(
                     stage_name=name, file_type=file.file_type, checksum=file.checksum
                 )
-                yield _Wanted(reference, file.name, _mime_type(file.name), file.listed_path)
+                yield _Wanted(reference, file.name, media_type_of(file.name), file.listed_path)
 
 
 def _named(state: DocumentWorkflow, stage_name: str | None, file_type: str) -> tuple[str, str]:
     """Return the name and the MIME type of an input."""
     if stage_name is None:
         name = state.original_name or _ORIGINAL_NAME
-        return name, state.original_mime_type or _mime_type(name)
+        return name, state.original_mime_type or media_type_of(name)
     stage = state.stages.get(stage_name)
     if stage is None or file_type not in stage.files:
         raise InputMissing(
@@ -261,10 +261,4 @@ def _named(state: DocumentWorkflow, stage_name: str | None, file_type: str) -> t
             "name one that it has."
         )
     name = stage.files[file_type].name
-    return name, _mime_type(name)
-
-
-def _mime_type(name: str) -> str:
-    if name.endswith(".md"):
-        return "text/markdown"
-    return mimetypes.guess_type(name, strict=False)[0] or "application/octet-stream"
+    return name, media_type_of(name)

@@ -49,6 +49,9 @@ def test_samples_go_through_all_stages_and_again(installation: Installation) -> 
         assert_completed(document, installation.uploads)
     assert {d["realmId"] for d in documents_of(second.stdout)} == {"varn"}
     assert {d["title"] for d in documents_of(second.stdout)} == {path.stem for path in samples}
+    projections = {p["projection"]: p for p in installation.json("projections", "list")["items"]}
+    assert projections["read_models"]["health"] == "ok"
+    assert projections["read_models"]["lag"] == 0
     assert installation.processes() == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Annotated, get_args
 
 from fastapi import APIRouter, Query
@@ -18,8 +17,7 @@ from api.configurations import configuration_of
 from api.direct import DirectPath
 from api.errors import Unprocessable, UnsupportedMediaType
 from api.listing import DocumentFilter
-from api.media_types import media_type_of
-from api.multipart import FormReader, ReceivedFile, form_values
+from api.multipart import FormReader, form_values
 from api.parameters import Cursor, DocumentPath, Limit
 from api.past import AsOf
 from api.ports import Blob
@@ -27,13 +25,11 @@ from api.render import json_response, raw_json_response, registered_document, st
 from api.schemas import DocumentFields, NewDocument
 from api.services import IfMatch, MinPosition, Services, Shared
 from domain.commands import DeleteDocument, RegisterDocument
-from domain.file_names import safe_name, split_extension
-from domain.values import Original, WorkflowType
+from domain.registration import Registration, register_file, register_text
+from domain.values import WorkflowType
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
-_CONTENT_TYPE = "text/markdown"
-_MAX_TITLE_CHARS = 255
 _JSON_OVERHEAD_BYTES = 1024**2
 _LIMIT = 50
 
@@ -54,11 +50,13 @@ _PLAIN_QUERY = {
     status_code=201,
     summary="Take a document in",
     responses={
-        201: openapi.answer(schemas.Document, "The document", examples.DOCUMENT, state=True),
+        201: openapi.answer(
+            schemas.Document, "The document", examples.DOCUMENT, state=True, location=True
+        ),
         **openapi.errors(400, 409, 413, 415, 422, 500, 503, 507),
     },
     openapi_extra=openapi.request_body(
-        openapi.form_content(DocumentFields, "file"),
+        openapi.form_content(DocumentFields, "DocumentForm", "file"),
         openapi.json_content(NewDocument, examples.NEW_DOCUMENT),
     ),
 )
@@ -87,8 +85,8 @@ async def _from_json(request: Request, services: Services) -> RegisterDocument:
     if len(content) > limit:
         raise too_large(limit)
     blob = await run_in_threadpool(_store, services, content)
-    original = Original(checksum=blob.checksum, size_bytes=blob.size_bytes, mime_type=_CONTENT_TYPE)
-    return await _registration(request, services, body, body.title, original, body.content)
+    registration = await _registration(request, services, body)
+    return register_text(registration, blob, body.content, body.title)
 
 
 def _store(services: Services, content: bytes) -> Blob:
@@ -111,39 +109,23 @@ async def _from_form(request: Request, services: Services) -> RegisterDocument:
         blob = await run_in_threadpool(file.writer.commit)
     finally:
         await reader.abort()
-    title = fields.title or _title_of(file)
-    return await _registration(request, services, fields, title, _original(file, blob), None)
-
-
-def _title_of(file: ReceivedFile) -> str:
-    stem, _ = split_extension(safe_name(file.file_name))
-    return unicodedata.normalize("NFC", stem)[:_MAX_TITLE_CHARS]
-
-
-def _original(file: ReceivedFile, blob: Blob) -> Original:
-    return Original(
-        file_name=safe_name(file.file_name),
-        checksum=blob.checksum,
-        size_bytes=blob.size_bytes,
-        mime_type=media_type_of(file.file_name, file.media_type),
+    registration = await _registration(request, services, fields)
+    return register_file(
+        registration,
+        blob,
+        file.file_name,
+        title=fields.title,
+        said_media_type=file.media_type,
     )
 
 
 async def _registration(
-    request: Request,
-    services: Services,
-    fields: NewDocument | DocumentFields,
-    title: str,
-    original: Original,
-    content: str | None,
-) -> RegisterDocument:
-    return RegisterDocument(
+    request: Request, services: Services, fields: NewDocument | DocumentFields
+) -> Registration:
+    return Registration(
         document_id=fields.id or services.ports.new_id(),
         context=services.sender.context(request),
-        title=title,
         realm_id=fields.realm_id,
-        original=original,
-        content=content,
         workflow_type=WorkflowType(fields.workflow_type),
         configuration=configuration_of(services.ports, fields.configuration),
         pipeline=await services.queries.pipeline(),
@@ -240,7 +222,7 @@ DIRECT = (
     status_code=204,
     summary="Delete a document; its history stays",
     responses={
-        204: {"description": "The document and its rows are gone"},
+        204: openapi.deleted("The document and its rows are gone"),
         **openapi.errors(*openapi.BARE_WRITE_ERRORS),
     },
     dependencies=[IfMatch],

@@ -12,7 +12,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
 from api import cursors, examples, openapi, render, schemas
-from api.errors import Malformed, ReadModelUnavailable
+from api.errors import BeyondLog, Malformed, ReadModelUnavailable
 from api.parameters import Cursor, DocumentPath, Limit
 from api.ports import RecordedEvent
 from api.services import MinPosition, Services, Shared
@@ -35,7 +35,7 @@ After = Annotated[int, Query(ge=0, le=_MAX_POSITION, description="Only events af
     operation_id="getHistory",
     summary="Read every event of a document",
     responses={
-        200: openapi.list_answer(schemas.HistoryEvent, "Events, oldest first", examples.EVENT),
+        200: openapi.list_answer(schemas.HistoryItem, "Events, oldest first", examples.EVENT),
         **openapi.errors(*openapi.READ_ERRORS),
     },
 )
@@ -62,7 +62,7 @@ async def get_history(
     operation_id="listEvents",
     summary="Read the whole log",
     responses={
-        200: openapi.list_answer(schemas.HistoryEvent, "Events, oldest first", examples.EVENT),
+        200: openapi.list_answer(schemas.Event, "Events, oldest first", examples.EVENT),
         **openapi.errors(*openapi.LIST_ERRORS),
     },
 )
@@ -77,18 +77,25 @@ async def list_events(
     return render.json_response(render.page([render.event_json(e) for e in shown], following))
 
 
-def _start(
+async def _start(
+    services: Shared,
     after: After = 0,
     last_event_id: Annotated[
-        str | None, Header(description="Go on after this event; browsers send it by themselves")
+        str | None,
+        Header(
+            description="Go on after this event; browsers send it by themselves",
+            json_schema_extra={"pattern": "^[0-9]{1,18}$"},
+        ),
     ] = None,
 ) -> int:
-    if last_event_id is None or not last_event_id.strip():
-        return after
-    text = last_event_id.strip()
-    if not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) > _MAX_POSITION:
+    text = (last_event_id or "").strip()
+    if text and (not (text.isascii() and text.isdigit() and len(text) < 20)):
         raise Malformed("Last-Event-ID must be the id of an event of this stream: a position.")
-    return int(text)
+    start = int(text) if text else after
+    if start and start > (last := await services.queries.log_position()):
+        # It would wait for events that others get under positions that it takes for known.
+        raise BeyondLog("header.Last-Event-ID" if text else "query.after", last)
+    return start
 
 
 @router.get(
@@ -101,7 +108,10 @@ def _start(
 async def stream_events(
     services: Shared, start: Annotated[int, Depends(_start)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Send every event from the start on, then each as it is appended, until the server stops."""
+    """Send every event from the start on, then each as it is appended, until the server stops.
+
+    A start beyond the log's last position is refused.
+    """
     services.metrics.streams.inc()
     try:
         yield ServerSentEvent(comment="docledger", retry=_RECONNECT_MILLISECONDS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query
@@ -30,12 +30,7 @@ from domain.values import OutputFile
 
 router = APIRouter(prefix="/v1/documents/{id}", tags=["files"])
 
-_CONTENT: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The content", "content": {"*/*": {}}},
-    206: {"description": "The range of the content", "content": {"*/*": {}}},
-    304: {"description": "The caller has it already"},
-    **openapi.errors(400, 404, 416, 422, 500, 503),
-}
+_CONTENT = openapi.downloads(400, 404, 416, 422, 500, 503)
 
 
 @router.post(
@@ -44,11 +39,13 @@ _CONTENT: dict[int | str, dict[str, Any]] = {
     status_code=201,
     summary="Store a file of a stage, or register one that is stored already",
     responses={
-        201: openapi.answer(schemas.OutputFile, "The file", examples.FILE, state=True),
+        201: openapi.answer(
+            schemas.OutputFile, "The file", examples.FILE, state=True, location=True
+        ),
         **openapi.errors(*openapi.WRITE_ERRORS),
     },
     openapi_extra=openapi.request_body(
-        openapi.form_content(StageFileFields, "file"),
+        openapi.form_content(StageFileFields, "StageFileForm", "file"),
         openapi.json_content(StoredFile, examples.STORED_FILE),
         openapi.raw_content(),
     ),
@@ -104,7 +101,8 @@ async def _from_form(
         fields = checked(StageFileFields, form_values(form.fields, "metadata"))
         if form.file is None:
             raise Unprocessable.of("file", "Send the content as a file part with a file name.")
-        own_name = checked_name(fields.file_name or name or form.file.file_name, "fileName")
+        given = (fields.file_name, name, form.file.file_name)
+        own_name = checked_name(next(n for n in given if n is not None), "fileName")
         file_type = file_type_of(ports, stage, fields.file_type or kind, "fileType")
         blob = await run_in_threadpool(form.file.writer.commit)
     finally:
@@ -131,7 +129,7 @@ async def _from_raw(
     operation_id="listFiles",
     summary="List a document's current output files",
     responses={
-        200: openapi.list_answer(schemas.OutputFile, "The files", examples.FILE),
+        200: openapi.list_answer(schemas.OutputFile, "The files", examples.FILE, state=True),
         **openapi.errors(*openapi.READ_ERRORS),
     },
 )
@@ -166,6 +164,7 @@ _VERSION = Annotated[
     "/stages/{stage}/files/{name}",
     operation_id="getStageFile",
     summary="Download a file of a stage",
+    response_class=Response,
     responses=_CONTENT,
 )
 async def get_stage_file(
@@ -230,6 +229,7 @@ async def _content(
     "/original",
     operation_id="getOriginal",
     summary="Download the document as it was handed in",
+    response_class=Response,
     responses=_CONTENT,
 )
 async def get_original(

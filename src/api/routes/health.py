@@ -49,6 +49,7 @@ async def is_ready(services: Shared) -> Response:
     "/metrics",
     operation_id="getMetrics",
     summary="Read the metrics of this process in Prometheus' text format",
+    response_class=Response,
     responses={
         200: {
             "description": "Metrics",

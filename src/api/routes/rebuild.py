@@ -19,6 +19,9 @@ from domain.errors import Unavailable
 router = APIRouter(prefix="/v1/projections/rebuild", tags=["projections"])
 
 _SHOWN = openapi.answer(rebuilds.Rebuild, "The newest rebuild", rebuilds.REBUILD)
+_STARTED = openapi.answer(
+    rebuilds.Rebuild, "The rebuild that was started", rebuilds.REBUILD, location=True
+)
 
 
 @router.post(
@@ -26,7 +29,7 @@ _SHOWN = openapi.answer(rebuilds.Rebuild, "The newest rebuild", rebuilds.REBUILD
     operation_id="startRebuild",
     status_code=202,
     summary="Rebuild the read models beside the live ones, then swap; or the search store",
-    responses={202: _SHOWN, **openapi.errors(400, 409, 413, 415, 422, 500, 503, 507)},
+    responses={202: _STARTED, **openapi.errors(400, 409, 413, 415, 422, 500, 503, 507)},
     openapi_extra=openapi.request_body(
         openapi.json_content(NewRebuild, rebuilds.NEW_REBUILD), required=False
     ),

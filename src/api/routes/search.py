@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["search"])
     operation_id="search",
     summary="Find chunks by their words",
     responses={
-        200: openapi.list_answer(schemas.SearchResult, "Best first", examples.SEARCH_RESULT),
+        200: openapi.list_answer(schemas.SearchHit, "Best first", examples.SEARCH_HIT),
         **openapi.errors(*openapi.LIST_ERRORS),
     },
 )

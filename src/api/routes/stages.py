@@ -15,7 +15,7 @@ from api.bodies import json_body, optional_json_body, read_json
 from api.direct import DirectPath
 from api.execution import imported_paths, input_references, outcome
 from api.former_files import require_own_files
-from api.output_files import all_adopted
+from api.output_files import all_adopted, refuse_other_owner
 from api.parameters import Cursor, DocumentPath, Limit, StagePath, numbered_page
 from api.schemas import Execution, StatusReport
 from api.services import IfMatch, MinPosition, Services, Shared
@@ -35,7 +35,7 @@ _MAX_WAIT_SECONDS = 300
     operation_id="listStages",
     summary="Read every stage of a document, in order",
     responses={
-        200: openapi.list_answer(schemas.Stage, "The stages", examples.STAGE),
+        200: openapi.list_answer(schemas.Stage, "The stages", examples.STAGE, state=True),
         **openapi.errors(*openapi.READ_ERRORS),
     },
 )
@@ -108,6 +108,7 @@ DIRECT = (DirectPath("PUT", f"{router.prefix}/stages/{{stage}}/status", _update_
 async def _reported(
     request: Request, services: Services, document_id: str, stage: str, body: StatusReport
 ) -> c.StageCommand:
+    refuse_other_owner(document_id, stage, body)
     context = services.sender.context(request)
     tolerance = services.limits.clock_tolerance_seconds
     require_plausible(body.started_at, body.completed_at, context.at, tolerance)
@@ -118,6 +119,7 @@ async def _reported(
         "context": context,
     }
     said = {"outside_metadata": body.metadata}
+    error = {"error_message": body.error_message}
     times = {"started_at": body.started_at, "completed_at": body.completed_at}
     match body.status:
         case "pending":
@@ -130,12 +132,14 @@ async def _reported(
             paths = [file.file_path for file in sent]
             await require_own_files(services.queries, document_id, paths, patience)
             files = await all_adopted(services.ports, document_id, stage, sent, "outputFiles")
-            return c.CompleteStage.model_validate({**about, **said, **times, "files": files})
+            return c.CompleteStage.model_validate(
+                {**about, **said, **error, **times, "files": files}
+            )
         case "failed":
-            reason = {"reason": FailureReason.REPORTED, "error_message": body.error_message}
-            return c.FailStage.model_validate({**about, **said, **times, **reason})
+            reason = {"reason": FailureReason.REPORTED}
+            return c.FailStage.model_validate({**about, **said, **error, **times, **reason})
         case "skipped":
-            return c.SkipStage.model_validate({**about, **said})
+            return c.SkipStage.model_validate({**about, **said, **error})
 
 
 @router.post(
@@ -145,7 +149,10 @@ async def _reported(
     summary="Have a worker run a stage",
     responses={
         200: openapi.answer(
-            schemas.ExecutionResult, "How it ended, with `wait`", examples.EXECUTION_RESULT
+            schemas.ExecutionResult,
+            "How it ended, with `wait`",
+            examples.EXECUTION_RESULT,
+            state=True,
         ),
         202: openapi.answer(schemas.Stage, "The stage, to be watched", examples.STAGE, state=True),
         **openapi.errors(*openapi.WRITE_ERRORS),

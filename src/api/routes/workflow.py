@@ -26,7 +26,7 @@ from domain.values import WorkflowType
 
 router = APIRouter(prefix="/v1/documents/{id}/workflow", tags=["workflow"])
 
-_ANSWER = openapi.answer(schemas.ProcessingWorkflow, "The workflow", examples.WORKFLOW, state=True)
+_ANSWER = openapi.answer(schemas.Workflow, "The workflow", examples.WORKFLOW, state=True)
 _CHANGED: dict[int | str, dict[str, Any]] = {
     200: _ANSWER,
     **openapi.errors(*openapi.BARE_WRITE_ERRORS),

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -22,6 +22,7 @@ from psycopg_pool import AsyncConnectionPool
 from pydantic import BaseModel, ConfigDict
 
 from api.app import create_app
+from api.http.limits import HttpLimits
 from api.metrics import Metrics
 from api.ports import Limits, Ports
 from api.server import Server
@@ -33,6 +34,7 @@ from files.canonical import stored_canonical_checksum
 from files.imported_contents import ImportedContents
 from files.local_blobs import LocalBlobStore
 from files.stored_files import LocalStoredFiles
+from integration.api.described import Described
 from projections import fold
 from projections.projector import Pace, Projector
 from projections.time_travel import TimeTravel
@@ -125,6 +127,7 @@ class Service:
     search: PostgresSearchStore
     projecting: Projecting
     server: Server
+    described: Described
 
     def new_id(self) -> str:
         """Return an id that no test has used."""
@@ -187,7 +190,9 @@ def _ports(url: str, storage: Path, stack: contextlib.ExitStack, metrics: Metric
 
 
 @contextlib.contextmanager
-def running_service(url: str, storage: Path, limits: Limits = _LIMITS) -> Iterator[Service]:
+def running_service(
+    url: str, storage: Path, limits: Limits = _LIMITS, http_limits: HttpLimits | None = None
+) -> Iterator[Service]:
     """Run the whole service over a migrated database."""
     with contextlib.ExitStack() as stack:
         metrics = Metrics()
@@ -197,8 +202,10 @@ def running_service(url: str, storage: Path, limits: Limits = _LIMITS) -> Iterat
         projecting = Projecting(url, history)
         projecting.start()
         stack.callback(projecting.stop)
-        server, address = _serve(ports, metrics, stack)
-        client = stack.enter_context(httpx.Client(base_url=address, timeout=30))
+        server, address = _serve(ports, metrics, stack, http_limits)
+        described = Described(httpx.get(f"{address}/openapi.json").json())
+        hooks: dict[str, list[Callable[..., Any]]] = {"response": [described]}
+        client = stack.enter_context(httpx.Client(base_url=address, timeout=30, event_hooks=hooks))
         search = ports.search
         assert isinstance(search, PostgresSearchStore)
         yield Service(
@@ -212,16 +219,19 @@ def running_service(url: str, storage: Path, limits: Limits = _LIMITS) -> Iterat
             search=search,
             projecting=projecting,
             server=server,
+            described=described,
         )
 
 
-def _serve(ports: Ports, metrics: Metrics, stack: contextlib.ExitStack) -> tuple[Server, str]:
+def _serve(
+    ports: Ports, metrics: Metrics, stack: contextlib.ExitStack, http_limits: HttpLimits | None
+) -> tuple[Server, str]:
     import socket
 
     app = create_app(ports, metrics)
     listener = socket.create_server(("127.0.0.1", 0))
     started = threading.Event()
-    server = Server(app, 10.0, lambda _host, _port: started.set())
+    server = Server(app, 10.0, lambda _host, _port: started.set(), limits=http_limits)
 
     def serve() -> None:
         with asyncio.Runner(loop_factory=server.config.get_loop_factory()) as runner:

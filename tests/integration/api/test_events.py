@@ -111,6 +111,26 @@ def test_the_stream_goes_on_where_a_caller_left_off(service: Service) -> None:
     assert service.client.get(path, headers={"Last-Event-ID": "x"}).status_code == 400
 
 
+@pytest.mark.parametrize("beyond", [1, 2**63 - 2])
+def test_a_start_beyond_the_log_is_told_where_it_ends(service: Service, beyond: int) -> None:
+    service.register()
+    path = f"{service.url}/v1/events/stream"
+    last = service.history.last_position()
+    wanted = str(min(last + beyond, 2**63 - 1))
+    for field, answer in (
+        ("header.Last-Event-ID", service.client.get(path, headers={"Last-Event-ID": wanted})),
+        ("query.after", service.client.get(path, params={"after": wanted})),
+    ):
+        assert answer.status_code == 422
+        problem = answer.json()
+        assert problem["type"] == "urn:docledger:problem:invalid-value"
+        assert problem["position"] == last
+        assert problem["errors"][0]["field"] == field
+        assert str(last) in problem["detail"]
+    with httpx.stream("GET", path, headers={"Last-Event-ID": str(last)}, timeout=10) as answer:
+        assert answer.status_code == 200
+
+
 def test_a_server_that_stops_ends_streams_and_finishes_requests(own_service: Service) -> None:
     service = own_service
     document = service.register()["id"]

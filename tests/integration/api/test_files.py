@@ -73,6 +73,69 @@ def test_a_form_may_name_and_describe_its_file(service: Service) -> None:
     assert "filename*=UTF-8''%C3%9Cberblick%201.txt" in got.headers["Content-Disposition"]
 
 
+def _form(disposition: bytes, **fields: bytes) -> dict[str, Any]:
+    """Return a form with one file part, whose Content-Disposition is as it is given."""
+    parts = b"".join(
+        b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value)
+        for name, value in fields.items()
+    )
+    file = b'--b\r\nContent-Disposition: form-data; name="file"; %s\r\n\r\ntext\r\n' % disposition
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    return {"content": parts + file + b"--b--\r\n", "headers": headers}
+
+
+@pytest.mark.parametrize(
+    ("disposition", "title"),
+    [
+        (b"filename*=UTF-8''%C3%9Cberblick%201.md", "Überblick 1"),
+        (b"filename*=utf-8'de'%C3%9Cberblick.md", "Überblick"),
+        (b"filename*=iso-8859-1''%DCberblick.md", "Überblick"),
+        (b"FILENAME*=\"UTF-8''plain.md\"", "plain"),
+        (b"filename*=UTF-8''..%2F..%2Fetc%2Fpasswd", "passwd"),
+        # the one that the form's own standard allows goes ahead
+        (b"filename=\"a.md\"; filename*=UTF-8''b.md", "a"),
+    ],
+)
+def test_a_name_in_the_extended_form_alone_is_read(
+    service: Service, disposition: bytes, title: str
+) -> None:
+    answer = service.client.post("/v1/documents", **_form(disposition))
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["title"] == title
+
+
+@pytest.mark.parametrize(
+    ("disposition", "status"),
+    [(b"filename*=UTF-8''%FF.md", 400), (b"filename*=UTF-8''a%00.md", 422), (b"x*=a", 422)],
+)
+def test_an_extended_name_that_is_none_is_refused(
+    service: Service, disposition: bytes, status: int
+) -> None:
+    assert service.client.post("/v1/documents", **_form(disposition)).status_code == status
+
+
+def test_an_empty_id_of_a_form_is_not_an_absent_one(service: Service) -> None:
+    answer = service.client.post("/v1/documents", **_form(b'filename="a.md"', id=b""))
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "id"
+
+
+def test_fields_that_a_form_leaves_empty_are_absent(service: Service) -> None:
+    fields = ("title", "realmId", "workflowType", "configuration")
+    form = _form(b'filename="a.md"', **dict.fromkeys(fields, b""))
+    answer = service.client.post("/v1/documents", **form)
+    assert answer.status_code == 201, answer.text
+    assert (answer.json()["title"], answer.json()["realmId"]) == ("a", None)
+
+
+@pytest.mark.parametrize("field", ["fileName", "fileType"])
+def test_nor_is_an_empty_name_of_a_stages_file(service: Service, field: str) -> None:
+    path = f"/v1/documents/{_document(service)}/stages/{FIRST}/files"
+    answer = service.client.post(path, **_form(b'filename="a.md"', **{field: b""}))
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == field
+
+
 @pytest.mark.parametrize(
     "name", ["../x.md", "a/b.md", "a\\b.md", ".", "..", "", "x" * 300, "a\tb", "CON", "a\u202eb"]
 )

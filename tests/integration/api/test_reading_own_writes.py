@@ -97,6 +97,8 @@ def test_a_parked_document_is_told_apart(service: Service) -> None:
     assert {"documentId": document["id"], "position": position, "error": "x"} in (
         read_models["parked"]
     )
+    assert read_models["health"] == "parked"
+    assert {item["health"] for item in shown if item is not read_models} <= {"ok"}
     assert "docledger_parked_documents 1.0" in service.client.get("/metrics").text
 
 

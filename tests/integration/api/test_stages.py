@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from integration.api.conftest import Service
 
 FIRST = "markdown-conversion"
+OPTIONAL = "markdown-optimizer"
 
 
 def _stage(document: httpx.Response, name: str) -> dict[str, object]:
@@ -202,3 +204,88 @@ def test_stages_come_in_pages_too(service: Service) -> None:
     assert [*first["items"], *rest["items"]] == document["stages"]
     assert rest["nextCursor"] is None
     assert service.client.get(f"{path}&cursor=!").status_code == 422
+
+
+def test_the_requirements_update_is_taken_as_it_is_written(service: Service) -> None:
+    document_id = service.register()["id"]
+    names = {"documentId": document_id, "stageName": FIRST}
+    times = {"startedAt": "2026-01-01T00:00:00Z", "completedAt": "2026-01-01T00:00:01Z"}
+    started = service.report(document_id, FIRST, "in_progress", **names, errorMessage="not yet")
+    assert started.status_code == 200, started.text
+    assert started.json()["errorMessage"] is None
+    done = service.report(
+        document_id, FIRST, "completed", **names, **times, errorMessage="a page was empty"
+    )
+    assert done.status_code == 200, done.text
+    assert done.json()["errorMessage"] == "a page was empty"
+    path = f"/v1/documents/{document_id}/stages/{FIRST}"
+    assert service.read(path, done).json() == done.json()
+    again = service.report(document_id, FIRST, "pending", **names, **times, errorMessage="x")
+    assert again.status_code == 200, again.text
+    assert service.read(path, again).json() == again.json()
+    assert {again.json()[n] for n in ("startedAt", "completedAt", "errorMessage")} == {None}
+
+
+def test_why_a_stage_was_skipped_is_kept(service: Service) -> None:
+    document_id = service.register()["id"]
+    service.report(document_id, FIRST, "completed")
+    skipped = service.report(document_id, OPTIONAL, "skipped", errorMessage="too short")
+    assert skipped.status_code == 200, skipped.text
+    path = f"/v1/documents/{document_id}/stages/{OPTIONAL}"
+    assert service.read(path, skipped).json()["errorMessage"] == "too short"
+
+
+@pytest.mark.parametrize("status", ["in_progress", "completed", "failed", "pending"])
+@pytest.mark.parametrize(
+    ("field", "value"), [("documentId", "another"), ("stageName", "chunker"), ("documentId", "")]
+)
+def test_a_report_about_another_stage_than_its_path_is_refused(
+    service: Service, status: str, field: str, value: str
+) -> None:
+    document_id = service.register()["id"]
+    answer = service.report(document_id, FIRST, status, **{field: value})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == field
+    assert service.client.get(f"/v1/documents/{document_id}").json()["version"] == 2
+
+
+@pytest.mark.parametrize(
+    "mime_type",
+    [
+        "application/" + "x" * 89,
+        "application/" + "x" * 90,
+        "application/" + "x" * 243,
+        "x" * 255,
+        "text/markdown; charset=utf-8",
+    ],
+)
+def test_media_types_up_to_their_column_are_kept(service: Service, mime_type: str) -> None:
+    document_id = service.register()["id"]
+    (service.storage / "made.md").write_bytes(b"# Made\n")
+    file = {
+        "documentId": document_id,
+        "stageName": FIRST,
+        "fileType": "markdown",
+        "filePath": "made.md",
+        "fileSize": 7,
+        "mimeType": mime_type,
+        "checksum": hashlib.sha256(b"# Made\n").hexdigest(),
+        "metadata": {"a": 1},
+    }
+    done = service.report(document_id, FIRST, "completed", outputFiles=[file])
+    assert done.status_code == 200, done.text
+    listed = service.read(f"/v1/documents/{document_id}/files", done).json()["items"]
+    assert [f["mimeType"] for f in listed] == [mime_type]
+    name = listed[0]["filePath"].rpartition("/")[2]
+    got = service.client.get(f"/v1/documents/{document_id}/stages/{FIRST}/files/{name}")
+    sent = mime_type if "/" in mime_type else "application/octet-stream"
+    assert (got.status_code, got.headers["Content-Type"]) == (200, sent)
+
+
+@pytest.mark.parametrize("mime_type", ["x" * 256, "", "a/b\r\nX: y", " a/b", "a/\u00e9"])
+def test_media_types_that_cannot_be_sent_on_are_refused(service: Service, mime_type: str) -> None:
+    document_id = service.register()["id"]
+    file = {"filePath": "made.md", "mimeType": mime_type}
+    answer = service.report(document_id, FIRST, "completed", outputFiles=[file])
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "outputFiles.0.mimeType"

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from fastapi.openapi.models import OpenAPI
 from jsonschema import Draft202012Validator
+from pydantic import ValidationError
 
 from api.app import create_app
+from api.schemas import StatusReport
 from unit.api.nothing import NO_PORTS
 
 CONTRACT: dict[str, dict[str, set[str]]] = {
@@ -123,3 +125,87 @@ def test_examples_fit_their_schemas(description: dict[str, Any]) -> None:
         whole = {"components": description["components"], **schema}
         errors = list(Draft202012Validator(whole).iter_errors(example))
         assert not errors, errors
+
+
+def _objects(node: Any, at: str) -> Iterator[str]:
+    """Yield where an object is described without a name."""
+    if isinstance(node, dict):
+        if node.get("type") == "object":
+            yield at
+        for key, value in node.items():
+            if key not in ("example", "examples"):
+                yield from _objects(value, f"{at}/{key}")
+    elif isinstance(node, list):
+        for number, value in enumerate(node):
+            yield from _objects(value, f"{at}/{number}")
+
+
+def test_every_object_has_a_name(description: dict[str, Any]) -> None:
+    schemas = description["components"]["schemas"]
+    assert {
+        "Document", "DocumentSummary", "Workflow", "Stage", "OutputFile", "SearchHit", "Event",
+        "HistoryItem", "Projection", "Rebuild", "Metadata", "Configuration", "ProblemDocument",
+    } <= set(schemas)  # fmt: skip
+    anonymous = list(_objects(description["paths"], "paths"))
+    for name, schema in schemas.items():
+        assert schema.get("title", name) == name
+        for key, value in schema.items():
+            anonymous += _objects(value, f"{name}/{key}")
+    assert anonymous == []
+
+
+def test_an_object_without_a_name_is_found() -> None:
+    inline = {"items": {"type": "array", "items": {"type": "object", "properties": {}}}}
+    assert list(_objects(inline, "x")) == ["x/items/items"]
+    assert list(_objects({"a": {"type": "object", "additionalProperties": True}}, "x/properties"))
+
+
+def test_answers_say_what_is_absent_and_what_is_null(description: dict[str, Any]) -> None:
+    schemas = description["components"]["schemas"]
+    problem = schemas["ProblemDocument"]
+    assert not {"errors", "currentVersion", "position"} & set(problem["required"])
+    assert "null" not in str(problem)
+    stage = schemas["Stage"]
+    assert set(stage["required"]) == set(stage["properties"])
+    for name in ("startedAt", "errorMessage", "metadata"):
+        assert {"type": "null"} in stage["properties"][name]["anyOf"]
+
+
+def test_downloads_are_typed(description: dict[str, Any]) -> None:
+    for path in ("/v1/documents/{id}/original", "/v1/documents/{id}/stages/{stage}/files/{name}"):
+        responses = description["paths"][path]["get"]["responses"]
+        for status in ("200", "206"):
+            (content,) = responses[status]["content"].values()
+            assert content["schema"] == {"type": "string", "format": "binary"}
+            assert {"ETag", "Content-Length", "Content-Disposition"} <= set(
+                responses[status]["headers"]
+            )
+        assert "Content-Range" in responses["206"]["headers"]
+        assert "content" not in responses["304"]
+
+
+def test_what_any_request_may_meet_is_described(description: dict[str, Any]) -> None:
+    for _, _, operation in _operations(description):
+        assert {"414", "431"} <= set(operation["responses"])
+        assert ("408" in operation["responses"]) == ("requestBody" in operation)
+
+
+def test_nothing_but_bodies_can_be_null(description: dict[str, Any]) -> None:
+    parameters = [p for _, _, o in _operations(description) for p in o.get("parameters", ())]
+    assert len(parameters) > 50
+    assert not [p["name"] for p in parameters if "null" in str(p["schema"])]
+
+
+@pytest.mark.parametrize("field", ["outputFiles", "metadata"])
+def test_the_description_says_what_fits_a_status(description: dict[str, Any], field: str) -> None:
+    schema = {"components": description["components"], "$ref": "#/components/schemas/StatusReport"}
+    validator = Draft202012Validator(schema)
+    for status in ("pending", "in_progress", "completed", "failed", "skipped"):
+        body: dict[str, Any] = {"status": status, field: {"outputFiles": [], "metadata": {}}[field]}
+        try:
+            StatusReport.model_validate(body)
+        except ValidationError:
+            assert not validator.is_valid(body), status
+        else:
+            assert validator.is_valid(body), status
+        assert validator.is_valid({**body, field: None})

@@ -9,15 +9,15 @@ from pydantic import BaseModel
 
 from api import examples, schemas
 from api.contents import disposition
-from api.media_types import media_type_of
 from api.shapes import FILE, STAGE, WORKFLOW, Shape, time_text
 from api.title_words import prefix_query
+from domain.media_types import media_type_of
 
 
 @pytest.mark.parametrize(
     ("shape", "model", "example"),
     [
-        (WORKFLOW, schemas.ProcessingWorkflow, examples.WORKFLOW),
+        (WORKFLOW, schemas.Workflow, examples.WORKFLOW),
         (STAGE, schemas.Stage, examples.STAGE),
         (FILE, schemas.OutputFile, examples.FILE),
     ],
