@@ -303,7 +303,7 @@ class Docledger:
         sweeper = Sweeper(
             self.storage.blobs,
             self.storage.tree,
-            partial(named_checksums, self.application),
+            partial(named_checksums, self.connecting("sweep")),
             every_seconds=self.settings.sweep_seconds,
             older_than_seconds=self.settings.sweep_age_seconds,
         )

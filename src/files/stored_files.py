@@ -16,7 +16,7 @@ from obstore.store import ObjectStore
 
 from domain.storage_errors import BlobNotFound, PathRefused
 from files.blobs import PIECE_BYTES, Blob, BlobStore, system_errors
-from files.object_blobs import object_errors
+from files.object_files import object_errors
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from dataclasses import asdict
 
 import structlog
 
 from files.blobs import BlobStore
+from files.sweep import NamedChecksums
 from files.tree import DocumentTree
 
 _log = structlog.get_logger()
@@ -16,15 +17,15 @@ _log = structlog.get_logger()
 class Sweeper:
     """Sweeps every `every_seconds`; only what is older than `older_than_seconds` goes.
 
-    `named` tells which of the checksums it is given the log names; these are kept. The age spares
-    uploads whose event is still on its way.
+    `named` opens the checksums that the log names; their content is kept. The age spares uploads
+    whose event is still on its way.
     """
 
     def __init__(
         self,
         blobs: BlobStore,
         tree: DocumentTree,
-        named: Callable[[Iterable[str]], set[str]],
+        named: NamedChecksums,
         *,
         every_seconds: float,
         older_than_seconds: float,
@@ -47,4 +48,4 @@ class Sweeper:
         """Sweep once."""
         swept = self._blobs.sweep(self._named, self._older_than_seconds)
         leftovers = self._tree.sweep(self._older_than_seconds)
-        _log.info("swept", result=repr(swept), tree_leftovers=leftovers)
+        _log.info("swept", **asdict(swept), tree_leftovers=leftovers)
