@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from domain.values import CHECKSUM
-from files.durable import DurableFolders, file_lock
+from files.durable import FOLDER_MODE, DurableFolders, file_lock
 from files.layout import HEX_PAIRS, LIVE, TRASH, Area, blob_path
 
 _FOLDERS = frozenset(HEX_PAIRS)
@@ -43,15 +43,18 @@ class LocalBlobFiles:
             size = size_if_older(path, before)
             if size is not None:
                 os.utime(path, follow_symlinks=False)
-                self._move(path, self.path(checksum, TRASH))
+                trashed = self.path(checksum, TRASH)
+                trashed.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+                path.rename(trashed)
         return size
 
     def restore(self, checksum: str) -> bool:
         """Move content back from the trash, young again."""
-        trashed = self.path(checksum, TRASH)
+        trashed, path = self.path(checksum, TRASH), self.path(checksum)
         try:
             os.utime(trashed, follow_symlinks=False)
-            self._move(trashed, self.path(checksum))
+            self._folders.make(path.parent)
+            trashed.rename(path)
         except FileNotFoundError:
             return False
         return True
@@ -60,10 +63,6 @@ class LocalBlobFiles:
         """Delete content that was trashed earlier."""
         with file_lock(self.lock_path, exclusive=True):
             return removed_if_older(self.path(checksum, TRASH), before)
-
-    def _move(self, path: Path, target: Path) -> None:
-        self._folders.make(target.parent)
-        path.rename(target)
 
 
 def size_of(path: Path) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain, islice
 
 import obstore
 from obstore.exceptions import BaseError
@@ -14,6 +15,9 @@ from domain.values import CHECKSUM
 from files.blobs import not_found
 from files.layout import HEX_PAIRS, LIVE, TRASH, Area, blob_path
 
+_PAGE = 1000
+_PAIR = 2
+
 
 class ObjectBlobFiles:
     """Blobs and trash as objects; moving one is a copy that the store itself makes."""
@@ -22,17 +26,38 @@ class ObjectBlobFiles:
         self._store = store
 
     def checksums(self, area: Area) -> Iterator[str]:
-        """Yield the checksums of an area in ascending order, holding a 256th of them at a time.
+        """Yield the checksums of an area in ascending order.
 
-        Not every store lists in order (S3 does, its directory buckets do not), hence the sorting.
+        S3 lists in that order, other stores need not (nor do S3's directory buckets): where the
+        first page or a later name is out of order, a 256th of them is sorted at a time.
         """
+        names = self._names(f"blobs/{area}")
+        first = list(islice(names, _PAGE))
+        last = ""
+        if first == sorted(first):
+            for name in chain(first, names):
+                if name < last:
+                    break
+                yield name
+                last = name
+            else:
+                return
+        yield from self._sorted(area, last)
+
+    def _sorted(self, area: Area, after: str) -> Iterator[str]:
         for pair in HEX_PAIRS:
+            if pair >= after[:2]:
+                names = sorted(self._names(f"blobs/{area}/{pair}"))
+                yield from (name for name in names if name > after)
+
+    def _names(self, prefix: str) -> Iterator[str]:
+        pages = iter(obstore.list(self._store, prefix, chunk_size=_PAGE))
+        while True:
             with object_errors():
-                pages = obstore.list(self._store, f"blobs/{area}/{pair}")
-                paths = [found["path"] for page in pages for found in page]
-            for checksum in sorted(path.rpartition("/")[2] for path in paths):
-                if checksum.startswith(pair) and CHECKSUM.fullmatch(checksum):
-                    yield checksum
+                page = next(pages, None)
+            if page is None:
+                return
+            yield from (name for found in page if (name := _checksum(found["path"])))
 
     def trash(self, checksum: str, before: float) -> int | None:
         """Move a blob to the trash if it is older.
@@ -92,3 +117,10 @@ def object_errors(checksum: str | None = None) -> Iterator[None]:
         raise StorageUnavailable(
             f"The object store cannot be used just now ({type(error).__name__})."
         ) from error
+
+
+def _checksum(path: str) -> str | None:
+    """Return the checksum that an object is named by, None where it lies in a wrong place."""
+    *_, first, second, name = ("", "", *path.split("/"))
+    fits = name.startswith(first + second) and CHECKSUM.fullmatch(name)
+    return name if fits and len(first) == len(second) == _PAIR else None

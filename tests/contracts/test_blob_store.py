@@ -6,7 +6,6 @@ import hashlib
 import os
 import threading
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
@@ -24,6 +23,7 @@ from files.local_blobs import LocalBlobStore
 from files.object_blobs import ObjectBlobStore
 from files.storage import open_storage
 from files.sweep import NamedChecksums, SweepOutOfOrder, SweepResult
+from s3_server import S3Server
 
 MAKERS = ["local", "obstore-local", "obstore-memory", "s3"]
 HOUR = 3600.0
@@ -49,36 +49,14 @@ class Case:
         return {(p[4], p[1]) for p in parts if len(p) == 5 and len(p[4]) == 64}
 
 
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    server_module = pytest.importorskip("moto.server")
-    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/bucket", method="PUT")).close()
-    yield endpoint
-    server.stop()
-
-
-def _s3_options(endpoint: str) -> dict[str, object]:
-    return {
-        "endpoint": endpoint,
-        "access_key_id": "key",
-        "secret_access_key": "secret",
-        "region": "us-east-1",
-        "client_options": {"allow_http": True},
-    }
-
-
 @pytest.fixture(params=MAKERS)
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Case:
     if request.param == "local":
         return _local_case(tmp_path)
     if request.param == "s3":
         prefix = hashlib.sha256(str(tmp_path).encode()).hexdigest()[:12]
-        options = _s3_options(request.getfixturevalue("s3_endpoint"))
-        storage = open_storage(f"s3://bucket/{prefix}", options)
+        server: S3Server = request.getfixturevalue("s3_server")
+        storage = open_storage(f"{server.url}/{prefix}", server.options)
         assert isinstance(storage.blobs, ObjectBlobStore)
         case = _object_case(storage.blobs._store)
         case.tick_seconds = 1.1
