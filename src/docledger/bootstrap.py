@@ -19,6 +19,7 @@ import structlog
 import uuid_utils
 
 from docledger import overview
+from docledger.adoption import Adoption
 from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.migrate import Migrator
 from docledger.progress import Standing
@@ -228,6 +229,17 @@ class Docledger:
         return ImportedContents(self.storage.blobs, self.storage.stored_files)
 
     @cached_property
+    def adoption(self) -> Adoption:
+        """Tells whether the storage is the database's, and makes it so."""
+        return Adoption(
+            self.connecting("storage"),
+            lambda: self.storage,
+            self.settings.storage_location,
+            clock=now,
+            new_id=new_id,
+        )
+
+    @cached_property
     def executors(self) -> Registry:
         """The executors that are installed, by the stage they run."""
         return discover(search_store=self.search_store)
@@ -304,6 +316,7 @@ class Docledger:
             self.storage.blobs,
             self.storage.tree,
             partial(named_checksums, self.connecting("sweep")),
+            may_sweep=lambda: self.adoption.status().state == "adopted",
             every_seconds=self.settings.sweep_seconds,
             older_than_seconds=self.settings.sweep_age_seconds,
         )
@@ -445,7 +458,8 @@ class Docledger:
     def status(self) -> dict[str, Any]:
         """Return what runs, positions, lag, parked documents and sizes in bytes."""
         with self.connect("status") as connection:
-            return overview.status(connection, self.projector().status())
+            found = overview.status(connection, self.projector().status())
+        return {**found, "storage": overview.storage(self.adoption.status())}
 
     def logged_documents(self) -> list[str]:
         """Return the id of every document that the log knows, none if there is no log."""

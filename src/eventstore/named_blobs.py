@@ -7,6 +7,7 @@ that cannot name any are not searched; those of types that this docledger does n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from msgspec import inspect as types
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from domain.events import EVENT_TYPES, Event, Personal
+from domain.events import EVENT_TYPES, Event, OutputFileImported, Personal
 
 NAMING_FIELD = "checksum"
 """The field by which events name content; `canonical_checksum` is no content's name."""
@@ -31,6 +32,16 @@ _NAMED = f"""
     ) AS named
     ORDER BY checksum
 """  # noqa: S608  (the name stands above)
+
+_SOME = """
+    (SELECT state FROM docledger_events WHERE topic = ANY (%(topics)s)
+     ORDER BY notification_id DESC LIMIT %(count)s)
+    UNION ALL
+    (SELECT state FROM docledger_events WHERE topic = ANY (%(topics)s)
+     ORDER BY notification_id LIMIT %(count)s)
+"""
+_NAME = re.compile(rf'"{NAMING_FIELD}":"([0-9a-f]{{64}})"'.encode())
+_KEPT_ELSEWHERE = {OutputFileImported.__name__}
 
 # The server sorts, on its disk beyond this memory, and keeps the list, so that no transaction is
 # open while blobs are listed.
@@ -81,3 +92,15 @@ def named_checksums(connect: Callable[[], Connection[Any]]) -> Iterator[Iterator
             cursor.itersize = _PAGE
             cursor.execute(_NAMED, (nameless,))
             yield (checksum for (checksum,) in cursor)
+
+
+def some_named(connection: Connection[Any], count: int) -> set[str]:
+    """Return up to `count` of the contents that the log names, of its newest events and its oldest.
+
+    Contents that only another system has are left out.
+    """
+    topics = sorted(naming_types().keys() - _KEPT_ELSEWHERE)
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        rows = cursor.execute(_SOME, {"topics": topics, "count": count // 2}).fetchall()
+    found = (_NAME.search(state) for (state,) in rows)
+    return {match[1].decode() for match in found if match}
