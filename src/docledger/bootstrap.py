@@ -301,13 +301,13 @@ class Docledger:
         self._stack.callback(rebuilds.close)
         return rebuilds
 
-    def projector(self) -> Projector:
-        """Return a projector of the read models."""
+    def projector(self, purpose: str = "project") -> Projector:
+        """Return a projector of the read models; its connections are for `purpose`."""
         pace = Pace(
             batch_events=self.settings.projector_batch_events,
             poll_seconds=self.settings.poll_seconds,
         )
-        return Projector(self.connecting("project"), self.history, pace=pace)
+        return Projector(self.connecting(purpose), self.history, pace=pace)
 
     def projecting(self) -> Mapping[str, Callable[[threading.Event], None]]:
         """Return what the role `project` runs, each until the event is set."""
@@ -458,7 +458,7 @@ class Docledger:
     def status(self) -> dict[str, Any]:
         """Return what runs, positions, lag, parked documents and sizes in bytes."""
         with self.connect("status") as connection:
-            found = overview.status(connection, self.projector().status())
+            found = overview.status(connection, self.projector("status").status())
         return {**found, "storage": overview.storage(self.adoption.status())}
 
     def logged_documents(self) -> list[str]:
