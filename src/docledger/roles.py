@@ -35,7 +35,7 @@ class AddressInUse(DocledgerError):
 
 
 class RoleStopped(DocledgerError):
-    """The role was told to stop before it had a database."""
+    """The role was told to stop before it had a database and a storage."""
 
 
 class RoleGaveUp(DocledgerError):
