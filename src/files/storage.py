@@ -23,7 +23,7 @@ from files.tree import DocumentTree, UploadsTree
 if TYPE_CHECKING:
     from obstore.store import RetryConfig
 
-_FEW_RETRIES: RetryConfig = {"max_retries": 2, "retry_timeout": timedelta(seconds=5)}
+_FEW_RETRIES: RetryConfig = {"max_retries": 1, "retry_timeout": timedelta(seconds=2)}
 
 
 @dataclass(frozen=True, slots=True)
