@@ -153,8 +153,8 @@ def status(console: Console, found: Mapping[str, Any]) -> None:
     for waiting in found["waiting"]:
         told = f"{waiting['documents']} documents wait for a worker with its executor"
         console.print(Text(f"stage {waiting['stageName']}: {told}", "yellow"), soft_wrap=True)
-    where = Text(f"storage at {found['storage']['location']}: {_storage(found['storage'])}")
-    console.print(where, soft_wrap=True)
+    storage = found["storage"]
+    console.print(Text(f"storage at {storage['location']}: {_storage(storage)}"), soft_wrap=True)
     for name, size in found["sizes"].items():
         console.print(f"  {name:<32} {size:>16,} bytes")
 
