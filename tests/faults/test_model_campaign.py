@@ -9,6 +9,6 @@ from faults.model_campaign import run
 def test_model_answers_and_tables_agree(database: str) -> None:
     with installed(database_url=database) as installation:
         assert installation.run("migrate", "up").returncode == 0
-        told = run(installation, seed=20261130, count=160, deletes=False)
+        told = run(installation, seed=20261130, count=160)
     assert told.differences == []
     assert told.commands == 160
