@@ -7,12 +7,13 @@ LOCK_ALONE := $(BIN)/uv pip compile --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet
 LOCK := $(LOCK_ALONE) pyproject.toml --group build
 
-.PHONY: help setup setup-dev demo up test lint format bench lock clean
+.PHONY: help setup setup-dev demo up test test-postgres lint format bench lock clean
 
 help:
 	@echo "make demo    take every document in samples/ through all stages"
 	@echo "make up      start the service"
 	@echo "make test    check style and types, then run all tests"
+	@echo "make test-postgres  run what is about PostgreSQL on versions 16 and 17 too"
 	@echo "make lint    check style, types and who imports whom"
 	@echo "make format  put style right"
 	@echo "make bench   measure, and write docs/reference/performance.md (ONLY=name ROUNDS=5);"
@@ -45,7 +46,15 @@ up: setup
 test: lint
 	scripts/get-postgres
 	scripts/get-pgbouncer
+	scripts/get-s3
 	$(BIN)/pytest
+
+# What runs on the distribution's PostgreSQL, on each version that can be had; `test` runs a part.
+test-postgres: setup-dev
+	scripts/get-postgres
+	@for version in 16 17; do \
+		DOCLEDGER_TEST_POSTGRES=$$version $(BIN)/pytest -k debian || exit; \
+	done
 
 lint: setup-dev
 	$(BIN)/ruff check .
@@ -75,6 +84,7 @@ lock: setup-dev
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --group dev --constraints requirements.txt --output-file requirements-dev.txt
 	$(LOCK_ALONE) --group bench --output-file requirements-bench.txt
+	$(LOCK_ALONE) --group s3 --output-file requirements-s3.txt
 
 clean:
-	rm -rf .venv .venv-bench .venv-conversion .apt bench/peers/node_modules
+	rm -rf .venv .venv-bench .venv-conversion .venv-s3 .servers .apt bench/peers/node_modules

@@ -38,6 +38,7 @@ from psycopg.conninfo import make_conninfo
 
 from api import cursors
 from docledger.migrate import Migrator
+from harness.in_process import adopt
 from listed.cases import CASES, PAGE, Case
 from listed.documents import load
 
@@ -90,6 +91,7 @@ def servers(dsn: str) -> Iterator[tuple[httpx.Client, httpx.Client]]:
         tempfile.TemporaryDirectory(prefix="docledger-bench-") as home,
         contextlib.ExitStack() as stack,
     ):
+        adopt(dsn, Path(home))
         ours = {"DOCLEDGER_DATABASE_URL": dsn, "DOCLEDGER_HOME": home}
         bare = {"PYTHONPATH": str(BENCH)}
         serve = [sys.executable, "-m", "docledger", "serve", "--port", str(ports[0])]

@@ -49,6 +49,7 @@ from domain.pipeline import StageDependency
 from domain.values import Original, WorkflowType
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
+from harness.in_process import adopt
 from peers.one_round import PAUSE_SECONDS
 from projections import fold
 
@@ -177,6 +178,7 @@ def running(
     """Run the roles, each in a process of its own that finds the plug-in; end them afterwards."""
     plug_in(folder / "packages", files=files)
     path = [str(folder / "packages"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    adopt(dsn, folder / "home")
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join(path),

@@ -4,11 +4,14 @@
 both are URLs. A test that has to hold on the distribution's server too asks for both servers:
 
     @pytest.mark.parametrize("database", SERVERS, indirect=True)
+
+and one that is about what differs between versions for `EVERY_SERVER`.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,8 +27,13 @@ from psycopg import sql
 from debian_postgres import DebianPostgres, find_binaries
 from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.migrate import Migrator
+from s3_server import COMMAND, S3Server
 
 SERVERS = ("embedded", "debian")
+EVERY_SERVER = (*SERVERS, "postgres_16", "postgres_17")
+
+# Has the tests on the distribution's server run on this version instead.
+IN_PLACE_OF_DEBIAN = os.environ.get("DOCLEDGER_TEST_POSTGRES")
 
 # Long random runs are a command of their own, with a count here and a seed on the command line.
 settings.register_profile("campaign", max_examples=20_000, derandomize=False)
@@ -93,9 +101,45 @@ def embedded_server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def debian_server() -> Iterator[Server]:
     """The distribution's server, as a server of the user's own."""
-    binaries = find_binaries()
+    binaries = find_binaries(IN_PLACE_OF_DEBIAN)
     if binaries is None:
         pytest.fail("no PostgreSQL of the distribution here; `make test` installs one")
+    yield from _running(binaries)
+
+
+@pytest.fixture(scope="session")
+def postgres_16_server() -> Iterator[Server]:
+    """A server of version 16."""
+    yield from _of_version("16")
+
+
+@pytest.fixture(scope="session")
+def postgres_17_server() -> Iterator[Server]:
+    """A server of version 17."""
+    yield from _of_version("17")
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server with a bucket."""
+    server = S3Server()
+    if not COMMAND.exists():
+        pytest.fail("no S3 server here; `make test` installs one, as scripts/get-s3 does")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+def _of_version(version: str) -> Iterator[Server]:
+    binaries = find_binaries(version)
+    if binaries is None:
+        pytest.skip(f"no PostgreSQL {version} here; scripts/get-postgres gets one where it can")
+    yield from _running(binaries)
+
+
+def _running(binaries: Path) -> Iterator[Server]:
     server = DebianPostgres(binaries, Path(tempfile.mkdtemp(prefix="docledger-test-debian-")))
     try:
         yield Server(server.start())

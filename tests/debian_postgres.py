@@ -1,4 +1,4 @@
-"""A PostgreSQL from the distribution, on a free port with a data folder of its own.
+"""A PostgreSQL from the distribution, or of another version, on a free port and data of its own.
 
 It proves that a server of the user's own serves as well as the embedded one. It does not sync to
 disk unless told to, for no test cuts the power. Measurements run on it too, with settings of their
@@ -21,11 +21,18 @@ import psycopg
 
 _REPOSITORY = Path(__file__).parents[1]
 _INSTALLED = (Path("/"), _REPOSITORY / ".apt" / "root")
+_PACKAGED = _REPOSITORY / ".servers"
 _FOR_TESTS = {"fsync": "off", "max_connections": "150", "jit": "off"}
 
 
-def find_binaries() -> Path | None:
-    """Return the folder of initdb and postgres, the newest of 15 to 17 that there is."""
+def find_binaries(version: str | None = None) -> Path | None:
+    """Return the folder of initdb and postgres, None if there is none.
+
+    Without a version that is the distribution's, the newest of 15 to 18 that there is.
+    """
+    if version is not None:
+        packaged = _PACKAGED / version / "bin"
+        return packaged if packaged.is_dir() else None
     found = [
         path.parent
         for root in _INSTALLED

@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 from docledger.bootstrap import Docledger
@@ -26,6 +27,12 @@ def opened(ledger: Ledger) -> Iterator[Docledger]:
     settings = Settings.load(database_url=ledger.dsn, home=ledger.home, log_level="warning")
     with Docledger(settings) as docledger:
         yield docledger
+
+
+def adopt(dsn: str, home: Path) -> None:
+    """Have roles that are given this home start, whatever content the log names."""
+    with Docledger(Settings.load(database_url=dsn, home=home)) as docledger:
+        docledger.adoption.adopt(force=True)
 
 
 def send(docledger: Docledger, commands: Iterable[Command]) -> float:

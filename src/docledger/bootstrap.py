@@ -19,6 +19,7 @@ import structlog
 import uuid_utils
 
 from docledger import overview
+from docledger.adoption import Adoption
 from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.migrate import Migrator
 from docledger.progress import Standing
@@ -228,6 +229,17 @@ class Docledger:
         return ImportedContents(self.storage.blobs, self.storage.stored_files)
 
     @cached_property
+    def adoption(self) -> Adoption:
+        """Tells whether the storage is the database's, and makes it so."""
+        return Adoption(
+            self.connecting("storage"),
+            lambda: self.storage,
+            self.settings.storage_location,
+            clock=now,
+            new_id=new_id,
+        )
+
+    @cached_property
     def executors(self) -> Registry:
         """The executors that are installed, by the stage they run."""
         return discover(search_store=self.search_store)
@@ -289,13 +301,13 @@ class Docledger:
         self._stack.callback(rebuilds.close)
         return rebuilds
 
-    def projector(self) -> Projector:
-        """Return a projector of the read models."""
+    def projector(self, purpose: str = "project") -> Projector:
+        """Return a projector of the read models; its connections are for `purpose`."""
         pace = Pace(
             batch_events=self.settings.projector_batch_events,
             poll_seconds=self.settings.poll_seconds,
         )
-        return Projector(self.connecting("project"), self.history, pace=pace)
+        return Projector(self.connecting(purpose), self.history, pace=pace)
 
     def projecting(self) -> Mapping[str, Callable[[threading.Event], None]]:
         """Return what the role `project` runs, each until the event is set."""
@@ -303,7 +315,8 @@ class Docledger:
         sweeper = Sweeper(
             self.storage.blobs,
             self.storage.tree,
-            partial(named_checksums, self.application),
+            partial(named_checksums, self.connecting("sweep")),
+            may_sweep=lambda: self.adoption.status().state == "adopted",
             every_seconds=self.settings.sweep_seconds,
             older_than_seconds=self.settings.sweep_age_seconds,
         )
@@ -445,7 +458,8 @@ class Docledger:
     def status(self) -> dict[str, Any]:
         """Return what runs, positions, lag, parked documents and sizes in bytes."""
         with self.connect("status") as connection:
-            return overview.status(connection, self.projector().status())
+            found = overview.status(connection, self.projector("status").status())
+        return {**found, "storage": overview.storage(self.adoption.status())}
 
     def logged_documents(self) -> list[str]:
         """Return the id of every document that the log knows, none if there is no log."""

@@ -40,10 +40,12 @@ migrate = typer.Typer(help="Move the database's schema up and down.", no_args_is
 projections = typer.Typer(help="Look after the read models.", no_args_is_help=True)
 stages = typer.Typer(help="The stages of new workflows.", no_args_is_help=True)
 events = typer.Typer(help="Move the log between databases.", no_args_is_help=True)
+storage = typer.Typer(help="Look after the storage of files.", no_args_is_help=True)
 app.add_typer(migrate, name="migrate")
 app.add_typer(projections, name="projections")
 app.add_typer(events, name="events")
 app.add_typer(stages, name="stages")
+app.add_typer(storage, name="storage")
 
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, nothing else.")
@@ -438,6 +440,18 @@ def events_import(
     from docledger import events_command
 
     events_command.import_(_settings("import"), path, append=append, as_json=json)
+
+
+@storage.command("adopt")
+def storage_adopt(
+    force: Annotated[
+        bool, typer.Option("--force", help="Adopt it although content that the log names is lost.")
+    ] = False,
+) -> None:
+    """Make the storage this database's alone, after a move or a restore; gives it a new id."""
+    from docledger import operations
+
+    operations.adopt_storage(_settings("storage"), force=force)
 
 
 @app.command()

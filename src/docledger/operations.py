@@ -16,6 +16,7 @@ from eventsourcing.persistence import PersistenceError
 from rich.console import Console
 
 from docledger import reports
+from docledger.adoption import OtherStorage
 from docledger.bootstrap import Docledger, new_id
 from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.file_search import find_files
@@ -25,6 +26,7 @@ from docledger.progress import Bars, Lines, Silence, Watching
 from docledger.settings import Settings
 from docledger.supervisor import Role, Supervisor
 from domain.errors import DocledgerError, DocumentNotFound
+from domain.storage_errors import StorageUnavailable
 from files.storage import Storage
 
 _TREE_SECONDS = 30.0
@@ -61,6 +63,7 @@ def process(
     found = find_files(paths, follow_links=follow_links)
     with Docledger(settings) as docledger, ExitStack() as stack:
         docledger.migrator.up()
+        docledger.adoption.adopt_if_fits()
         supervisor = Supervisor(
             [Role("project", ["project"]), Role("work", ["work"])],
             shutdown_seconds=settings.shutdown_seconds,
@@ -110,12 +113,28 @@ def migrate_up(settings: Settings, to: int | None) -> None:
     """Apply the steps that are not applied, up to `to`."""
     with Docledger(settings) as docledger:
         done = docledger.migrator.up(to)
-    print("\n".join(f"applied {step}" for step in done) or "nothing to apply")
+        print("\n".join(f"applied {step}" for step in done) or "nothing to apply")
+        if all(step.state == "applied" for step in docledger.migrator.status()):
+            _adopt_storage(docledger)
+
+
+def _adopt_storage(docledger: Docledger) -> None:
+    """Adopt the storage; where the database has one, another is only told of.
+
+    Schemas are also migrated from machines that the storage cannot be reached from.
+    """
+    try:
+        if docledger.adoption.adopt_if_fits():
+            print(f"adopted the storage at {docledger.settings.storage_location}")
+    except (OtherStorage, StorageUnavailable) as error:
+        if not docledger.adoption.has_one():
+            raise
+        print(f"docledger: {error}", file=sys.stderr)
 
 
 def migrate_down(settings: Settings, to: int | None, *, delete_events: bool) -> None:
     """Undo the last step, or all after `to`."""
-    with Docledger(settings) as docledger:
+    with Docledger(settings) as docledger, docledger.adoption.given_up():
         document_ids = docledger.logged_documents() if delete_events else []
         # Opened first: a storage that cannot be reached is found out before the log is gone.
         storage = docledger.storage if document_ids else None
@@ -218,14 +237,19 @@ def status(settings: Settings, *, as_json: bool) -> bool:
 
 def _status(settings: Settings) -> dict[str, Any]:
     if settings.uses_embedded_postgres and not EmbeddedPostgres(settings.home).status().running:
-        return _NOTHING_RUNS
+        return _nothing_runs(settings)
     try:
         with Docledger(settings) as docledger:
             docledger.require_schema()
             return docledger.status()
     except (DatabaseUnreachable, psycopg.OperationalError, PersistenceError) as error:
         print(f"docledger: {' '.join(str(error).split())}", file=sys.stderr)
-        return _NOTHING_RUNS
+        return _nothing_runs(settings)
+
+
+def _nothing_runs(settings: Settings) -> dict[str, Any]:
+    storage = {"location": settings.storage_location, "id": None, "state": "unknown"}
+    return {**_NOTHING_RUNS, "storage": storage}
 
 
 def require_home(home: Path) -> None:
@@ -238,6 +262,14 @@ def require_home(home: Path) -> None:
     else:
         return
     raise HomeUnusable(f"{home} cannot be used: {why}; set DOCLEDGER_HOME to a folder that can.")
+
+
+def adopt_storage(settings: Settings, *, force: bool) -> None:
+    """Make the storage that is set this database's alone."""
+    with Docledger(settings) as docledger:
+        docledger.require_schema()
+        found = docledger.adoption.adopt(force=force)
+        print(f"adopted the storage at {settings.storage_location}. {found}.")
 
 
 def stop(settings: Settings) -> None:

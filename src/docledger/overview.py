@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from docledger.adoption import StorageStatus
 from docledger.progress import Standing
 from domain.pipeline import StageDependency, check_configured
 from domain.pipeline_findings import findings
@@ -171,3 +172,8 @@ def status(connection: Connection, projection: ProjectionStatus) -> dict[str, An
         "sizes": sizes,
         **_stages(connection),
     }
+
+
+def storage(found: StorageStatus) -> dict[str, Any]:
+    """Return where the files are, and whether that storage is the database's."""
+    return {"location": found.location, "id": found.storage_id, "state": found.state}

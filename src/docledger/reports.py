@@ -153,5 +153,18 @@ def status(console: Console, found: Mapping[str, Any]) -> None:
     for waiting in found["waiting"]:
         told = f"{waiting['documents']} documents wait for a worker with its executor"
         console.print(Text(f"stage {waiting['stageName']}: {told}", "yellow"), soft_wrap=True)
+    storage = found["storage"]
+    console.print(Text(f"storage at {storage['location']}: {_storage(storage)}"), soft_wrap=True)
     for name, size in found["sizes"].items():
         console.print(f"  {name:<32} {size:>16,} bytes")
+
+
+def _storage(found: Mapping[str, Any]) -> str:
+    return {
+        "adopted": f"this database's, id {found['id']}",
+        "shared": "another database has it too, so nothing is swept; if that database is no longer "
+        "used, run 'docledger storage adopt'",
+        "other": "not this database's; roles refuse to start",
+        "none": "not adopted; run 'docledger migrate up'",
+        "unreachable": "cannot be reached just now",
+    }.get(found["state"], str(found["state"]))

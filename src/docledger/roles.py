@@ -21,6 +21,7 @@ from docledger.settings import Settings
 from docledger.stopping import stop_on_signal, stop_signals
 from docledger.supervisor import Role, Supervisor, end_with_supervisor
 from domain.errors import DocledgerError
+from domain.storage_errors import StorageUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +35,7 @@ class AddressInUse(DocledgerError):
 
 
 class RoleStopped(DocledgerError):
-    """The role was told to stop before it had a database."""
+    """The role was told to stop before it had a database and a storage."""
 
 
 class RoleGaveUp(DocledgerError):
@@ -47,6 +48,7 @@ def up(settings: Settings) -> None:
     listening = _listen(settings.host, settings.port)
     with Docledger(settings) as docledger, docledger.grace(stop):
         docledger.migrator.up()
+        docledger.adoption.adopt_if_fits()
         fd = listening.fileno()
         roles = [
             Role("serve", ["serve", "--fd", str(fd)], pass_fds=[fd]),
@@ -105,7 +107,7 @@ def work(settings: Settings, *, supervised: bool) -> None:
 
 @contextmanager
 def _started(settings: Settings, stop: threading.Event, *, supervised: bool) -> Iterator[Docledger]:
-    """Give the parts of a role, whose schema is the program's.
+    """Give the parts of a role, whose schema is the program's and whose storage the database's.
 
     A supervised one was started with a database that was there: one that is away is waited for.
     """
@@ -117,6 +119,7 @@ def _started(settings: Settings, stop: threading.Event, *, supervised: bool) -> 
             try:
                 stack.enter_context(docledger.grace(stop))
                 docledger.require_schema()
+                _require_storage(docledger, stop)
             except (DatabaseUnreachable, EmbeddedPostgresError) as error:
                 if not supervised:
                     raise
@@ -126,6 +129,23 @@ def _started(settings: Settings, stop: threading.Event, *, supervised: bool) -> 
                 return
         if stop.wait(_AWAY_SECONDS):
             raise RoleStopped
+
+
+def _require_storage(docledger: Docledger, stop: threading.Event) -> None:
+    """Raise OtherStorage unless the storage is the database's; wait for one that is away.
+
+    Raises StorageUnavailable for a folder that cannot be made, RoleStopped if told to stop.
+    """
+    _ = docledger.storage
+    while True:
+        try:
+            docledger.adoption.require()
+        except StorageUnavailable as error:
+            log.warning("the role waits for its storage", why=str(error))
+            if stop.wait(_AWAY_SECONDS):
+                raise RoleStopped from error
+        else:
+            return
 
 
 def _collect_seldom() -> None:

@@ -95,7 +95,9 @@ class Settings(BaseSettings):
         default=6 * 3600, gt=0, description="how often stored files that nothing names are removed"
     )
     sweep_age_seconds: float = Field(
-        default=24 * 3600, ge=60, description="how old such a file must be at the least"
+        default=24 * 3600,
+        ge=60,
+        description="how old such a file must be to be moved to the trash, and there to be deleted",
     )
 
     seal_seconds: float = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,13 +17,9 @@ from domain.storage_errors import (
     StorageFull,
     StorageUnavailable,
 )
-from domain.values import CHECKSUM
+from files.sweep import NamedChecksums, SweepResult
 
 PIECE_BYTES = 1024 * 1024
-SWEEP_BATCH = 500
-
-Referenced = Callable[[Iterable[str]], set[str]]
-"""Which of these checksums the log names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +28,6 @@ class Blob:
 
     checksum: str
     size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class SweepResult:
-    """What a sweep took away: blobs that no event names, and uploads that never ended."""
-
-    blobs: int = 0
-    blob_bytes: int = 0
-    uploads: int = 0
 
 
 class BlobWriter(Protocol):
@@ -66,7 +53,10 @@ class BlobWriter(Protocol):
 
 
 class BlobStore(Protocol):
-    """Content by checksum; raises the errors of `domain.storage_errors` only."""
+    """Content by checksum; raises the errors of `domain.storage_errors` only.
+
+    Content that a sweep has moved to the trash is stored: asking for it moves it back.
+    """
 
     def begin(self) -> BlobWriter:
         """Begin an upload."""
@@ -101,18 +91,12 @@ class BlobStore(Protocol):
     def verify(self, checksum: str) -> None:
         """Read the whole content; raises BlobNotFound, or BlobCorrupt if it is another."""
 
-    def sweep(self, referenced: Referenced, older_than_seconds: float) -> SweepResult:
-        """Remove blobs that no event names and unfinished uploads, both older than this.
+    def sweep(self, named: NamedChecksums, older_than_seconds: float) -> SweepResult:
+        """Move blobs that no event names to the trash; delete what was there for long.
 
-        An event must follow its blob within that time, or the blob may be gone: choose hours.
+        Only what is older than this moves or goes, unfinished uploads too. An event must follow
+        its blob within that time: choose hours.
         """
-
-
-def blob_path(checksum: str) -> str:
-    """Give the path of a blob below the storage root; what is no checksum is not found."""
-    if not CHECKSUM.fullmatch(checksum):
-        raise BlobNotFound("This is not a SHA-256 checksum in lower-case hex.")
-    return f"blobs/sha256/{checksum[:2]}/{checksum[2:4]}/{checksum}"
 
 
 def not_found(checksum: str) -> BlobNotFound:

@@ -5,26 +5,20 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 import structlog
 
 from domain.storage_errors import StorageUnavailable, UploadFinished
-from domain.values import CHECKSUM
 from files.blobs import (
     PIECE_BYTES,
-    SWEEP_BATCH,
     Blob,
     BlobWriter,
-    Referenced,
-    SweepResult,
-    blob_path,
     check_content,
     not_found,
     pieces_of,
@@ -32,6 +26,8 @@ from files.blobs import (
     write_all,
 )
 from files.durable import CONTENT_MODE, DurableFolders, file_lock
+from files.local_files import LocalBlobFiles, removed_if_older, size_of
+from files.sweep import NamedChecksums, SweepResult, sweep_store
 
 _log = structlog.get_logger()
 
@@ -48,7 +44,7 @@ class LocalBlobStore:
         self._clock = clock
         self._folders = DurableFolders(self.root)
         self._incoming = self.root / "blobs" / "incoming"
-        self._lock_path = self.root / "blobs" / "lock"
+        self._files = LocalBlobFiles(self.root, self._folders)
         with system_errors():
             self._folders.make(self._incoming)
 
@@ -74,80 +70,80 @@ class LocalBlobStore:
 
     def open(self, checksum: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Read a blob, or a part of it, in pieces."""
-        with self._reading(checksum):
-            file = self._path(checksum).open("rb", buffering=0)
+        with system_errors():
+            try:
+                file = self._files.path(checksum).open("rb", buffering=0)
+            except FileNotFoundError:
+                if not self._files.restore(checksum):
+                    raise not_found(checksum) from None
+                file = self._files.path(checksum).open("rb", buffering=0)
             file.seek(offset)
         return _pieces(file, length)
 
     def exists(self, checksum: str) -> bool:
         """Tell whether the content is stored."""
         with system_errors():
-            return _size_of(self._path(checksum)) is not None
+            return self._size(checksum) is not None
 
     def size(self, checksum: str) -> int:
         """Give the size in bytes."""
         with system_errors():
-            size = _size_of(self._path(checksum))
+            size = self._size(checksum)
         if size is None:
             raise not_found(checksum)
         return size
 
     def touch(self, checksum: str) -> bool:
         """Keep a blob from the sweep for another while."""
-        with system_errors(), file_lock(self._lock_path, exclusive=False):
-            return self._renewed(self._path(checksum)) is not None
+        with system_errors(), file_lock(self._files.lock_path, exclusive=False):
+            return self._renewed(checksum) is not None
 
     @contextmanager
     def local_path(self, checksum: str) -> Iterator[Path]:
         """Lend the blob's own file."""
         self.size(checksum)
-        yield self._path(checksum)
+        yield self._files.path(checksum)
 
     def verify(self, checksum: str) -> None:
         """Read the whole content and compare."""
         with system_errors():
             check_content(checksum, self.open(checksum))
 
-    def sweep(self, referenced: Referenced, older_than_seconds: float) -> SweepResult:
-        """Remove old blobs that no event names, and old unfinished uploads."""
+    def sweep(self, named: NamedChecksums, older_than_seconds: float) -> SweepResult:
+        """Sweep blobs and trash once, and remove old unfinished uploads."""
         before = self._clock() - older_than_seconds
-        blobs = blob_bytes = 0
         with system_errors():
-            old = _older(_blob_files(self.root / "blobs" / "sha256"), before)
-            while batch := {path.name: path for path in islice(old, SWEEP_BATCH)}:
-                unnamed = batch.keys() - referenced(list(batch))
-                with file_lock(self._lock_path, exclusive=True):
-                    sizes = [_removed_if_older(batch[checksum], before) for checksum in unnamed]
-                taken = [size for size in sizes if size is not None]
-                blobs, blob_bytes = blobs + len(taken), blob_bytes + sum(taken)
-            left = [_removed_if_older(path, before) for path in self._incoming.iterdir()]
-        return SweepResult(blobs, blob_bytes, sum(size is not None for size in left))
+            result = sweep_store(self._files, named, before)
+            left = [removed_if_older(path, before) for path in self._incoming.iterdir()]
+        result.uploads = sum(size is not None for size in left)
+        return result
 
-    def _path(self, checksum: str) -> Path:
-        return self.root / blob_path(checksum)
+    def _size(self, checksum: str) -> int | None:
+        path = self._files.path(checksum)
+        size = size_of(path)
+        return size_of(path) if size is None and self._files.restore(checksum) else size
 
     def _known(self, content: bytes) -> Blob | None:
         """Return the blob of content that is stored already, made young; no upload is needed."""
         blob = Blob(hashlib.sha256(content).hexdigest(), len(content))
-        final = self._path(blob.checksum)
         with system_errors():
-            with file_lock(self._lock_path, exclusive=False):
-                if self._renewed(final) != blob.size_bytes:
+            with file_lock(self._files.lock_path, exclusive=False):
+                if self._renewed(blob.checksum) != blob.size_bytes:
                     return None
             # Who put it there may not have come to this yet.
-            self._folders.sync(final.parent)
+            self._folders.sync(self._files.path(blob.checksum).parent)
         return blob
 
     def _adopt(self, upload: Path, fd: int, blob: Blob) -> None:
         """Make a finished upload the blob of its checksum, unless that is there already."""
-        final = self._path(blob.checksum)
+        final = self._files.path(blob.checksum)
         self._folders.make(final.parent)
-        sealed = _size_of(final) != blob.size_bytes
+        sealed = size_of(final) != blob.size_bytes
         if sealed:
             _seal(fd)
         # The sweep holds this lock alone: what is renewed or renamed here it sees as young.
-        with file_lock(self._lock_path, exclusive=False):
-            size = self._renewed(final)
+        with file_lock(self._files.lock_path, exclusive=False):
+            size = self._renewed(blob.checksum)
             if size != blob.size_bytes:
                 if size is not None:
                     _log.warning("replacing a damaged blob", checksum=blob.checksum)
@@ -156,21 +152,15 @@ class LocalBlobStore:
                 _move(upload, final)
         self._folders.sync(final.parent)
 
-    def _renewed(self, final: Path) -> int | None:
+    def _renewed(self, checksum: str) -> int | None:
         """Make a blob young again and give its size; None when it is not there."""
+        path = self._files.path(checksum)
         try:
-            os.utime(final, follow_symlinks=False)
+            os.utime(path, follow_symlinks=False)
         except FileNotFoundError:
-            return None
-        return _size_of(final)
-
-    @contextmanager
-    def _reading(self, checksum: str) -> Iterator[None]:
-        with system_errors():
-            try:
-                yield
-            except FileNotFoundError:
-                raise not_found(checksum) from None
+            if not self._files.restore(checksum):
+                return None
+        return size_of(path)
 
 
 class LocalBlobWriter:
@@ -256,15 +246,6 @@ def _move(upload: Path, final: Path) -> None:
         ) from None
 
 
-def _size_of(path: Path) -> int | None:
-    """Give the size of a regular file; None when there is none."""
-    try:
-        found = path.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
-
-
 def _pieces(file: BinaryIO, length: int | None) -> Iterator[bytes]:
     with file, system_errors():
         while length is None or length > 0:
@@ -274,30 +255,3 @@ def _pieces(file: BinaryIO, length: int | None) -> Iterator[bytes]:
             if length is not None:
                 length -= len(piece)
             yield piece
-
-
-def _blob_files(top: Path) -> Iterator[Path]:
-    if top.is_dir():
-        for path in top.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*"):
-            if CHECKSUM.fullmatch(path.name):
-                yield path
-
-
-def _older(paths: Iterator[Path], before: float) -> Iterator[Path]:
-    return (path for path in paths if _size_if_older(path, before) is not None)
-
-
-def _size_if_older(path: Path, before: float) -> int | None:
-    try:
-        found = path.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    return found.st_size if found.st_mtime < before else None
-
-
-def _removed_if_older(path: Path, before: float) -> int | None:
-    """Remove a file that still is old; give its size, or None when it was left."""
-    size = _size_if_older(path, before)
-    if size is not None:
-        path.unlink(missing_ok=True)
-    return size

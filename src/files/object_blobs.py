@@ -7,29 +7,27 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import obstore
-from obstore.exceptions import BaseError
 from obstore.store import ObjectStore
 
-from domain.storage_errors import StorageUnavailable, UploadFinished
-from domain.values import CHECKSUM
+from domain.storage_errors import BlobNotFound, UploadFinished
 from files.blobs import (
     PIECE_BYTES,
-    SWEEP_BATCH,
     Blob,
     BlobWriter,
-    Referenced,
-    SweepResult,
-    blob_path,
     check_content,
-    not_found,
     pieces_of,
     system_errors,
     write_all,
 )
+from files.layout import blob_path
+from files.object_files import ObjectBlobFiles, object_errors
+from files.sweep import NamedChecksums, SweepResult, sweep_store
+
+T = TypeVar("T")
 
 _IN_MEMORY_BYTES = 8 * PIECE_BYTES
 
@@ -37,12 +35,13 @@ _IN_MEMORY_BYTES = 8 * PIECE_BYTES
 class ObjectBlobStore:
     """Blobs as objects; an upload is spooled here first, since its name is its checksum.
 
-    Putting content that is there writes it again, so that the sweep sees it as young. A sweep and a
-    put of the same old, unnamed content within the same few milliseconds are not kept apart.
+    Putting content that is there writes it again, so that the sweep sees it as young. Content that
+    a sweep removes in that very moment is in the trash, where every reader finds it.
     """
 
     def __init__(self, store: ObjectStore, clock: Callable[[], float] = time.time) -> None:
         self._store = store
+        self._files = ObjectBlobFiles(store)
         self._clock = clock
 
     def begin(self) -> BlobWriter:
@@ -65,23 +64,33 @@ class ObjectBlobStore:
             end = min(size, offset + length)
         if offset >= end:
             return iter(())
-        with object_errors(checksum):
-            found = obstore.get(self._store, blob_path(checksum), options={"range": (offset, end)})
-            return _pieces(checksum, iter(found.stream(min_chunk_size=PIECE_BYTES)))
+        found = self._reading(
+            checksum, lambda path: obstore.get(self._store, path, options={"range": (offset, end)})
+        )
+        return _pieces(checksum, iter(found.stream(min_chunk_size=PIECE_BYTES)))
 
     def exists(self, checksum: str) -> bool:
         """Tell whether the content is stored."""
-        with object_errors():
-            try:
-                obstore.head(self._store, blob_path(checksum))
-            except FileNotFoundError:
-                return False
-            return True
+        try:
+            self.size(checksum)
+        except BlobNotFound:
+            return False
+        return True
 
     def size(self, checksum: str) -> int:
         """Give the size in bytes."""
+        return self._reading(checksum, lambda path: obstore.head(self._store, path))["size"]
+
+    def _reading(self, checksum: str, read: Callable[[str], T]) -> T:
+        """Read from the blob's path, after a restore from the trash if it is not there."""
+        path = blob_path(checksum)
         with object_errors(checksum):
-            return obstore.head(self._store, blob_path(checksum))["size"]
+            try:
+                return read(path)
+            except FileNotFoundError:
+                if not self._files.restore(checksum):
+                    raise
+                return read(path)
 
     def touch(self, checksum: str) -> bool:
         """Write the content again, as S3 has no other way to make an object young."""
@@ -104,28 +113,9 @@ class ObjectBlobStore:
         """Read the whole content and compare."""
         check_content(checksum, self.open(checksum))
 
-    def sweep(self, referenced: Referenced, older_than_seconds: float) -> SweepResult:
-        """Remove old blobs that no event names; unfinished uploads never reach the store."""
-        before = self._clock() - older_than_seconds
-        blobs = blob_bytes = 0
-        with object_errors():
-            for page in obstore.list(self._store, "blobs/sha256", chunk_size=SWEEP_BATCH):
-                names = {meta["path"].rpartition("/")[2]: meta["last_modified"] for meta in page}
-                old = [name for name in names if _is_old_blob(name, names[name], before)]
-                for checksum in set(old) - referenced(old):
-                    size = self._removed_if_older(blob_path(checksum), before)
-                    blobs, blob_bytes = blobs + (size is not None), blob_bytes + (size or 0)
-        return SweepResult(blobs, blob_bytes)
-
-    def _removed_if_older(self, path: str, before: float) -> int | None:
-        try:
-            found = obstore.head(self._store, path)
-            if found["last_modified"].timestamp() >= before:
-                return None
-            obstore.delete(self._store, path)
-        except FileNotFoundError:
-            return None
-        return found["size"]
+    def sweep(self, named: NamedChecksums, older_than_seconds: float) -> SweepResult:
+        """Sweep blobs and trash once; unfinished uploads never reach the store."""
+        return sweep_store(self._files, named, self._clock() - older_than_seconds)
 
 
 class ObjectBlobWriter:
@@ -183,25 +173,6 @@ class ObjectBlobWriter:
             raise UploadFinished
 
 
-def _is_old_blob(name: str, modified_at: datetime, before: float) -> bool:
-    return bool(CHECKSUM.fullmatch(name)) and modified_at.timestamp() < before
-
-
 def _pieces(checksum: str, stream: Iterator[bytes]) -> Iterator[bytes]:
     with object_errors(checksum):
         yield from stream
-
-
-@contextmanager
-def object_errors(checksum: str | None = None) -> Iterator[None]:
-    """Translate the object store's errors; a missing object is the content asked for."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        if checksum is None:
-            raise StorageUnavailable from error
-        raise not_found(checksum) from error
-    except (BaseError, OSError) as error:
-        raise StorageUnavailable(
-            f"The object store cannot be used just now ({type(error).__name__})."
-        ) from error

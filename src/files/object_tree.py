@@ -10,8 +10,8 @@ from obstore.store import ObjectStore
 
 from domain.file_names import document_folder
 from domain.storage_errors import BlobNotFound
-from files.blobs import blob_path
-from files.object_blobs import object_errors
+from files.layout import blob_path
+from files.object_files import ObjectBlobFiles, object_errors
 from files.tree import planned
 
 
@@ -66,6 +66,15 @@ class ObjectTree:
 
     def _place(self, path: str, checksum: str, held_tag: str | None) -> None:
         with object_errors(checksum):
-            tag = obstore.head(self._store, blob_path(checksum))["e_tag"]
+            tag = self._blob_tag(checksum)
             if tag is None or tag != held_tag:
                 obstore.copy(self._store, blob_path(checksum), path)
+
+    def _blob_tag(self, checksum: str) -> str | None:
+        path = blob_path(checksum)
+        try:
+            return obstore.head(self._store, path)["e_tag"]
+        except FileNotFoundError:
+            if not ObjectBlobFiles(self._store).restore(checksum):
+                raise
+            return obstore.head(self._store, path)["e_tag"]

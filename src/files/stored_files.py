@@ -16,7 +16,8 @@ from obstore.store import ObjectStore
 
 from domain.storage_errors import BlobNotFound, PathRefused
 from files.blobs import PIECE_BYTES, Blob, BlobStore, system_errors
-from files.object_blobs import object_errors
+from files.identity import MARKER
+from files.object_files import object_errors
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -100,6 +101,8 @@ def _parts(path: str) -> list[str]:
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if not parts or path.startswith("/") or ".." in parts or "\0" in path:
         raise PathRefused("A path is relative to the storage root and does not lead out of it.")
+    if parts == [MARKER]:
+        raise PathRefused("This object is the storage's own.")
     return parts
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import asdict
 
 import structlog
 
 from files.blobs import BlobStore
+from files.sweep import NamedChecksums
 from files.tree import DocumentTree
 
 _log = structlog.get_logger()
@@ -16,22 +18,25 @@ _log = structlog.get_logger()
 class Sweeper:
     """Sweeps every `every_seconds`; only what is older than `older_than_seconds` goes.
 
-    `named` tells which of the checksums it is given the log names; these are kept. The age spares
-    uploads whose event is still on its way.
+    `named` opens the checksums that the log names; their content is kept. The age spares uploads
+    whose event is still on its way. Nothing is swept unless `may_sweep`: the content of another
+    database would pass for content that no event names.
     """
 
     def __init__(
         self,
         blobs: BlobStore,
         tree: DocumentTree,
-        named: Callable[[Iterable[str]], set[str]],
+        named: NamedChecksums,
         *,
+        may_sweep: Callable[[], bool],
         every_seconds: float,
         older_than_seconds: float,
     ) -> None:
         self._blobs = blobs
         self._tree = tree
         self._named = named
+        self._may_sweep = may_sweep
         self._every_seconds = every_seconds
         self._older_than_seconds = older_than_seconds
 
@@ -45,6 +50,9 @@ class Sweeper:
 
     def sweep(self) -> None:
         """Sweep once."""
+        if not self._may_sweep():
+            _log.warning("not swept: the storage is not this database's alone, see 'status'")
+            return
         swept = self._blobs.sweep(self._named, self._older_than_seconds)
         leftovers = self._tree.sweep(self._older_than_seconds)
-        _log.info("swept", result=repr(swept), tree_leftovers=leftovers)
+        _log.info("swept", **asdict(swept), tree_leftovers=leftovers)

@@ -15,8 +15,9 @@ from obstore.store import ObjectStore, S3Store
 
 from domain.file_names import document_folder
 from domain.storage_errors import BlobCorrupt, BlobNotFound
-from files.blobs import PIECE_BYTES, BlobStore, blob_path, system_errors
-from files.object_blobs import object_errors
+from files.blobs import PIECE_BYTES, BlobStore, system_errors
+from files.layout import blob_path
+from files.object_files import object_errors
 
 Fault: TypeAlias = Literal["missing", "extra", "changed"]
 Faults: TypeAlias = list[tuple[str, Fault]]

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from domain.document_workflow import DocumentWorkflow, StageState
 from domain.errors import DocledgerError, Unavailable
 from domain.media_types import media_type_of
-from domain.storage_errors import StorageFull
+from domain.storage_errors import BlobNotFound, StorageFull
 from domain.values import FailureReason, FileReference, Original, OutputFile, StageStatus
 from files.canonical import canonical_checksum
 from stages.errors import ExecutorMissing, InputMissing, StageError
@@ -127,8 +127,8 @@ class StageRunner:
             missing = isinstance(error, ExecutorMissing)
             return Failed(error.reason, str(error), error.retryable, label, missing)
         except DocledgerError as error:
-            # The storage: full or away it may be back later, but content that is gone stays gone.
-            again = isinstance(error, Unavailable | StorageFull)
+            # The storage: full, away or without the content it may be whole again; damage stays.
+            again = isinstance(error, Unavailable | StorageFull | BlobNotFound)
             return Failed(FailureReason.ERROR, str(error), again, label)
         except OSError as error:
             message = f"The worker could not use its disk ({error.strerror}); free some space."

@@ -13,7 +13,7 @@ from eventsourcing.application import AggregateNotFoundError
 from eventsourcing.persistence import IntegrityError
 from msgspec.structs import replace
 
-from conftest import SERVERS
+from conftest import EVERY_SERVER
 from domain.document_workflow import DocumentWorkflow
 from domain.events import Event, StageReset, WorkflowPaused
 from eventstore.recorded import RecordedEvent, UnreadableEvent
@@ -27,7 +27,7 @@ INSERT = """
     VALUES (%s, %s, %s, convert_to(%s, 'UTF8'))"""
 
 
-@pytest.fixture(params=SERVERS)
+@pytest.fixture(params=EVERY_SERVER)
 def log(request: pytest.FixtureRequest) -> Iterator[Log]:
     """The log on each of the servers in turn."""
     server = request.getfixturevalue(f"{request.param}_server")

@@ -65,7 +65,8 @@ def campaign(dsn: str, seed: int, count: int) -> dict[str, Any]:
         proxies = [stack.enter_context(CuttingProxy(dsn)) for _ in range(2)]
         logs = [stack.enter_context(opened(p.dsn, patience_seconds=8)) for p in proxies]
         with _late_deliveries(proxies, seed), ThreadPoolExecutor(THREADS) as threads:
-            told = list(
+            told = _one_cut_of_each_kind(proxies, logs)
+            told += list(
                 threads.map(
                     lambda n: _send(random.Random(f"{seed}-{n}"), proxies[n % 2], logs[n % 2]),
                     range(count),
@@ -80,12 +81,23 @@ def campaign(dsn: str, seed: int, count: int) -> dict[str, Any]:
     seconds = round(time.monotonic() - started, 1)
     return {
         "seed": seed,
-        "commands": count,
+        "commands": len(told),
         "cuts": cuts,
         "seconds": seconds,
         "landed": sum(t.committed is not None for t in told),
         "errors": dict(errors),
     }
+
+
+def _one_cut_of_each_kind(proxies: list[CuttingProxy], logs: list[Log]) -> list[Told]:
+    """Send commands that nothing refuses, one at a time, each over a connection that is cut."""
+    told = []
+    for number, (proxy, log) in enumerate(zip(proxies, logs, strict=True)):
+        for cut in Cut:
+            command = register(f"cut-{number}-{cut.name.lower()}-{log.history.last_position()}")
+            proxy.plan(command.context.command_id, cut)
+            told.append(_told(command, None, log))
+    return told
 
 
 @contextlib.contextmanager
@@ -111,6 +123,10 @@ def _send(chance: random.Random, proxy: CuttingProxy, log: Log) -> Told:
     command, expected = _command(chance, log)
     if chance.random() < CUT_SHARE:
         proxy.plan(command.context.command_id, chance.choice(list(Cut)))
+    return _told(command, expected, log)
+
+
+def _told(command: c.Command, expected: int | None, log: Log) -> Told:
     try:
         return Told(command, log.commit.submit(command, expected).result(120), None)
     except (Refused, Unavailable) as error:

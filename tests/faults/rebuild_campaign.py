@@ -70,6 +70,9 @@ _READS = (
 )
 
 
+LEAST_LOAD = 10
+
+
 @dataclass
 class Campaign:
     """What came of it: kills by the phase that they met, and all that should not be."""
@@ -95,7 +98,7 @@ class Campaign:
 
 
 class Load:
-    """Appends and reads from threads; what fails is noted."""
+    """Appends and reads from threads, `LEAST_LOAD` times at the least; what fails is noted."""
 
     def __init__(self, url: str, log: LogWriter, campaign: Campaign) -> None:
         self._url = url
@@ -126,7 +129,7 @@ class Load:
         names = [f"busy-{number}" for number in range(10)]
         self._log.register(*names)
         for number in range(1_000_000):
-            if self._stop.is_set():
+            if self._stop.is_set() and self._campaign.appends >= LEAST_LOAD:
                 return
             self._log.restart(chance.choice(names))
             self._log.register(f"new-{number}")
@@ -137,7 +140,7 @@ class Load:
 
     def _read(self) -> None:
         with psycopg.connect(self._url, autocommit=True) as connection:
-            while not self._stop.is_set():
+            while not self._stop.is_set() or self._campaign.reads < LEAST_LOAD:
                 for query in _READS:
                     found = connection.execute(query.encode(), prepare=True).fetchall()
                     if any(row[0] != 5 for row in found):

@@ -37,8 +37,6 @@ def test_a_few_killed_at_random_lose_nothing(embedded_server: Server) -> None:
     run(embedded_server.url, seed, 2, campaign)
     assert (campaign.failures, campaign.differences) == ([], []), f"seed {seed}"
     assert campaign.kills.total() == campaign.verified == 2
-    assert campaign.reads > 10
-    assert campaign.appends > 10
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from conftest import SERVERS, Server
+from conftest import EVERY_SERVER, Server
 
 
 @pytest.mark.parametrize("database", ["debian"], indirect=True)
@@ -15,7 +15,15 @@ def test_it_is_another_server_than_the_embedded_one(database: str) -> None:
         assert connection.info.hostaddr == "127.0.0.1"
 
 
-@pytest.mark.parametrize("database", SERVERS, indirect=True)
+@pytest.mark.parametrize(
+    ("database", "version"), [("postgres_16", 16), ("postgres_17", 17)], indirect=["database"]
+)
+def test_each_version_is_what_it_is_called(database: str, version: int) -> None:
+    with psycopg.connect(database) as connection:
+        assert connection.info.server_version // 10_000 == version
+
+
+@pytest.mark.parametrize("database", EVERY_SERVER, indirect=True)
 def test_a_database_is_migrated_and_empty(database: str) -> None:
     with psycopg.connect(database) as connection:
         stages = connection.execute("SELECT count(*) FROM stage_dependencies").fetchone()

@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from conftest import SERVERS
+from conftest import EVERY_SERVER, SERVERS
 from docledger.migrate import Migrator
 from docledger.migration_files import (
     EventsWouldBeDeleted,
@@ -51,7 +51,7 @@ def add_migration(folder: Path, up: str, down: str = "SELECT 1;") -> int:
     return number
 
 
-@pytest.mark.parametrize("empty_database", SERVERS, indirect=True)
+@pytest.mark.parametrize("empty_database", EVERY_SERVER, indirect=True)
 def test_up_and_down_leave_nothing_behind(empty_database: str) -> None:
     before = dump_schema(empty_database)
     migrator = Migrator(empty_database)

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
-PINS = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt")
+PINS = (
+    "requirements.txt",
+    "requirements-dev.txt",
+    "requirements-bench.txt",
+    "requirements-s3.txt",
+    "scripts/postgres-16.txt",
+    "scripts/postgres-17.txt",
+)
 
 
 def pinned(file: str) -> dict[str, str]:
@@ -58,6 +65,7 @@ def test_the_other_lock_file_names_no_registry() -> None:
 def test_everything_wanted_is_pinned() -> None:
     assert wanted("build") <= pinned("requirements.txt").keys()
     assert asked("bench") <= pinned("requirements-bench.txt").keys()
+    assert asked("s3") <= pinned("requirements-s3.txt").keys()
     assert wanted("build", "dev") <= pinned("requirements-dev.txt").keys()
 
 

@@ -107,7 +107,7 @@ def test_no_read_and_no_write_fails_under_load(
             before = history.last_position()
             for _ in range(3):
                 rebuilder(database, history).rebuild(table)
-            assert history.last_position() > before
+            eventually(lambda: history.last_position() > before, seconds=60)
         eventually(lambda: is_caught_up(database, history), seconds=60)
     assert failures == []
     assert_nothing_differs(database, history)
@@ -327,7 +327,7 @@ def test_a_long_reader_puts_the_swap_off_and_is_named(
     assert position_of(database) == position
     assert_tables_are_the_fold(database, history)
     # Not one reader stood behind a request that waited for the long one: 3 s would show.
-    assert max(waits) < 1
+    assert max(waits) < 2.5
 
 
 def test_an_autocommitting_reader_sees_old_or_new_tables_never_none(

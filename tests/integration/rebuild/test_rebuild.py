@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from conftest import SERVERS
+from conftest import EVERY_SERVER, SERVERS
 from domain.errors import InvalidValue
 from eventstore.history import History
 from integration.projections.comparison import assert_tables_are_the_fold
@@ -28,8 +28,14 @@ from projections.rebuild_progress import Progress
 from projections.rebuild_shadow import TABLES
 
 
-@pytest.mark.parametrize("database", SERVERS, indirect=True)
-@pytest.mark.parametrize("table", [None, *TABLES])
+@pytest.mark.parametrize(
+    ("database", "table"),
+    [
+        *((server, None) for server in EVERY_SERVER),
+        *((server, table) for server in SERVERS for table in TABLES),
+    ],
+    indirect=["database"],
+)
 def test_rows_and_schema_are_the_same_after_it(
     database: str, history: History, log: LogWriter, table: str | None
 ) -> None:

@@ -19,7 +19,7 @@ from domain.values import Original, OutputFile, WorkflowType
 from domain.verification import Difference
 from eventstore.checkpoint import Checkpoint
 from eventstore.seals import Seal, seal_batch
-from files.blobs import blob_path
+from files.layout import blob_path
 from files.tree_projector import TreeProjector
 from integration.projections.log_writer import context
 from stages.search.indexer import SearchIndexer

@@ -15,7 +15,7 @@ from eventstore.history import History
 from eventstore.verify_streams import StreamsUnderCheck
 from files.tree_projector import TreeProjector
 from integration.projections.log_writer import LogWriter, context
-from integration.projections.projecting import make_projector
+from integration.projections.projecting import eventually, make_projector
 from integration.verify.ledger import Ledger, ledger_at
 from projections import fold
 from projections.rebuild_lock import RebuildRunning, rebuild_lock
@@ -245,7 +245,9 @@ def test_commands_and_projectors_at_work_make_no_difference(ledger: Ledger) -> N
     for thread in threads:
         thread.start()
     try:
-        checks = [ledger.check() for _ in range(5)]
+        checks = [ledger.check()]
+        eventually(lambda: _documents(ledger) > checks[0].counts["documents"], seconds=60)
+        checks += [ledger.check() for _ in range(4)]
     finally:
         stop.set()
         projector.stop()
@@ -268,3 +270,9 @@ def test_no_check_while_the_tables_are_rebuilt_and_no_rebuild_during_a_check(
 
 def _deletion(document_id: str) -> c.DeleteDocument:
     return c.DeleteDocument(document_id=document_id, context=context())
+
+
+def _documents(ledger: Ledger) -> int:
+    with ledger.connected() as connection:
+        row = connection.execute("SELECT count(*) FROM document_streams").fetchone()
+    return int(row[0]) if row else 0

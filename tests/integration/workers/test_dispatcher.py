@@ -189,15 +189,13 @@ def test_two_at_once_make_each_job_once(world: World) -> None:
 
 
 def test_an_event_wakes_the_dispatcher(world: World) -> None:
-    dispatcher = Dispatcher(world.dsn, poll_seconds=4)
+    dispatcher = Dispatcher(world.dsn, poll_seconds=300)  # no test waits for that
     with running(dispatcher):
         assert dispatcher.leads.wait(10)
         time.sleep(0.3)
-        waits = []
         for number in range(5):
             world.register(f"a-{number}")
-            waits.append(wait_until(lambda n=number: len(jobs(world)) > n))  # type: ignore[misc]
-    assert max(waits) < 3
+            wait_until(lambda n=number: len(jobs(world)) > n)  # type: ignore[misc]
 
 
 def test_a_worker_beside_it_takes_the_jobs_as_they_are_put_in(world: World) -> None:

@@ -383,13 +383,33 @@ def test_a_worker_says_which_stages_it_can_run(world: World, sandbox: Sandbox) -
     assert world.query(stages) == []
 
 
-def test_content_that_is_gone_fails_its_stage(world: World, sandbox: Sandbox) -> None:
+def test_content_that_is_not_found_is_retried(world: World, sandbox: Sandbox) -> None:
     with at_work(world, sandbox):
         state = world.register("a", WorkflowType.MANUAL).state
         with world.blobs.local_path(state.original_checksum or "") as path:
+            content = path.read_bytes()
+            path.unlink()
+        world.command(c.RequestStage, "a", stage_name="alpha")
+        wait_until(lambda: "StageRetried" in world.topics("a"))
+        world.blobs.put_stream([content])  # as if a mount came back
+        wait_until(lambda: world.status("a", "alpha") is COMPLETED)
+    (failure,) = [event for event in world.events("a") if isinstance(event, e.StageFailed)]
+    assert failure.will_retry
+
+
+def test_content_that_is_gone_for_good_fails_its_stage_with_what_is_missing(
+    world: World, sandbox: Sandbox
+) -> None:
+    with at_work(world, sandbox):
+        state = world.register("a", WorkflowType.MANUAL, retries=0).state
+        checksum = state.original_checksum or ""
+        with world.blobs.local_path(checksum) as path:
             path.unlink()
         world.command(c.RequestStage, "a", stage_name="alpha")
         wait_until(lambda: world.status("a", "alpha") is FAILED)
+    (failure,) = [event for event in world.events("a") if isinstance(event, e.StageFailed)]
+    assert failure.personal is not None
+    assert checksum in (failure.personal.error_message or "")
 
 
 def test_cancelling_ends_the_executor_and_reports_nothing(world: World, sandbox: Sandbox) -> None:

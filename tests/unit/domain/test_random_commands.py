@@ -33,7 +33,7 @@ from unit.domain import vocabulary as v
 from unit.domain.given import BEGINNING, DOCUMENT_ID, context_at
 from unit.domain.reference_model import PLANS, DocumentModel, No
 
-RUNS = 500
+RUNS = 2000
 STEPS = 30
 
 # Most commands are about a stage and an attempt that can take them; the others about any.

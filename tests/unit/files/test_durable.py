@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from files import durable
-from files.blobs import blob_path
 from files.durable import DurableFolders
+from files.layout import blob_path
 from files.local_blobs import LocalBlobStore
 
 

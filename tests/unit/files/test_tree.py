@@ -12,12 +12,7 @@ import pytest
 from obstore.store import LocalStore
 
 from domain.storage_errors import BlobNotFound, PathRefused, StorageFull
-from files.local_blobs import LocalBlobStore
-from files.object_blobs import ObjectBlobStore
-from files.object_tree import ObjectTree
-from files.storage import Storage, open_storage
-from files.stored_files import LocalStoredFiles, ObjectStoredFiles
-from files.tree import UploadsTree
+from files.storage import Storage, local_storage, object_storage, open_storage
 
 ORIGINAL = "documents/doc-1/original/report.pdf"
 MARKDOWN = "documents/doc-1/stages/markdown-conversion/report.md"
@@ -27,20 +22,13 @@ CHUNKS = "documents/doc-1/stages/chunker/report.chunks.json"
 @pytest.fixture(params=["local", "object"])
 def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Storage:
     if request.param == "local":
-        return _local(tmp_path)
-    backend = LocalStore(tmp_path)
-    blobs = ObjectBlobStore(backend)
-    return Storage(blobs, ObjectTree(backend), ObjectStoredFiles(backend, blobs), "memory")
+        return local_storage(tmp_path)
+    return object_storage(LocalStore(tmp_path), "memory")
 
 
 @pytest.fixture
 def local(tmp_path: Path) -> Storage:
-    return _local(tmp_path)
-
-
-def _local(root: Path) -> Storage:
-    blobs = LocalBlobStore(root)
-    return Storage(blobs, UploadsTree(root, blobs), LocalStoredFiles(root, blobs), str(root))
+    return local_storage(tmp_path)
 
 
 def _files(root: Path) -> dict[str, bytes]:

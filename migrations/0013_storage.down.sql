@@ -1,0 +1,1 @@
+DROP TABLE docledger_storage;
