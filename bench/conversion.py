@@ -105,7 +105,10 @@ def _parts() -> Iterator[ModuleType]:
 def _documents(folder: Path) -> Iterator[Document]:
     for part in _parts():
         for path in part.gather(folder):
-            words = part.reference_words(path)
+            try:
+                words = part.reference_words(path)
+            except ValueError:  # no reader of ours knows what it holds
+                continue
             kind = part.FORMATS.get(path.suffix.lower(), path.suffix.lower().lstrip("."))
             yield Document(path, kind, Counter(words), Counter(pairwise(words)))
 

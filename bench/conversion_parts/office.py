@@ -37,6 +37,10 @@ KINDS: Final = (
     ".docx", ".docm", ".dotx", ".pptx", ".ppsx", ".potx", ".xlsx", ".xlsm",
     ".odt", ".odp", ".ods", ".rtf", ".epub", ".doc", ".ppt", ".xls",
 )  # fmt: skip
+# Macro variants, templates and slideshows count with what they are variants of.
+FORMATS: Final = {
+    ".docm": "docx", ".dotx": "docx", ".ppsx": "pptx", ".potx": "pptx", ".xlsm": "xlsx",
+}  # fmt: skip
 _WORD: Final = re.compile(r"[^\W_]+")
 _BREAKS: Final = ("p", "tab", "br", "cr", "tc", "pt", "line-break", "h", "table-cell", "s")
 _UNSEEN: Final = ("del", "moveFrom", "Fallback", "instrText", "delText", "tracked-changes")
