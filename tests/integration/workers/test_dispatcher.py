@@ -196,6 +196,8 @@ def test_an_event_wakes_the_dispatcher(world: World) -> None:
         for number in range(5):
             world.register(f"a-{number}")
             wait_until(lambda n=number: len(jobs(world)) > n)  # type: ignore[misc]
+        dispatcher.stop()
+        world.register("wakes it to see that it is to stop")
 
 
 def test_a_worker_beside_it_takes_the_jobs_as_they_are_put_in(world: World) -> None:
