@@ -58,7 +58,8 @@ def candidates(text: str, language: str, context: str | None = None) -> Iterator
     """
     whole, shift = _within(text, context)
     for found in _candidates(whole, language):
-        if found.start >= shift:
+        cut = found.kind == "table_row" and _is_cut(whole, found, shift)
+        if found.start >= shift and not cut:
             yield found._replace(start=found.start - shift, end=found.end - shift)
 
 
@@ -73,6 +74,13 @@ def first_sentence(text: str, language: str, context: str | None = None) -> Iter
                 if len(found.statement.split()) >= _MIN_WORDS:
                     yield found._replace(start=found.start - shift, end=found.end - shift)
                     return
+
+
+def _is_cut(text: str, row: Candidate, begin: int) -> bool:
+    """Return whether a row is only a part, the rest of which is in another chunk."""
+    at_edge = row.start == begin or row.end == len(text.rstrip())
+    line = text[row.start : row.end].lstrip("> ")
+    return at_edge and "\n| ---" in text and not (line.startswith("|") and line.endswith("|"))
 
 
 def _within(text: str, context: str | None) -> tuple[str, int]:

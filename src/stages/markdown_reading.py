@@ -16,10 +16,11 @@ from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
 from stages.errors import UnconvertibleDocument
+from stages.literals import Literals, outside_code_spans
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _BETWEEN_DIGITS: Final = re.compile(r"(?<=\d)\*+(?=\d)")
-_NAME_IN_UNDERSCORES: Final = re.compile(r"(?<![\w\\])__[a-z][a-z0-9_]*[a-z0-9]__(?!\w)")
+_REFERENCE: Final = re.compile(r"(?<![\w\\!\])])\[([^\[\]\n]+)\]\[[^\[\]\n]*\]")
 
 
 @cache
@@ -117,16 +118,23 @@ def plain_text(token: Token) -> str:
 def inline_text(source: str) -> str:
     """Return a piece of inline Markdown as readers see it, white space as it is.
 
-    Asterisks between digits and underscores around a name in lower case are signs, whatever
-    CommonMark makes of them: they multiply, or are part of the name.
+    TeX, footnote marks and names such as `__init__` stay as they are written, and so do asterisks
+    between digits, which multiply. A link is its text, whether or not its definition is known.
     """
-    literal = _NAME_IN_UNDERSCORES.sub(_escape, _BETWEEN_DIGITS.sub(_escape, source))
-    [token] = _parser().parseInline(literal)
-    return "".join(_pieces(token.children or []))
+    literals = Literals(source)
+    hidden = outside_code_spans(source, lambda piece: literals.hide(_without_marks(piece)))
+    [token] = _parser().parseInline(hidden)
+    text = "".join(_pieces(token.children or []))
+    shown = literals.show(text)
+    return text if shown is None else shown
+
+
+def _without_marks(piece: str) -> str:
+    return _REFERENCE.sub(r"\1", _BETWEEN_DIGITS.sub(_escape, piece))
 
 
 def _escape(match: re.Match[str]) -> str:
-    return re.sub(r"([*_])", r"\\\1", match[0])
+    return "\\*" * len(match[0])
 
 
 _RAISED: Final = {"<sup>": "^", "<br>": " ", "<br/>": " ", "<br />": " "}

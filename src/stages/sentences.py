@@ -29,7 +29,10 @@ def sentences(text: str, start: int, end: int, language: str) -> Iterator[tuple[
         # Marks that close emphasis belong to the sentence that they end.
         closing = _CLOSING.match(text, max(position + len(sentence), begin), end)
         position += len(sentence)
-        cut = closing.end() if closing and not sentence[-1:].isspace() else position
+        closes = (
+            closing and not sentence[-1:].isspace() and text[start:position].count(closing[0]) % 2
+        )
+        cut = closing.end() if closing and closes else position
         if position < end and not _goes_on(text[begin:cut], text[cut : cut + 1]):
             yield begin, cut
             begin = cut

@@ -14,13 +14,15 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdformat.renderer import MDRenderer
 
-from stages.markdown_reading import Blocks
+from stages.markdown_reading import Blocks, parse_blocks
 from stages.optimizer.headings import even_levels, with_level
 from stages.optimizer.sameness import says_the_same
 from stages.optimizer.tables import table_of
 
 _LISTS: Final = frozenset({"bullet_list_open", "ordered_list_open"})
 _DEFINITIONS = "definitions"
+_WORD: Final = re.compile(r"[^\W_]+")
+_ZEROS: Final = re.compile(r"^([\s>*+-]*)(0+)(\d+[.)])(?=\s)", re.MULTILINE)
 _AS_IT_IS: Final = frozenset({"html_block", "front_matter", _DEFINITIONS})
 _PLAIN_LINE: Final = r"(?![-+=:]|\d+[.)])[^\s*_\[\]<>&\\|~#`$](?:[^\s*_\[\]<>&\\|~#`$]| (?! |$))*"
 _PLAIN_TEXT: Final = re.compile(rf"{_PLAIN_LINE}(?:\n{_PLAIN_LINE})*", re.MULTILINE)
@@ -90,6 +92,8 @@ def _written(block: _Block, source: str, env: Env, *, first: bool) -> tuple[str,
         return "***" if first else "---", ""  # at the top, --- would begin a front matter
     if block.kind == "table_open":
         result: str | None = table_of(block.tokens)
+        if _WORD.findall(result or "") != _WORD.findall(source):  # cells beyond the header's
+            return source, "notTheSame"
     elif block.kind != "fence" and (len(source) > _MOST_CHARS or source.count("\n") > _MOST_LINES):
         return source, "long"
     else:
@@ -153,7 +157,30 @@ def _mdformat(source: str, env: Env) -> str:
     own = {"references": dict(env["references"])}
     tokens: Sequence[Token] = parser.parse(source, own)
     renderer: MDRenderer = parser.renderer  # type: ignore[assignment]  # it was given this one
-    return renderer.render(tokens, parser.options, own, finalize=False).strip("\n")
+    text = renderer.render(tokens, parser.options, own, finalize=False).strip("\n").rstrip()
+    return _numbers_without_zeros(text) if _ZEROS.search(text) else text
+
+
+def _with_blanks_behind(match: re.Match[str]) -> str:
+    return f"{match[1]}{match[3]}{' ' * len(match[2])}"
+
+
+def _numbers_without_zeros(text: str) -> str:
+    """Put blanks behind the numbers of list items in place of the zeros ahead of them."""
+    lines = text.split("\n")
+    for token in parse_blocks(text):
+        if token.type == "list_item_open" and token.map:
+            first = token.map[0]
+            lines[first] = _ZEROS.sub(
+                lambda m: f"{m[1]}{m[3]}{m[2].replace('0', ' ')}", lines[first]
+            )
+    return "\n".join(lines)
+
+
+class _Rules:
+    """An extension of the formatter: a thematic break is three signs, not seventy."""
+
+    RENDERERS: Final = {"hr": lambda _node, _context: "***"}
 
 
 @cache
@@ -162,7 +189,7 @@ def _formatter() -> MarkdownIt:
     parser.options["mdformat"] = _OPTIONS
     parser.options["store_labels"] = True
     extension = mdformat.plugins.PARSER_EXTENSIONS["gfm"]
-    parser.options["parser_extension"] = [extension]
+    parser.options["parser_extension"] = [extension, _Rules]
     parser.options["codeformatters"] = {}
     extension.update_mdit(parser)
     return parser

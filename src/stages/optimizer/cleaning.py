@@ -8,13 +8,15 @@ from typing import Final
 
 import ftfy
 
+from stages.literals import outside_code_spans
 from stages.markdown_reading import Blocks
 
-_CODE_SPAN: Final = re.compile(r"(?<!`)(`+)(?!`)(?:(?!\n\n).)+?(?<!`)\1(?!`)", re.DOTALL)
 _INVISIBLE: Final = re.compile("[\u200b\u2060\ufeff]")
-_ODD_SPACE: Final = re.compile("[\u00a0\u2007\u202f]")
+_ODD_SPACE: Final = re.compile(
+    "[\u00a0\u2007\u202f]|&(?:nbsp|#160|#xa0|#8199|#x2007|#8239|#x202f);", re.IGNORECASE
+)
 _TIMES = 4
-_PLAIN: Final = re.compile("[\t\n -~]*")
+_PLAIN: Final = re.compile("[\t\n -%'-~]*")  # no character reference
 _FTFY: Final = ftfy.TextFixerConfig(
     unescape_html=False,
     uncurl_quotes=False,
@@ -49,14 +51,6 @@ def outside_code(document: Blocks, change: Callable[[str], str]) -> str:
     for token in document.tokens:
         if token.type in ("fence", "code_block", "html_block") and token.map:
             start, end = lines.start(token.map[0]), lines.start(token.map[1])
-            pieces += [_outside_spans(text[position:start], change), text[start:end]]
+            pieces += [outside_code_spans(text[position:start], change), text[start:end]]
             position = end
-    return "".join([*pieces, _outside_spans(text[position:], change)])
-
-
-def _outside_spans(text: str, change: Callable[[str], str]) -> str:
-    pieces, position = [], 0
-    for match in _CODE_SPAN.finditer(text):
-        pieces += [change(text[position : match.start()]), match[0]]
-        position = match.end()
-    return "".join([*pieces, change(text[position:])])
+    return "".join([*pieces, outside_code_spans(text[position:], change)])

@@ -11,11 +11,11 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from stages.executor import Options, ProducedFile, StageOutcome, StageTask
+from stages.literals import Literals
 from stages.markdown_reading import Blocks, read_markdown
 from stages.optimizer.blocks import formatted
 from stages.optimizer.cleaning import cleaned, outside_code
 from stages.optimizer.emphasis import emphasis_repaired
-from stages.optimizer.literals import Literals
 
 _FRONT_MATTER: Final = re.compile(r"\A---[ \t]*\n(?:.*\n)*?(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 

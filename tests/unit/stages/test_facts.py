@@ -181,6 +181,35 @@ def test_statements_keep_every_sign_that_a_reader_sees(
     assert [fact.statement for fact in found_in(markdown)] == [statement or markdown]
 
 
+@pytest.mark.parametrize(
+    ("markdown", "statement"),
+    [
+        ("In Bonn $a*b*c$ and \\(x_1\\) are 5 by law.", None),
+        ("The matrix $$1 & 2 \\\\ 3 & 4$$ stands in Bonn.", None),
+        ("The file `__init__.py` has 5 lines.", "The file __init__.py has 5 lines."),
+        ("See the [manual][1] of Bonn for 5 things.", "See the manual of Bonn for 5 things."),
+        ("The value of row[0][1] is 5 now.", None),
+        ("A claim of Bonn[^1] on 5 lamps.", None),
+    ],
+)
+def test_statements_keep_formulas_and_code(markdown: str, statement: str | None) -> None:
+    assert [fact.statement for fact in found_in(markdown)] == [statement or markdown]
+
+
+def test_marks_that_open_emphasis_are_of_the_sentence_that_they_open() -> None:
+    found = found_in("これは灯台の文です。**重要**な点は5です。")
+    assert [fact.statement for fact in found] == ["これは灯台の文です。", "重要な点は5です。"]
+
+
+def test_no_value_comes_under_another_column_where_a_row_is_cut() -> None:
+    rows = "".join(f"| R{n} | {'word ' * 450}| {n} |\n" for n in range(3))
+    found = found_in(f"| Id | Text | Fee |\n| --- | --- | --- |\n{rows}")
+    assert all(
+        "Text: " not in fact.statement[:8] for fact in found if "Id: R" not in fact.statement
+    )
+    assert not any(fact.statement.startswith("Id: word") for fact in found)
+
+
 def test_emphasis_may_run_over_sentences_and_quotes_over_lines() -> None:
     markdown = "> **The lamp of Varn was lit\n> in 1871. It is 12 m high.** All know the tower."
     assert [fact.statement for fact in found_in(markdown)] == [

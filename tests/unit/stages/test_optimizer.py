@@ -156,6 +156,11 @@ def test_it_says_what_is_missing_or_wrong(tmp_path: Path) -> None:
             "See [the code][c] and [here].\n\n[c]: https://varn.example/c\n[here]: /h 'Title'\n",
             None,
         ),
+        ("".join(f"{n}. it\n" for n in range(8, 12)), "8.  it\n9.  it\n10. it\n11. it\n"),
+        ("- a\n\n  ---\n\n  b\n", "- a\n\n  ***\n\n  b\n"),
+        ("a &nbsp; b\n", "a b\n"),
+        ("## One\n\n##\n\n* a\n", "## One\n\n##\n\n- a\n"),
+        ("See C:\\\\(temp\\\\) and `\\(x`.\n", None),
         # emphasis that shows its marks
         ("**注意\uff1a**閉館は9時です。\n", "**注意**\uff1a閉館は9時です。\n"),
         ("**Art.**5 and before**(middle)**after\n", "**Art**.5 and before(**middle**)after\n"),
@@ -190,3 +195,9 @@ def test_blocks_that_are_apart_stay_apart() -> None:
     ):
         kinds = [token.type.replace("code_block", "fence") for token in parse(markdown)]
         assert [token.type for token in parse(optimize(markdown).markdown)] == kinds
+
+
+def test_a_table_keeps_cells_beyond_its_header() -> None:
+    markdown = "| a | b |\n| --- | --- |\n| 1 | 2 | three |\n"
+    result = optimize(markdown)
+    assert (result.markdown, result.left) == (markdown, {"notTheSame": 1})

@@ -1,20 +1,32 @@
-"""What has a meaning that CommonMark does not know: hidden from the formatter, then put back."""
+"""What has a meaning that CommonMark does not know: hidden from a parser, then put back."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 _LITERAL: Final = re.compile(
     r"(?P<address>\]\([^()\s]*|<[A-Za-z][\w+.-]*:[^<>\s]*>|\bhttps?://[^\s()<>]+)"
     r"|(?<![\\$])\$\$(?:(?!\n[ \t]*\n)[^$])+\$\$"  # TeX: $$ … $$, within a paragraph
     r"|(?<![\\$\w])\$(?=[^\s$])(?:[^$\n]*[^\s$\\])\$(?![\w$])"  # $ … $, on a line
-    r"|\\\((?:(?!\n[ \t]*\n)[^()]|\([^()\n]*\))+?\\\)|\\\[(?:(?!\n[ \t]*\n)[^\[\]])+?\\\]"
+    r"|(?<!\\)\\\((?:(?!\n[ \t]*\n)[^()]|\([^()\n]*\))+?\\\)"
+    r"|(?<!\\)\\\[(?:(?!\n[ \t]*\n)[^\[\]])+?\\\]"
     r"|\[\^[^\]\s]+\]:?"  # footnotes
     r"|!?\[\[[^\[\]\n]+\]\]"  # links of wikis
     r"|(?<![\w\\_])__[a-z][a-z0-9_]*[a-z0-9]__(?![\w_])"  # names such as __init__
 )
+_CODE_SPAN: Final = re.compile(r"(?<!`)(`+)(?!`)(?:(?!\n\n).)+?(?<!`)\1(?!`)", re.DOTALL)
 _PAYLOAD: Final = re.compile(r"data:[a-z]+/[^\s\"'()<>\[\]]{200,}")
+
+
+def outside_code_spans(text: str, change: Callable[[str], str]) -> str:
+    """Change what stands in no code span of text without blocks of code."""
+    pieces, position = [], 0
+    for match in _CODE_SPAN.finditer(text):
+        pieces += [change(text[position : match.start()]), match[0]]
+        position = match.end()
+    return "".join([*pieces, change(text[position:])])
 
 
 class Literals:
