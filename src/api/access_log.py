@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import PurePath
 
+import anyio
 import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -62,6 +63,8 @@ class RequestLog:
         try:
             await self._app(scope, receive_on, send_on)
         except Exception as error:
+            if status and _client_left(error):
+                return
             log_defect(error, scope["docledger.request_id"])
             if status:
                 raise
@@ -82,6 +85,13 @@ class RequestLog:
             seconds=round(seconds, 4),
             problem=scope.get("docledger.problem"),
         )
+
+
+def _client_left(error: BaseException) -> bool:
+    """Tell whether a stream only found that its client is gone."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(_client_left(each) for each in error.exceptions)
+    return isinstance(error, anyio.BrokenResourceError | anyio.ClosedResourceError)
 
 
 def log_defect(error: BaseException, request_id: str) -> None:

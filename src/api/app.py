@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 from api import openapi, problems
 from api.access_log import METHOD, RequestLog
 from api.direct import DirectPaths
-from api.encoded_slashes import EncodedSlashes
+from api.encoded_slashes import EncodedSlashes, routed_path
 from api.methods import Methods
 from api.metrics import Metrics
 from api.parameters import refuse_unstorable_parameters
@@ -60,7 +60,7 @@ class Api(FastAPI):
 
     def _as_get(self, scope: Scope) -> Scope:
         """Return the GET that a HEAD asks about; the server sends no body of its answer."""
-        if not self.methods.answers_head_by_get(scope["path"]):
+        if not self.methods.answers_head_by_get(routed_path(scope)):
             return scope
         return {**scope, "method": "GET", METHOD: "HEAD"}
 

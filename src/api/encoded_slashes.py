@@ -26,14 +26,21 @@ class EncodedSlashes:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        raw: bytes = scope.get("raw_path") or b""
-        if scope["type"] == "http" and raw.startswith(_DOCUMENTS):
-            document_id, slash, rest = raw[len(_DOCUMENTS) :].decode("latin-1").partition("/")
-            parts = _ENCODED.split(document_id)
-            if len(parts) > 1:
-                kept = _KEPT.join(map(unquote, parts))
-                scope["path"] = f"{_DOCUMENTS.decode()}{kept}{slash}{unquote(rest)}"
+        if scope["type"] == "http":
+            scope["path"] = routed_path(scope)
         await self._app(scope, receive, send)
+
+
+def routed_path(scope: Scope) -> str:
+    """Return the path of a request as routes take it."""
+    raw: bytes = scope.get("raw_path") or b""
+    if raw.startswith(_DOCUMENTS):
+        document_id, slash, rest = raw[len(_DOCUMENTS) :].decode("latin-1").partition("/")
+        parts = _ENCODED.split(document_id)
+        if len(parts) > 1:
+            kept = _KEPT.join(map(unquote, parts))
+            return f"{_DOCUMENTS.decode()}{kept}{slash}{unquote(rest)}"
+    return str(scope["path"])
 
 
 def with_slashes(value: str) -> str:

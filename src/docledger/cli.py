@@ -208,7 +208,8 @@ def stages_add(
     ] = None,
     optional: Annotated[bool, typer.Option("--optional", help="It may be skipped.")] = False,
     order: Annotated[
-        int | None, typer.Option(min=1, help="Its place among the stages; unset: the last.")
+        int | None,
+        typer.Option(min=1, max=10_000, help="Its place among the stages; unset: the last."),
     ] = None,
     json: AsJson = False,
 ) -> None:

@@ -24,6 +24,7 @@ from domain.values import STAGE_NAME
 from stages.registry import Registry
 
 _ROW_ID = re.compile(r"dep_([0-9]{1,9})")
+_MOST_ORDER = 2**31 - 1  # what the column takes
 _INSERT = """
     INSERT INTO stage_dependencies
         (id, stage_name, depends_on_stage, is_required, execution_order)
@@ -117,6 +118,11 @@ def _rows_of(stage: NewStage, rows: Mapping[str, StageDependency]) -> dict[str, 
     """Return the new rows by their ids."""
     orders = [row.execution_order for row in rows.values()]
     order = max(orders, default=0) + 1 if stage.order is None else stage.order
+    if order > _MOST_ORDER:
+        raise InvalidValue(
+            f"A stage stands at {order - 1} already, the last place; name another by --order.",
+            field="order",
+        )
     waits: list[tuple[str | None, bool]] = [(n, not stage.optional) for n in stage.after]
     waits += [(name, False) for name in stage.after_unless_skipped]
     if not any(required for _, required in waits) and not stage.optional:

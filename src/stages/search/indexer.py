@@ -20,6 +20,7 @@ import structlog
 from psycopg.rows import TupleRow
 
 from domain.errors import DocledgerError
+from postgres.causes import cause
 from stages.postgres_search import INDEX_VERSION
 from stages.search.current import (
     PAGE_DOCUMENTS,
@@ -52,15 +53,19 @@ _MOVE = """
     UPDATE tracking SET position = %s, version = %s, updated_at = clock_timestamp()
     WHERE projection = %s
 """
+# Of stages only the ingestor's completion counts: whatever else is completed resets it first.
 _CHANGED = """
     SELECT max(notification_id), count(*),
-        array_agg(DISTINCT originator_id) FILTER (WHERE topic = ANY (%s))
+        array_agg(DISTINCT originator_id) FILTER (WHERE topic = ANY (%(topics)s)
+            OR topic = ANY (%(of_stages)s) AND position('"ingestor"'::bytea IN state) > 0)
     FROM (
-        SELECT notification_id, originator_id, topic FROM docledger_events
-        WHERE notification_id > %s AND notification_id <= %s ORDER BY notification_id LIMIT %s
+        SELECT notification_id, originator_id, topic, state FROM docledger_events
+        WHERE notification_id > %(after)s AND notification_id <= %(until)s
+        ORDER BY notification_id LIMIT %(limit)s
     ) AS events
 """
-_TOPICS = ["StageCompleted", "StageSkipped", "OutputFileRemoved", "DocumentChanged"]
+_TOPICS = ["OutputFileRemoved", "DocumentChanged"]
+_TOPICS_OF_STAGES = ["StageCompleted", "StageSkipped"]
 # Nothing is held and something should be: emptied by DELETE, or restored without its rows.
 _EMPTIED = """
     SELECT NOT EXISTS (SELECT FROM search_chunks) AND EXISTS (
@@ -125,7 +130,11 @@ class SearchIndexer:
             except (psycopg.Error, DocledgerError) as error:
                 failures += 1
                 pause = min(30.0, 0.5 * 2 ** min(failures, 10))
-                _log.warning("the search store is not kept up", error=type(error).__name__)
+                _log.warning(
+                    "the search store is not kept up",
+                    error=type(error).__name__,
+                    cause=cause(error),
+                )
                 self.close()
             else:
                 failures = 0
@@ -208,11 +217,21 @@ class SearchIndexer:
         source = _source(connection)
         if source <= position:
             return IndexStep()
-        asked = (_TOPICS, position, source, _EVENTS)
+        asked = {
+            "topics": _TOPICS,
+            "of_stages": _TOPICS_OF_STAGES,
+            "after": position,
+            "until": source,
+            "limit": _EVENTS,
+        }
         row = connection.execute(_CHANGED, asked).fetchone()
         last, count, changed = row or (None, 0, None)
         ids = changed or []
-        due = [document for document in ingested_among(connection, ids) if document.is_due]
+        due = (
+            []
+            if not ids
+            else [document for document in ingested_among(connection, ids) if document.is_due]
+        )
         filled, reached = self._fill(due)
         if reached is not None:
             return IndexStep(filled, has_more=True)  # the rest is still due when it looks again
