@@ -13,7 +13,7 @@ from stages.conversion.markdown import fence, heading, paragraph
 from stages.conversion.pdf.grid import Cell, Grid
 from stages.conversion.pdf.inline import TICKED, UNTICKED
 from stages.conversion.pdf.lines import Line, lines_of
-from stages.conversion.pdf.tables import Block, Table
+from stages.conversion.pdf.tables import Aligned, Block, Row, Table
 
 _BULLET: Final = re.compile(r"^([•◦▪‣●○■□\u2013\u2014·\uf0b7\u2043*-]|\(?\d{1,3}[.)])\s+(?=\S)")
 _ITEM: Final = re.compile(r"(?:-|\d+\.) ")
@@ -25,7 +25,6 @@ _MAX_HEADING_LINES = 3
 _INDENT_POINTS: Final = 6.0
 _PARAGRAPH_GAP: Final = 1.3  # of the usual distance of baselines within the region
 _LABEL_GAP: Final = 1.6  # of the font's size
-_COLUMN_NEAR_POINTS: Final = 8.0
 _SHORT: Final = 0.3  # of a region's width, left free at a line's end though a word had room
 
 Joiner: TypeAlias = Callable[[str, str], str]
@@ -72,9 +71,10 @@ def blocks_of(region: Sequence[Line], fonts: Fonts, join: Joiner) -> Iterator[Bl
             yield from _beside_grids(rows[index], fonts, join)
             index += 1
             continue
-        length = _table_length(rows, index)
-        if length:
-            table = _table(rows[index : index + length])
+        aligned = Aligned.at(rows, index)
+        if aligned is not None:
+            length = aligned.length
+            table = aligned.table(lambda lines: _joined(lines, join))
             if _are_answers(table):
                 yield from _answers(table)
             else:
@@ -97,7 +97,7 @@ def _answers(table: Table) -> Iterator[Block]:
         yield Block(paragraph(" ".join(text for text in row if text)))
 
 
-def _beside_grids(row: _Row, fonts: Fonts, join: Joiner) -> Iterator[Block]:
+def _beside_grids(row: Row, fonts: Fonts, join: Joiner) -> Iterator[Block]:
     """Give a table with rules, and what stands beside it on the height of its first line."""
     for line in row:
         if line.grid is not None:
@@ -138,10 +138,7 @@ class _Measure:
         )
 
 
-_Row: TypeAlias = tuple[Line, ...]
-
-
-def _rows(lines: Sequence[Line]) -> list[_Row]:
+def _rows(lines: Sequence[Line]) -> list[Row]:
     """Group lines that stand side by side."""
     rows: list[list[Line]] = []
     for line in lines:
@@ -160,7 +157,7 @@ def _beside(a: Line, b: Line) -> bool:
     )
 
 
-def _unbulleted(row: list[Line]) -> _Row:
+def _unbulleted(row: list[Line]) -> Row:
     """Join a bullet or number that stands far before its text with that text."""
     if len(row) == 2 and _BULLET.match(row[0].text + " x"):
         return (Line(row[0].words + row[1].words),)
@@ -179,36 +176,9 @@ def _leading(lines: Sequence[Line]) -> float:
     return float(gaps.most_common(1)[0][0]) if gaps else 14.0
 
 
-def _table_length(rows: Sequence[_Row], start: int) -> int:
-    """Return how many rows from `start` on are a table's: two or more, cells below the first's."""
-    length = 0
-    columns = [cell.x0 for cell in rows[start]]
-    if len(columns) < 2:
-        return 0
-    for row in rows[start:]:
-        if len(row) != len(columns) or not _in_line(row, rows[start]):
-            break
-        length += 1
-    return length if length >= 2 else 0
-
-
-def _in_line(row: _Row, first: _Row) -> bool:
-    """Tell whether cells stand under those of the first row: at the left, right or middle."""
-    return all(
-        min(abs(a.x0 - b.x0), abs(a.x1 - b.x1), abs(a.x0 + a.x1 - b.x0 - b.x1) / 2)
-        <= _COLUMN_NEAR_POINTS
-        for a, b in zip(row, first, strict=True)
-    )
-
-
-def _table(rows: Sequence[_Row]) -> Table:
-    columns = tuple(min(row[n].x0 for row in rows) for n in range(len(rows[0])))
-    return Table(tuple(tuple(line.text for line in row) for row in rows), columns, ruled=False)
-
-
-def _block_length(rows: Sequence[_Row], start: int, measure: _Measure, fonts: Fonts) -> int:
+def _block_length(rows: Sequence[Row], start: int, measure: _Measure, fonts: Fonts) -> int:
     length = 1
-    while start + length < len(rows) and not _table_length(rows, start + length):
+    while start + length < len(rows) and Aligned.at(rows, start + length) is None:
         before, after = rows[start + length - 1][-1], rows[start + length][0]
         if after.grid is not None or _parted(rows[start][0], before, after, measure, fonts):
             break
@@ -260,7 +230,7 @@ def _indented(first: Line, before: Line, after: Line, measure: _Measure) -> bool
     return after.x0 - before.x0 > _INDENT_POINTS and before is not first
 
 
-def _block(rows: Sequence[_Row], fonts: Fonts, join: Joiner) -> str:
+def _block(rows: Sequence[Row], fonts: Fonts, join: Joiner) -> str:
     lines = [line for row in rows for line in row]
     if all(line.mono for line in lines):
         return _code(rows)
@@ -299,7 +269,7 @@ def _is_solid(char: str) -> bool:
     )
 
 
-def _code(rows: Sequence[_Row]) -> str:
+def _code(rows: Sequence[Row]) -> str:
     """Return code with its indents, which are counted in widths of a character."""
     left = min(row[0].x0 for row in rows)
     texts = []
