@@ -16,6 +16,11 @@ from stages.conversion.pdf.lines import Line, lines_of
 from stages.conversion.pdf.tables import Aligned, Block, Row, Table
 
 _BULLET: Final = re.compile(r"^([•◦▪‣●○■□\u2013\u2014·\uf0b7\u2043*-]|\(?\d{1,3}[.)])\s+(?=\S)")
+_LETTERED: Final = re.compile(r"^(\(?)([A-Za-z]|[ivx]{1,5}|[IVX]{1,5})([.)])\s+(?=\S)")
+_ROMAN: Final = {
+    "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10,
+    "xi": 11, "xii": 12, "xiii": 13, "xiv": 14, "xv": 15,
+}  # fmt: skip
 _ITEM: Final = re.compile(r"(?:-|\d+\.) ")
 _LEADER: Final = re.compile(r"\s*(?:[.·…_‥]\s?){4,}\s*(?=[\divxlcA-Z-]{0,8}$)")
 _LABEL: Final = re.compile(r"^\w[^:.!?]{0,40}:(?:\s|$)")
@@ -63,8 +68,8 @@ def fonts_of(lines: Iterable[Line]) -> Fonts:
 
 def blocks_of(region: Sequence[Line], fonts: Fonts, join: Joiner) -> Iterator[Block]:
     """Give the blocks of one region's lines."""
-    measure = _Measure.of(region)
     rows = _rows(region)
+    measure = _Measure.of(region, rows)
     index = 0
     while index < len(rows):
         if any(line.grid is not None for line in rows[index]):
@@ -122,20 +127,53 @@ def joined_blocks(parts: Iterable[Block]) -> str:
 
 @dataclass(frozen=True)
 class _Measure:
-    """The usual distance of baselines in a region, and where its lines begin and end, in points."""
+    """The usual distance of baselines in a region, and where its lines begin and end, in points.
+
+    `lettered` are the lines, by their identity, that begin items such as "a)" or "iv.".
+    """
 
     leading: float
     left: float
     right: float
+    lettered: frozenset[int]
 
     @staticmethod
-    def of(region: Sequence[Line]) -> _Measure:
+    def of(region: Sequence[Line], rows: Sequence[Row]) -> _Measure:
         lines = [line for line in region if line.grid is None]
         return _Measure(
             _leading(lines),
             min((line.x0 for line in lines), default=0.0),
             max((line.x1 for line in lines), default=0.0),
+            _lettered(row[0] for row in rows),
         )
+
+    def begins_item(self, line: Line) -> bool:
+        """Tell whether a line begins an item of a list."""
+        return id(line) in self.lettered or bool(_BULLET.match(line.text))
+
+
+def _lettered(lines: Iterable[Line]) -> frozenset[int]:
+    """Return the lines that begin with letters or Roman numbers that follow one another."""
+    items: set[int] = set()
+    last: dict[tuple[str, str, str, int], Line] = {}
+    for line in lines:
+        match = _LETTERED.match(line.text) if line.grid is None else None
+        if match is None:
+            continue
+        for style, value in _values(match[2]):
+            before = last.get((match[1], style, match[3], value - 1))
+            if before is not None and abs(before.x0 - line.x0) <= 2 * line.size:
+                items.update((id(before), id(line)))
+            last[match[1], style, match[3], value] = line
+    return frozenset(items)
+
+
+def _values(mark: str) -> Iterator[tuple[str, int]]:
+    case = "capital" if mark.isupper() else "small"
+    if len(mark) == 1:
+        yield case, ord(mark.lower()) - ord("a") + 1
+    if mark.lower() in _ROMAN:
+        yield f"{case} Roman", _ROMAN[mark.lower()]
 
 
 def _rows(lines: Sequence[Line]) -> list[Row]:
@@ -201,12 +239,14 @@ def _parted(first: Line, before: Line, after: Line, measure: _Measure, fonts: Fo
         return True
     if level is None and _ends_early(before, after, distance, measure):
         return True
-    return bool(_BULLET.match(after.text)) or _indented(first, before, after, measure)
+    return measure.begins_item(after) or _indented(first, before, after, measure)
 
 
 def _ends_early(before: Line, after: Line, distance: float, measure: _Measure) -> bool:
     """Tell whether a line ends on purpose: an entry of contents, a label, an address."""
     if _LEADER.search(before.text) or after.words[0].text in (TICKED, UNTICKED):
+        return True
+    if _LABEL.match(before.text) and _LABEL.match(after.text) and not after.text[:1].islower():
         return True
     free = measure.right - before.x1
     if free < after.words[0].x1 - after.words[0].x0 + before.size or before.words[-1].broken:
@@ -215,14 +255,14 @@ def _ends_early(before: Line, after: Line, distance: float, measure: _Measure) -
         _LABEL.match(before.text) or distance > after.size * _LABEL_GAP
     ):
         return True
-    if _BULLET.match(before.text) or not after.text[:1].isalnum() or after.text[:1].islower():
+    if measure.begins_item(before) or not after.text[:1].isalnum() or after.text[:1].islower():
         return False
     return free > _SHORT * (measure.right - measure.left) and after.x0 - before.x0 < 1.0
 
 
 def _indented(first: Line, before: Line, after: Line, measure: _Measure) -> bool:
     """Tell whether a line begins a paragraph by its indent, or ends an item of a list by none."""
-    if _BULLET.match(first.text):
+    if measure.begins_item(first):
         hangs = len(first.words) > 1 and after.x0 >= first.words[1].x0 - _INDENT_POINTS / 2
         if hangs:
             return False
