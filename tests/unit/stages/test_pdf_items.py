@@ -63,3 +63,34 @@ def test_a_line_of_prose_that_begins_like_an_item_is_prose(convert: Convert) -> 
         "a) holds, and that is where it ends, they say.",
     ]
     assert convert(pdf_of(set_out(lines))).markdown == " ".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["1. Januar", "6. Januar", "1. Mai", "3. Oktober"],
+        ["01. Januar", "02. Januar"],
+        ["4. Rope", "3. Nails", "2. Sailcloth"],
+    ],
+)
+def test_numbers_that_do_not_follow_one_another_are_no_list(
+    convert: Convert, lines: list[str]
+) -> None:
+    expected = "\n\n".join(line.replace(".", r"\.", 1) for line in lines) + "\n"
+    assert convert(pdf_of(set_out(lines))).markdown == expected
+
+
+def test_numbers_that_follow_one_another_are_a_list_over_pages_too(convert: Convert) -> None:
+    pages = set_out(["3. Rope", "4. Nails"]), set_out(["5. Sailcloth", "6. Tar"])
+    assert convert(pdf_of(*pages)).markdown == "3. Rope\n4. Nails\n5. Sailcloth\n6. Tar\n"
+
+
+def test_a_list_right_after_another_keeps_its_numbers(convert: Convert) -> None:
+    lines = ["1. Rope", "2. Nails", "1. Sailcloth", "2. Tar"]
+    assert convert(pdf_of(set_out(lines))).markdown == (
+        "1. Rope\n2. Nails\n\n1\\. Sailcloth\n\n2\\. Tar\n"
+    )
+    apart = set_out([*lines[:2], "Also in the shed are these:", *lines[2:]], 30)
+    assert convert(pdf_of(apart)).markdown == (
+        "1. Rope\n2. Nails\n\nAlso in the shed are these:\n\n1. Sailcloth\n2. Tar\n"
+    )

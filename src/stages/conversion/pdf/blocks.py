@@ -22,6 +22,7 @@ _ROMAN: Final = {
     "xi": 11, "xii": 12, "xiii": 13, "xiv": 14, "xv": 15,
 }  # fmt: skip
 _ITEM: Final = re.compile(r"(?:-|\d+\.) ")
+_NUMBER: Final = re.compile(r"(\d+)(\. )")
 _LEADER: Final = re.compile(r"\s*(?:[.·…_‥]\s?){4,}\s*(?=[\divxlcA-Z-]{0,8}$)")
 _LABEL: Final = re.compile(r"^\w[^:.!?]{0,40}:(?:\s|$)")
 _LARGER: Final = 1.08
@@ -115,14 +116,29 @@ def joined_blocks(parts: Iterable[Block]) -> str:
     """Join blocks by blank lines, but items of a list that follow each other by none."""
     pieces: list[str] = []
     previous = ""
-    for part in parts:
-        text = part.markdown()
-        if not text:
-            continue
+    for text in _as_numbered([text for part in parts if (text := part.markdown())]):
         tight = _ITEM.match(text) and _ITEM.match(previous)
         pieces.append(("\n" if tight else "\n\n" if pieces else "") + text)
         previous = text
     return "".join(pieces)
+
+
+def _as_numbered(texts: Sequence[str]) -> Iterator[str]:
+    """Give blocks; numbers that a reader of Markdown would count again are plain text."""
+    marks = [_NUMBER.match(text) for text in texts]
+    numbers = [int(mark[1]) if mark else None for mark in marks]
+    in_list = False
+    for place, (text, mark, number) in enumerate(zip(texts, marks, numbers, strict=True)):
+        if mark is None or number is None:
+            in_list = False
+            yield text
+            continue
+        before = numbers[place - 1] if place else None
+        after = numbers[place + 1] if place + 1 < len(numbers) else None
+        goes_on = in_list and before is not None and number == before + 1
+        begins = before is None and after in (None, number + 1)
+        in_list = (goes_on or begins) and (number == 0 or not mark[1].startswith("0"))
+        yield text if in_list else _NUMBER.sub(r"\1\\\2", text, count=1)
 
 
 @dataclass(frozen=True)
