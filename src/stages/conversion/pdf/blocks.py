@@ -13,7 +13,7 @@ from stages.conversion.markdown import fence, heading, paragraph
 from stages.conversion.pdf.grid import Cell, Grid
 from stages.conversion.pdf.inline import TICKED, UNTICKED
 from stages.conversion.pdf.lines import Line, lines_of
-from stages.conversion.pdf.tables import Aligned, Block, Row, Table
+from stages.conversion.pdf.tables import Aligned, Block, Row, Table, differ
 
 _BULLET: Final = re.compile(r"^([•◦▪‣●○■□\u2013\u2014·\uf0b7\u2043*-]|\(?\d{1,3}[.)])\s+(?=\S)")
 _LETTERED: Final = re.compile(r"^(\(?)([A-Za-z]|[ivx]{1,5}|[IVX]{1,5})([.)])\s+(?=\S)")
@@ -356,7 +356,8 @@ def _grid(grid: Grid, join: Joiner) -> Iterator[Block]:
         for text in (text for row in filled for text in row if text):
             yield Block(paragraph(text))
         return
-    yield Block(table=Table(rows, grid.columns, ruled=True))
+    first, second = ([word for cell in row for word in cell] for row in grid.rows[:2])
+    yield Block(table=Table(rows, grid.columns, ruled=True, headed=differ(first, second)))
 
 
 def _parts(row: Sequence[Cell]) -> list[tuple[Cell, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
@@ -9,9 +10,11 @@ from typing import Final, TypeAlias
 from stages.conversion.markdown import table
 from stages.conversion.pdf.inline import plain
 from stages.conversion.pdf.lines import Line
+from stages.conversion.pdf.word import Word
 
 _NEAR_POINTS: Final = 6.0
 _COLUMN_NEAR_POINTS: Final = 8.0
+_DIGIT: Final = re.compile(r"\d")
 _ROW_GAP: Final = 3.2  # of the font's size: a row further down with other cells is no row
 _TIGHT: Final = 0.85  # of the distance of rows: lines of one row
 _LOOSE: Final = 1.5  # likewise: beyond it, a lone cell is no part of the table
@@ -21,11 +24,15 @@ Row: TypeAlias = tuple[Line, ...]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells' texts, and where the columns begin, in points."""
+    """Rows of cells' texts, and where the columns begin, in points.
+
+    `headed` tells whether the first row is set in another font than the next.
+    """
 
     rows: tuple[tuple[str, ...], ...]
     columns: tuple[float, ...]
     ruled: bool
+    headed: bool = False
 
     def markdown(self) -> str:
         """Return the table, its first row as the header, without columns that are empty."""
@@ -54,10 +61,29 @@ def continues(before: Table, after: Table) -> bool:
     """Tell whether a table at the top of a page goes on with the last one of the page before."""
     if before.ruled != after.ruled or len(before.columns) != len(after.columns):
         return False
+    if after.rows[0] != before.rows[0] and (after.headed or _names_numbers(after.rows)):
+        return False
     return all(
         abs((a - before.columns[0]) - (b - after.columns[0])) <= _NEAR_POINTS
         for a, b in zip(before.columns, after.columns, strict=True)
     )
+
+
+def differ(first: Sequence[Word], second: Sequence[Word]) -> bool:
+    """Tell whether the words of a first row are all bold or larger, and those of the next not."""
+    if not first or not second:
+        return False
+    if all(word.bold for word in first) and not all(word.bold for word in second):
+        return True
+    return min(word.size for word in first) > max(word.size for word in second) + 0.6
+
+
+def _names_numbers(rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether a first row holds words alone, and a column only numbers below it."""
+    first, *others = rows
+    if not others or not all(first[1:]) or any(_DIGIT.search(text) for text in first):
+        return False
+    return any(all(map(_DIGIT.search, column)) for column in zip(*others, strict=True))
 
 
 def joined(before: Table, after: Table) -> tuple[Table, int]:
@@ -131,7 +157,9 @@ class Aligned:
             tuple(text_of(cells[column]) if column in cells else "" for column in self.columns)
             for cells in self.rows
         )
-        return Table(texts, tuple(column.x0 for column in self.columns), ruled=False)
+        first, second = ([w for line in c.values() for w in line[0].words] for c in self.rows[:2])
+        columns = tuple(column.x0 for column in self.columns)
+        return Table(texts, columns, ruled=False, headed=differ(first, second))
 
     def _take(self, row: Row, following: Row) -> bool:
         if any(line.grid is not None for line in row):
