@@ -117,6 +117,10 @@ class _Column:
         self.x0, self.x1 = min(self.x0, line.x0), max(self.x1, line.x1)
 
 
+def _is_number(line: Line) -> bool:
+    return bool(_DIGIT.search(line.text)) and not any(map(str.isalpha, line.text))
+
+
 def _in_line(a: Line, b: Line) -> bool:
     apart = min(abs(a.x0 - b.x0), abs(a.x1 - b.x1), abs(a.x0 + a.x1 - b.x0 - b.x1) / 2)
     return apart <= _COLUMN_NEAR_POINTS
@@ -224,12 +228,17 @@ class Aligned:
         step = self._step or distance
         if distance > _LOOSE * min(step, _ROW_GAP * line.size):
             return False
-        wrapped = column in self.rows[-1] and (
-            column is not self.columns[0] or distance < _TIGHT * step or line.text[:1].islower()
+        is_number = _is_number(line) and _is_number(column.last)
+        wrapped = (
+            not is_number
+            and column in self.rows[-1]
+            and (
+                column is not self.columns[0] or distance < _TIGHT * step or line.text[:1].islower()
+            )
         )
         if wrapped and distance <= max(_LOOSE * line.size, _TIGHT * step):
             self.rows[-1][column].append(line)
-        elif len(self.rows) > 1 and self._goes_on(following):
+        elif is_number or self._goes_on(following):
             self.rows.append({column: [line]})
         else:
             return False
@@ -253,7 +262,11 @@ class Aligned:
         return len(self.columns) == 2 and self.columns[0].last.text.endswith(":")
 
     def _goes_on(self, following: Row) -> bool:
-        return len(following) > 1 and all(self._column_of(cell, self.columns) for cell in following)
+        """Tell whether the row after a lone cell is one of the table."""
+        least = 2 if len(self.rows) > 1 else max(len(self.columns), 3)
+        return len(following) >= least and all(
+            self._column_of(cell, self.columns) for cell in following
+        )
 
     def _distance(self, row: Row) -> float:
         return max(line.bottom for line in row) - max(line.bottom for line in self._last)
