@@ -52,6 +52,7 @@ def squeezed(markdown: str) -> str:
         ["Item Jan Feb Mar", "Rope 5 6 7", "Nail 8 9 10", "- - - 17"],
         ["Item Jan Feb Mar", "Rope 5 6 7", "Nail 8 9 10", "Total - - 17"],
         ["- Jan Feb Mar", "Rope 5 6 7", "Nail 8 9 10"],
+        ["- Jan Feb Mar", "Rope 5 6 7"],
         ["Item Jan Feb Mar", "Rope 5 6 7", "- 8 9 10", "Sail 1 2 3"],
     ],
 )
@@ -123,3 +124,17 @@ def test_a_line_under_a_later_column_goes_on_with_its_cell(convert: Convert) -> 
     markdown = convert(pdf_of(set_out(_STATEMENT, rows, 14))).markdown
     rows[1][1] += " " + rows.pop(2)[1]
     assert squeezed(markdown) == squeezed(as_markdown(rows))
+
+
+def test_two_lines_of_prose_with_gaps_are_no_table(convert: Convert) -> None:
+    lines = [["", "that", "boats", "are"], ["moored", "at", "", "noon"]]
+    assert (
+        convert(pdf_of(set_out(_MONTHS, lines, 14))).markdown == "that boats are moored at noon\n"
+    )
+
+
+def test_lines_of_a_program_are_no_wrapped_cells(convert: Convert) -> None:
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /Courier /Encoding /WinAnsiEncoding >>"
+    code = [["x", "INTEGER,"], ["y", "CHOICE {"], ["", "y1 INTEGER,"], ["", "y2 STRING }"]]
+    markdown = convert(pdf_of(set_out((72, 120), code, 12), font=font)).markdown
+    assert "y1 INTEGER,\n" in markdown

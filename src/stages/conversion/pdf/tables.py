@@ -153,7 +153,13 @@ class Aligned:
             if not found._take(rows[number], following):
                 break
             found.length += 1
-        return found if len(found.rows) > 1 else None
+        return found if found._is_sure() else None
+
+    def _is_sure(self) -> bool:
+        """Tell whether rows are enough: two of different cells are prose unless numbers show."""
+        if len(self.rows) != 2 or self.rows[0].keys() == self.rows[1].keys():
+            return len(self.rows) > 1
+        return any(_is_number(line) for lines in self.rows[1].values() for line in lines)
 
     def table(self, text_of: Callable[[Sequence[Line]], str]) -> Table:
         """Return the rows with the text of each cell's lines; empty cells are empty."""
@@ -222,7 +228,7 @@ class Aligned:
     def _take_lone(self, line: Line, following: Row) -> bool:
         """Take a row of one cell: a wrapped line, or a row whose other cells are empty."""
         column = self._column_of(line, self.columns)
-        if column is None or self._is_form() or not self._is_within(line, column):
+        if column is None or self._takes_no_more(line) or not self._is_within(line, column):
             return False
         distance = self._distance((line,))
         step = self._step or distance
@@ -257,9 +263,9 @@ class Aligned:
             if each is not column
         )
 
-    def _is_form(self) -> bool:
-        """Tell whether the last row is a label with what was filled in beside it."""
-        return len(self.columns) == 2 and self.columns[0].last.text.endswith(":")
+    def _takes_no_more(self, line: Line) -> bool:
+        """Tell whether the rows are labels with what was filled in, or lines of a program."""
+        return len(self.columns) == 2 and (line.mono or self.columns[0].last.text.endswith(":"))
 
     def _goes_on(self, following: Row) -> bool:
         """Tell whether the row after a lone cell is one of the table."""
