@@ -64,6 +64,38 @@ def test_a_table_goes_on_over_pages_with_running_lines(
     assert ("repeatedHeaders" in result.left_out) == header_again
 
 
+def small_table(rows: list[list[str]], *, bold: bool) -> Callable[[Canvas], None]:
+    font = "Helvetica-Bold" if bold else "Helvetica"
+    style = [("GRID", (0, 0), (-1, -1), 0.5, "black"), ("FONTNAME", (0, 0), (-1, 0), font)]
+
+    def draw(canvas: Canvas) -> None:
+        table = Table(rows, colWidths=[100] * len(rows[0]), style=style)
+        table.wrapOn(canvas, 500, 700)
+        table.drawOn(canvas, 60, 600)
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    ("second", "bold", "apart"),
+    [
+        ([["Crane", "Hours"], ["North", "12"], ["South", "7"]], False, True),
+        ([["Crane", "Owner"], ["North", "Ada"], ["South", "Bo"]], True, True),
+        ([["Boat", "Length"], ["Teal", "9"], ["Gull", "8"]], True, False),
+        ([["Boat", "Length"], ["Teal", "9"], ["Gull", "8"]], False, False),
+        ([["Teal", "9"], ["Gull", "8"]], False, False),
+        ([["Teal", "none"], ["Gull 2", "8"], ["Tern", "none"]], False, False),
+    ],
+)
+def test_a_table_with_a_header_of_its_own_is_another(
+    convert: Convert, second: list[list[str]], bold: bool, apart: bool
+) -> None:
+    first = [["Boat", "Length"], ["Marigold", "12"], ["Heron", "10"]]
+    result = convert(drawn(small_table(first, bold=bold), small_table(second, bold=bold)))
+    assert result.markdown.count("| --- |") == 1 + apart
+    assert len(result.markdown.strip().split("\n\n")) == 1 + apart
+
+
 def test_only_equal_lines_and_lone_page_numbers_at_the_edges_are_left_out(
     convert: Convert,
 ) -> None:

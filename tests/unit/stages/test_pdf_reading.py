@@ -139,9 +139,9 @@ def test_a_text_that_speaks_of_pdf_is_a_text(tmp_path: Path) -> None:
     assert "begins with" in converted_bytes(tmp_path, content, "a.txt").markdown
 
 
-def words(*texts: str) -> list[Word]:
+def words(*texts: str, top: float = 10) -> list[Word]:
     return [
-        Word(text, 100 * n, 10, 100 * n + 97, 20, 100, bold=False, mono=False)
+        Word(text, 100 * n, top, 100 * n + 97, top + 10, 100, bold=False, mono=False)
         for n, text in enumerate(texts)
     ]
 
@@ -156,11 +156,25 @@ def words(*texts: str) -> list[Word]:
             "this is שלום עולם in Hebrew letters",
         ),
         (["plain", "words"], "plain words"),
+        (["1,234,567.00", "2026-06-14", "סכום", "תאריך"], "תאריך סכום 1,234,567.00 2026-06-14"),
+        (["Corporation", "International", "לקוח"], "לקוח Corporation International"),
+        (["₪", "1,234,567.00", "סכום"], "סכום 1,234,567.00 ₪"),
     ],
 )
 def test_words_are_in_the_order_of_their_scripts(from_the_left: list[str], read: str) -> None:
     (line,) = lines_of(words(*from_the_left))
     assert line.text == read
+
+
+def test_a_line_whose_ends_differ_is_read_as_the_lines_around_it_are() -> None:
+    mixed = ["Boat", "is", "סירה"]
+    english = lines_of([*words("Words", "of", "boats"), *words(*mixed, top=200)])
+    assert english[1].text == "Boat is סירה"
+    hebrew = lines_of([*words("בתוך", "טקסט"), *words(*mixed, top=200)])
+    assert hebrew[1].text == "סירה Boat is"
+    turned = ["סירה", "is", "Boat"]
+    hebrew = lines_of([*words("בתוך", "טקסט"), *words(*turned, top=200)])
+    assert hebrew[1].text == "is Boat סירה"
 
 
 def test_letter_forms_and_ligatures_are_letters() -> None:

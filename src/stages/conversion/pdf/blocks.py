@@ -13,10 +13,16 @@ from stages.conversion.markdown import fence, heading, paragraph
 from stages.conversion.pdf.grid import Cell, Grid
 from stages.conversion.pdf.inline import TICKED, UNTICKED
 from stages.conversion.pdf.lines import Line, lines_of
-from stages.conversion.pdf.tables import Block, Table
+from stages.conversion.pdf.tables import Aligned, Block, Row, Table, differ
 
 _BULLET: Final = re.compile(r"^([•◦▪‣●○■□\u2013\u2014·\uf0b7\u2043*-]|\(?\d{1,3}[.)])\s+(?=\S)")
+_LETTERED: Final = re.compile(r"^(\(?)([A-Za-z]|[ivx]{1,5}|[IVX]{1,5})([.)])\s+(?=\S)")
+_ROMAN: Final = {
+    "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10,
+    "xi": 11, "xii": 12, "xiii": 13, "xiv": 14, "xv": 15,
+}  # fmt: skip
 _ITEM: Final = re.compile(r"(?:-|\d+\.) ")
+_NUMBER: Final = re.compile(r"(\d+)(\. )")
 _LEADER: Final = re.compile(r"\s*(?:[.·…_‥]\s?){4,}\s*(?=[\divxlcA-Z-]{0,8}$)")
 _LABEL: Final = re.compile(r"^\w[^:.!?]{0,40}:(?:\s|$)")
 _LARGER: Final = 1.08
@@ -25,7 +31,6 @@ _MAX_HEADING_LINES = 3
 _INDENT_POINTS: Final = 6.0
 _PARAGRAPH_GAP: Final = 1.3  # of the usual distance of baselines within the region
 _LABEL_GAP: Final = 1.6  # of the font's size
-_COLUMN_NEAR_POINTS: Final = 8.0
 _SHORT: Final = 0.3  # of a region's width, left free at a line's end though a word had room
 
 Joiner: TypeAlias = Callable[[str, str], str]
@@ -64,17 +69,18 @@ def fonts_of(lines: Iterable[Line]) -> Fonts:
 
 def blocks_of(region: Sequence[Line], fonts: Fonts, join: Joiner) -> Iterator[Block]:
     """Give the blocks of one region's lines."""
-    measure = _Measure.of(region)
     rows = _rows(region)
+    measure = _Measure.of(region, rows)
     index = 0
     while index < len(rows):
         if any(line.grid is not None for line in rows[index]):
             yield from _beside_grids(rows[index], fonts, join)
             index += 1
             continue
-        length = _table_length(rows, index)
-        if length:
-            table = _table(rows[index : index + length])
+        aligned = Aligned.at(rows, index)
+        if aligned is not None:
+            length = aligned.length
+            table = aligned.table(lambda lines: _joined(lines, join))
             if _are_answers(table):
                 yield from _answers(table)
             else:
@@ -97,7 +103,7 @@ def _answers(table: Table) -> Iterator[Block]:
         yield Block(paragraph(" ".join(text for text in row if text)))
 
 
-def _beside_grids(row: _Row, fonts: Fonts, join: Joiner) -> Iterator[Block]:
+def _beside_grids(row: Row, fonts: Fonts, join: Joiner) -> Iterator[Block]:
     """Give a table with rules, and what stands beside it on the height of its first line."""
     for line in row:
         if line.grid is not None:
@@ -110,38 +116,83 @@ def joined_blocks(parts: Iterable[Block]) -> str:
     """Join blocks by blank lines, but items of a list that follow each other by none."""
     pieces: list[str] = []
     previous = ""
-    for part in parts:
-        text = part.markdown()
-        if not text:
-            continue
+    for text in _as_numbered([text for part in parts if (text := part.markdown())]):
         tight = _ITEM.match(text) and _ITEM.match(previous)
         pieces.append(("\n" if tight else "\n\n" if pieces else "") + text)
         previous = text
     return "".join(pieces)
 
 
+def _as_numbered(texts: Sequence[str]) -> Iterator[str]:
+    """Give blocks; numbers that a reader of Markdown would count again are plain text."""
+    marks = [_NUMBER.match(text) for text in texts]
+    numbers = [int(mark[1]) if mark else None for mark in marks]
+    in_list = False
+    for place, (text, mark, number) in enumerate(zip(texts, marks, numbers, strict=True)):
+        if mark is None or number is None:
+            in_list = False
+            yield text
+            continue
+        before = numbers[place - 1] if place else None
+        after = numbers[place + 1] if place + 1 < len(numbers) else None
+        goes_on = in_list and before is not None and number == before + 1
+        begins = before is None and after in (None, number + 1)
+        in_list = (goes_on or begins) and (number == 0 or not mark[1].startswith("0"))
+        yield text if in_list else _NUMBER.sub(r"\1\\\2", text, count=1)
+
+
 @dataclass(frozen=True)
 class _Measure:
-    """The usual distance of baselines in a region, and where its lines begin and end, in points."""
+    """The usual distance of baselines in a region, and where its lines begin and end, in points.
+
+    `lettered` are the lines, by their identity, that begin items such as "a)" or "iv.".
+    """
 
     leading: float
     left: float
     right: float
+    lettered: frozenset[int]
 
     @staticmethod
-    def of(region: Sequence[Line]) -> _Measure:
+    def of(region: Sequence[Line], rows: Sequence[Row]) -> _Measure:
         lines = [line for line in region if line.grid is None]
         return _Measure(
             _leading(lines),
             min((line.x0 for line in lines), default=0.0),
             max((line.x1 for line in lines), default=0.0),
+            _lettered(row[0] for row in rows),
         )
 
+    def begins_item(self, line: Line) -> bool:
+        """Tell whether a line begins an item of a list."""
+        return id(line) in self.lettered or bool(_BULLET.match(line.text))
 
-_Row: TypeAlias = tuple[Line, ...]
+
+def _lettered(lines: Iterable[Line]) -> frozenset[int]:
+    """Return the lines that begin with letters or Roman numbers that follow one another."""
+    items: set[int] = set()
+    last: dict[tuple[str, str, str, int], Line] = {}
+    for line in lines:
+        match = _LETTERED.match(line.text) if line.grid is None else None
+        if match is None:
+            continue
+        for style, value in _values(match[2]):
+            before = last.get((match[1], style, match[3], value - 1))
+            if before is not None and abs(before.x0 - line.x0) <= 2 * line.size:
+                items.update((id(before), id(line)))
+            last[match[1], style, match[3], value] = line
+    return frozenset(items)
 
 
-def _rows(lines: Sequence[Line]) -> list[_Row]:
+def _values(mark: str) -> Iterator[tuple[str, int]]:
+    case = "capital" if mark.isupper() else "small"
+    if len(mark) == 1:
+        yield case, ord(mark.lower()) - ord("a") + 1
+    if mark.lower() in _ROMAN:
+        yield f"{case} Roman", _ROMAN[mark.lower()]
+
+
+def _rows(lines: Sequence[Line]) -> list[Row]:
     """Group lines that stand side by side."""
     rows: list[list[Line]] = []
     for line in lines:
@@ -160,7 +211,7 @@ def _beside(a: Line, b: Line) -> bool:
     )
 
 
-def _unbulleted(row: list[Line]) -> _Row:
+def _unbulleted(row: list[Line]) -> Row:
     """Join a bullet or number that stands far before its text with that text."""
     if len(row) == 2 and _BULLET.match(row[0].text + " x"):
         return (Line(row[0].words + row[1].words),)
@@ -179,36 +230,9 @@ def _leading(lines: Sequence[Line]) -> float:
     return float(gaps.most_common(1)[0][0]) if gaps else 14.0
 
 
-def _table_length(rows: Sequence[_Row], start: int) -> int:
-    """Return how many rows from `start` on are a table's: two or more, cells below the first's."""
-    length = 0
-    columns = [cell.x0 for cell in rows[start]]
-    if len(columns) < 2:
-        return 0
-    for row in rows[start:]:
-        if len(row) != len(columns) or not _in_line(row, rows[start]):
-            break
-        length += 1
-    return length if length >= 2 else 0
-
-
-def _in_line(row: _Row, first: _Row) -> bool:
-    """Tell whether cells stand under those of the first row: at the left, right or middle."""
-    return all(
-        min(abs(a.x0 - b.x0), abs(a.x1 - b.x1), abs(a.x0 + a.x1 - b.x0 - b.x1) / 2)
-        <= _COLUMN_NEAR_POINTS
-        for a, b in zip(row, first, strict=True)
-    )
-
-
-def _table(rows: Sequence[_Row]) -> Table:
-    columns = tuple(min(row[n].x0 for row in rows) for n in range(len(rows[0])))
-    return Table(tuple(tuple(line.text for line in row) for row in rows), columns, ruled=False)
-
-
-def _block_length(rows: Sequence[_Row], start: int, measure: _Measure, fonts: Fonts) -> int:
+def _block_length(rows: Sequence[Row], start: int, measure: _Measure, fonts: Fonts) -> int:
     length = 1
-    while start + length < len(rows) and not _table_length(rows, start + length):
+    while start + length < len(rows) and Aligned.at(rows, start + length) is None:
         before, after = rows[start + length - 1][-1], rows[start + length][0]
         if after.grid is not None or _parted(rows[start][0], before, after, measure, fonts):
             break
@@ -231,12 +255,14 @@ def _parted(first: Line, before: Line, after: Line, measure: _Measure, fonts: Fo
         return True
     if level is None and _ends_early(before, after, distance, measure):
         return True
-    return bool(_BULLET.match(after.text)) or _indented(first, before, after, measure)
+    return measure.begins_item(after) or _indented(first, before, after, measure)
 
 
 def _ends_early(before: Line, after: Line, distance: float, measure: _Measure) -> bool:
     """Tell whether a line ends on purpose: an entry of contents, a label, an address."""
     if _LEADER.search(before.text) or after.words[0].text in (TICKED, UNTICKED):
+        return True
+    if _LABEL.match(before.text) and _LABEL.match(after.text) and not after.text[:1].islower():
         return True
     free = measure.right - before.x1
     if free < after.words[0].x1 - after.words[0].x0 + before.size or before.words[-1].broken:
@@ -245,14 +271,14 @@ def _ends_early(before: Line, after: Line, distance: float, measure: _Measure) -
         _LABEL.match(before.text) or distance > after.size * _LABEL_GAP
     ):
         return True
-    if _BULLET.match(before.text) or not after.text[:1].isalnum() or after.text[:1].islower():
+    if measure.begins_item(before) or not after.text[:1].isalnum() or after.text[:1].islower():
         return False
     return free > _SHORT * (measure.right - measure.left) and after.x0 - before.x0 < 1.0
 
 
 def _indented(first: Line, before: Line, after: Line, measure: _Measure) -> bool:
     """Tell whether a line begins a paragraph by its indent, or ends an item of a list by none."""
-    if _BULLET.match(first.text):
+    if measure.begins_item(first):
         hangs = len(first.words) > 1 and after.x0 >= first.words[1].x0 - _INDENT_POINTS / 2
         if hangs:
             return False
@@ -260,7 +286,7 @@ def _indented(first: Line, before: Line, after: Line, measure: _Measure) -> bool
     return after.x0 - before.x0 > _INDENT_POINTS and before is not first
 
 
-def _block(rows: Sequence[_Row], fonts: Fonts, join: Joiner) -> str:
+def _block(rows: Sequence[Row], fonts: Fonts, join: Joiner) -> str:
     lines = [line for row in rows for line in row]
     if all(line.mono for line in lines):
         return _code(rows)
@@ -299,7 +325,7 @@ def _is_solid(char: str) -> bool:
     )
 
 
-def _code(rows: Sequence[_Row]) -> str:
+def _code(rows: Sequence[Row]) -> str:
     """Return code with its indents, which are counted in widths of a character."""
     left = min(row[0].x0 for row in rows)
     texts = []
@@ -330,7 +356,8 @@ def _grid(grid: Grid, join: Joiner) -> Iterator[Block]:
         for text in (text for row in filled for text in row if text):
             yield Block(paragraph(text))
         return
-    yield Block(table=Table(rows, grid.columns, ruled=True))
+    first, second = ([word for cell in row for word in cell] for row in grid.rows[:2])
+    yield Block(table=Table(rows, grid.columns, ruled=True, headed=differ(first, second)))
 
 
 def _parts(row: Sequence[Cell]) -> list[tuple[Cell, ...]]:

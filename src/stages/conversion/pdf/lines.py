@@ -103,7 +103,15 @@ def lines_of(words: Iterable[Word]) -> list[Line]:
             row = _Row(anchor)
             rows.append(row)
         row.add(run, anchor)
-    return [line for row in rows for line in _split(sorted(row.words, key=_LEFT_END))]
+    pieces = [piece for row in rows for piece in _split(sorted(row.words, key=_LEFT_END))]
+    foreign = [_is_foreign(piece) for piece in pieces]
+    if not any(foreign):
+        return [Line(tuple(piece)) for piece in pieces]
+    usual = _usual_direction(pieces)
+    return [
+        Line(tuple(_in_logical_order(piece, usual) if other else piece))
+        for piece, other in zip(pieces, foreign, strict=True)
+    ]
 
 
 def _runs(words: Iterable[Word]) -> list[tuple[float, int, list[Word], Word]]:
@@ -151,7 +159,7 @@ class _Row:
             self._middle = (anchor.top + anchor.bottom) / 2
 
 
-def _split(row: list[Word]) -> list[Line]:
+def _split(row: list[Word]) -> list[list[Word]]:
     pieces = [[row[0]]]
     right = row[0].x1
     for word in row[1:]:
@@ -161,7 +169,7 @@ def _split(row: list[Word]) -> list[Line]:
         else:
             pieces[-1].append(word)
         right = max(right, word.x1)
-    return [Line(tuple(_in_logical_order(_letterspaced(piece)))) for piece in pieces]
+    return [_letterspaced(piece) for piece in pieces]
 
 
 def _letterspaced(words: list[Word]) -> list[Word]:
@@ -181,19 +189,45 @@ def _letterspaced(words: list[Word]) -> list[Word]:
     return joined
 
 
-def _in_logical_order(words: list[Word]) -> list[Word]:
+def _is_foreign(words: Sequence[Word]) -> bool:
+    """Tell, fast, whether a line may have letters that run leftwards."""
+    return not all(word.text.isascii() or max(word.text) < _FIRST_RTL for word in words)
+
+
+def _usual_direction(lines: Iterable[Sequence[Word]]) -> int:
+    """Return -1 or 1, as most letters of the lines of one direction run; 0 without any."""
+    letters = 0
+    for line in lines:
+        strong = {_strong(word.text) for word in line} - {0}
+        if len(strong) == 1:
+            letters += strong.pop() * sum(map(str.isalpha, "".join(word.text for word in line)))
+    return (letters > 0) - (letters < 0)
+
+
+def _base_direction(words: Sequence[Word], usual: int) -> int:
+    """Return -1 for a line that is read from the right, else 1; numbers say nothing of it.
+
+    Its ends tell it where they agree, else the lines around it, else its right end or its letters.
+    """
+    strong = [direction for word in words if (direction := _strong(word.text))]
+    if strong[0] == strong[-1] == -1:
+        return -1
+    if usual:
+        return usual
+    letters = sum(len(word.text) * _strong(word.text) for word in words)
+    return -1 if strong[-1] < 0 or letters <= 0 else 1
+
+
+def _in_logical_order(words: list[Word], usual: int) -> list[Word]:
     """Return a line's words, which stand from left to right, in the order in which they are read.
 
     Words of right-to-left scripts run leftwards; numbers and Latin words among them keep theirs.
+    `usual` is the direction of the lines around it, 0 if unknown.
     """
-    if all(word.text.isascii() or max(word.text) < _FIRST_RTL for word in words):
-        return words
     directions = [_direction(word.text) for word in words]
-    leftwards = sum(len(w.text) for w, d in zip(words, directions, strict=True) if d < 0)
-    rightwards = sum(len(w.text) for w, d in zip(words, directions, strict=True) if d > 0)
-    if not leftwards:
+    if min(directions) >= 0:
         return words
-    base = -1 if leftwards >= rightwards else 1
+    base = _base_direction(words, usual)
     pairs = list(zip(words, directions, strict=True))
     runs: list[tuple[int, list[Word]]] = []
     for word, direction in pairs if base > 0 else reversed(pairs):
@@ -208,11 +242,17 @@ def _in_logical_order(words: list[Word]) -> list[Word]:
 
 def _direction(text: str) -> int:
     """Return -1 for a word that runs leftwards, 1 for one that runs rightwards, else 0."""
+    strong = _strong(text)
+    return strong or int(any(unicodedata.bidirectional(char) in ("EN", "AN") for char in text))
+
+
+def _strong(text: str) -> int:
+    """Return the direction of a word's first letter, 0 for a word without letters."""
     for char in text:
         kind = unicodedata.bidirectional(char)
         if kind in _RTL:
             return -1
-        if kind in ("L", "EN", "AN"):
+        if kind == "L":
             return 1
     return 0
 
