@@ -178,3 +178,10 @@ def test_cells_of_many_forms_are_found_either_way(tmp_path: Path, cells: str) ->
     assert markdown_of(tmp_path, workbook(rows)) == markdown_of(
         tmp_path, workbook("<!-- parse -->" + rows)
     )
+
+
+def test_a_first_row_of_numbers_is_no_header(tmp_path: Path) -> None:
+    content = workbook(row(number("1"), number("-2.5")) + row(number("3"), number("4")))
+    assert markdown_of(tmp_path, content) == (
+        "## S\n\n|  |  |\n| --- | --- |\n| 1 | -2.5 |\n| 3 | 4 |\n"
+    )

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from stages.conversion.headers import is_data
 from stages.conversion.markdown import blocks
 from stages.conversion.office.markup import lines_of_block
 from stages.conversion.office.sheets.cells import Merge, Sheet, too_many
@@ -26,8 +27,11 @@ def sheet_markdown(sheet: Sheet, max_cells: int) -> str:
     if not rows:
         return blocks(captions)
     _carry_down(rows, sheet.merges)
-    head = _header_rows(sheet, rows)
-    header = _header(rows[:head], columns, sheet.merges)
+    if is_data([rows[0][1].get(column, "") for column in columns]):
+        head, header = 0, [""] * len(columns)
+    else:
+        head = _header_rows(sheet, rows)
+        header = _header(rows[:head], columns, sheet.merges)
     body = ([row.get(column, "") for column in columns] for _, row in rows[head:])
     return blocks([*captions, "\n".join(_lines(header, body))])
 
