@@ -467,3 +467,21 @@ def test_only_heads_of_columns_are_a_tables_header(
     tmp_path: Path, body: str, lines: list[str]
 ) -> None:
     assert [line for line in markdown_of(tmp_path, body).split("\n") if line] == lines
+
+
+@pytest.mark.parametrize(
+    ("body", "markdown"),
+    [
+        ("<s><b>Gone</b></s>stays", "~~Gone~~stays"),
+        ("<del>was <i>gone</i></del>stays", "~~was gone~~stays"),
+        ("x<s><b>Gone</b> in</s> stays", "x~~Gone in~~ stays"),
+        ("<span style='text-decoration:line-through'><b>Gone</b></span>stays", "~~Gone~~stays"),
+        ("<b>was <s>gone</s></b>stays", "was ~~gone~~stays"),
+        ("<s><b>Gone</b></s> stays", "~~**Gone**~~ stays"),
+        ("<b><s>Gone</s></b> stays", "**~~Gone~~** stays"),
+        ("<s><b><i>Gone</i></b></s>stays", "~~Gone~~stays"),
+    ],
+)
+def test_a_strike_is_kept_beside_a_letter(tmp_path: Path, body: str, markdown: str) -> None:
+    assert markdown_of(tmp_path, f"<p>{body}</p>") == markdown
+    assert "~" not in MarkdownIt("commonmark").enable("strikethrough").render(markdown)
