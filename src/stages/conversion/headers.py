@@ -15,6 +15,10 @@ def is_data(row: Sequence[str]) -> bool:
 
     Cells are plain text or Markdown.
     """
-    texts = [text.strip().replace("\\", "") for text in row]
-    numbers = [text for text in texts if not _PERIOD.fullmatch(text)]
-    return bool(numbers) and all(map(_NUMBER.fullmatch, numbers))
+    texts = [text for text in row if not _PERIOD.fullmatch(text.strip())]
+    return bool(texts) and all(map(is_number, texts))
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a text is a number as tables have them: signs, separators, a unit of money."""
+    return _NUMBER.fullmatch(text.strip().replace("\\", "")) is not None
