@@ -125,8 +125,17 @@ _HTML_START: Final = re.compile(
     rb"^(?:\s|<\?xml[^>]*\?>|<!--.*?-->)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
+# Asked of what is named or declared HTML: a tag of HTML's own, so a note about `List<T>` is text.
 _HTML_TAGS: Final = re.compile(
-    rb"<(?:p|div|h[1-6]|ul|ol|li|table|tr|td|span|a|br|article|section)\b[^>]*>", re.IGNORECASE
+    rb"<(?:a|abbr|acronym|address|area|article|aside|audio|b|base|basefont|bdi|bdo|big|blockquote"
+    rb"|body|br|button|canvas|caption|center|cite|code|col|colgroup|data|datalist|dd|del|details"
+    rb"|dfn|dialog|dir|div|dl|dt|em|embed|fieldset|figcaption|figure|font|footer|form|frame"
+    rb"|frameset|h[1-6]|head|header|hgroup|hr|html|i|iframe|img|input|ins|kbd|label|legend|li|link"
+    rb"|main|map|mark|math|menu|meta|meter|nav|nobr|noscript|object|ol|optgroup|option|output|p"
+    rb"|picture|pre|progress|q|rp|rt|ruby|s|samp|script|search|section|select|small|source|span"
+    rb"|strike|strong|style|sub|summary|sup|svg|table|tbody|td|template|textarea|tfoot|th|thead"
+    rb"|time|title|tr|track|tt|u|ul|var|video|wbr)(?=[\s/>])[^<>]*>",
+    re.IGNORECASE,
 )
 _PDF_HEADER: Final = re.compile(rb"%PDF-[12]\.\d[\r\n]")
 _MAIL_START: Final = re.compile(rb"(?:[A-Za-z][A-Za-z0-9-]*:[^\n]*\r?\n(?:[ \t][^\n]*\n)*){2}")

@@ -14,7 +14,7 @@ _UNPRINTABLE: Final = re.compile(
 _CONTROLS: Final = bytes({*range(32), 127} - set(b"\t\n"))
 _NEWLINES: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 _MANY_BLANK: Final = re.compile(r"\n(?:[ \t]*\n){2,}")
-_SPECIAL: Final = re.compile(r"([\\`*\[\]<]|(?<!\w)_|_(?!\w)|~~|&(?=#?\w+;))")
+_SPECIAL: Final = re.compile(r"([\\`*\[\]<]|(?<!\w)_++|(?<!_)_++(?!\w)|~~|&(?=#?\w+;))")
 _LINE_START: Final = re.compile(
     r"^(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|={2,}[^\S\n]*$|-{2,}[^\S\n]*$|~{3,})", re.MULTILINE
 )
@@ -38,7 +38,16 @@ def printable(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Return inline text in which nothing is Markdown; line starts are left to `paragraph`."""
-    return _SPECIAL.sub(r"\\\1", printable(text))
+    text = printable(text)
+    if "__" in text:
+        return _SPECIAL.sub(_escaped_each, text)
+    return _SPECIAL.sub(r"\\\1", text)
+
+
+def _escaped_each(match: re.Match[str]) -> str:
+    """Escape every underscore of a run: two that are left over would open or close emphasis."""
+    found = match[1]
+    return found.replace("_", "\\_") if found[0] == "_" else f"\\{found}"
 
 
 def paragraph(text: str) -> str:

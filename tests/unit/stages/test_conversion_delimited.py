@@ -63,3 +63,16 @@ def test_plain_cells_are_written_as_all_others(value: str) -> None:
     assert row == f"| {' '.join(value.replace(chr(10), '<br>').split())} |".replace(
         "a|b", r"a\|b"
     ).replace("`x`", r"\`x\`")
+
+
+@pytest.mark.parametrize("first", ["1,2.5", "-3,40 %", '"1,200",€ 5', "2024,17", "2024-01-31,5"])
+def test_a_first_row_of_numbers_is_no_header(tmp_path: Path, first: str) -> None:
+    lines = markdown_of(tmp_path, f"{first}\n4,5\n").split("\n")
+    assert lines[:2] == ["|  |  |", "| --- | --- |"]
+    assert lines[3] == "| 4 | 5 |"
+
+
+@pytest.mark.parametrize("first", ["2023,2024", ",7", "a,7", "2024-01,2024-02", "A1,B2"])
+def test_a_first_row_of_names_is_the_header(tmp_path: Path, first: str) -> None:
+    lines = markdown_of(tmp_path, f"{first}\n4,5\n").split("\n")
+    assert lines[1:] == ["| --- | --- |", "| 4 | 5 |"]

@@ -431,3 +431,57 @@ def test_cells_and_blocks_part_words_in_the_fallback_too(tmp_path: Path) -> None
     flat = html.fallback(source, ConversionOptions())
     assert flat.markdown.split() == ["Bolt", "12", "a", "b", "c", "d", "e", "f"]
     assert flat.converter == "html-text/1"
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        (
+            "<table><tr><th>Born<td>1901</tr><tr><th>Died<td>1980</table>",
+            ["|  |  |", "| --- | --- |", "| Born | 1901 |", "| Died | 1980 |"],
+        ),
+        (  # a title above, the label of a group between, a label over two rows
+            ("<table><tr><th colspan=3>Ada</tr><tr><th rowspan=2>Born<td>1815<td>London</tr>"
+            "<tr><td>10 December<td>Marylebone</tr><tr><th colspan=3>Work</tr>"
+            "<tr><th>Field<td>Numbers<td>Engines</table>"),
+            ["Ada", "|  |  |  |", "| --- | --- | --- |", "| Born | 1815 | London |",
+             "| Born | 10 December | Marylebone |", "| Work |  |  |",
+             "| Field | Numbers | Engines |"],
+        ),
+        (  # heads of columns too
+            "<table><tr><td><th>Q1<th>Q2</tr><tr><th>A<td>1<td>2</table>",
+            ["|  | Q1 | Q2 |", "| --- | --- | --- |", "| A | 1 | 2 |"],
+        ),
+        (
+            "<table><thead><tr><th>Name<td>Fee</tr></thead><tr><th>Boat<td>1</table>",
+            ["| Name | Fee |", "| --- | --- |", "| Boat | 1 |"],
+        ),
+        (  # a label between the rows is none of the columns'
+            ("<table><tr><th>Name<th>Fee</tr><tr><td>Boat<td>1</tr><tr><th>Late<th>Fee</tr>"
+            "<tr><td colspan=2>none</tr></table>"),
+            ["| Name | Fee |", "| --- | --- |", "| Boat | 1 |", "| Late | Fee |", "| none |  |"],
+        ),
+    ],
+)  # fmt: skip
+def test_only_heads_of_columns_are_a_tables_header(
+    tmp_path: Path, body: str, lines: list[str]
+) -> None:
+    assert [line for line in markdown_of(tmp_path, body).split("\n") if line] == lines
+
+
+@pytest.mark.parametrize(
+    ("body", "markdown"),
+    [
+        ("<s><b>Gone</b></s>stays", "~~Gone~~stays"),
+        ("<del>was <i>gone</i></del>stays", "~~was gone~~stays"),
+        ("x<s><b>Gone</b> in</s> stays", "x~~Gone in~~ stays"),
+        ("<span style='text-decoration:line-through'><b>Gone</b></span>stays", "~~Gone~~stays"),
+        ("<b>was <s>gone</s></b>stays", "was ~~gone~~stays"),
+        ("<s><b>Gone</b></s> stays", "~~**Gone**~~ stays"),
+        ("<b><s>Gone</s></b> stays", "**~~Gone~~** stays"),
+        ("<s><b><i>Gone</i></b></s>stays", "~~Gone~~stays"),
+    ],
+)
+def test_a_strike_is_kept_beside_a_letter(tmp_path: Path, body: str, markdown: str) -> None:
+    assert markdown_of(tmp_path, f"<p>{body}</p>") == markdown
+    assert "~" not in MarkdownIt("commonmark").enable("strikethrough").render(markdown)

@@ -16,7 +16,7 @@ _SOFT_HYPHEN: Final = "\u00ad"
 _HARD_HYPHEN: Final = "\u2011"
 _LINE_END: Final = re.compile(r"[ \t]*\n[ \t]*")
 _BLANKS: Final = re.compile(r"[ \t]{2,}")
-_NO_EDGE: Final = frozenset("\\*_~`<>[]!$&")
+_NO_EDGE: Final = frozenset("\\*_~`<>[]$&")
 _BARE_ADDRESS: Final = re.compile(r"[^\s()<>\\]+")
 
 
@@ -48,7 +48,7 @@ def without_hyphenation(text: str) -> str:
 
 def inline(spans: Iterable[Span], *, emphasis: bool = True) -> str:
     """Return the Markdown of a line of spans; line feeds within become hard breaks."""
-    merged = _merged(spans)
+    merged = _merged(_parted(_merged(spans))) if emphasis else _merged(spans)
     marks = _MARKS if emphasis else _MARKS[:1]
     text = _BLANKS.sub(" ", _marked(merged, marks))
     return _LINE_END.sub("  \n", text).strip(" \t\n")
@@ -103,6 +103,24 @@ def _merged(spans: Iterable[Span]) -> list[Span]:
     return merged
 
 
+def _parted(spans: Sequence[Span]) -> list[Span]:
+    """Drop italics that touch bold text: their asterisks would be read as one run."""
+    beside = [None, *spans], [*spans[1:], None]
+    return [
+        replace(span, italic=False)
+        if span.italic and not span.bold and (_touches(before, span) or _touches(span, after))
+        else span
+        for before, span, after in zip(beside[0], spans, beside[1], strict=False)
+    ]
+
+
+def _touches(first: Span | None, second: Span | None) -> bool:
+    if first is None or second is None or first.bold == second.bold:
+        return False
+    parted = first.text[-1].isspace() or second.text[0].isspace()
+    return not parted and first.strike == second.strike
+
+
 _MARKS: Final[Sequence[tuple[Callable[[Span], object], str]]] = (
     (lambda span: span.strike, "~~"),
     (lambda span: span.bold, "**"),
@@ -112,19 +130,39 @@ _MARKS: Final[Sequence[tuple[Callable[[Span], object], str]]] = (
 
 def _marked(spans: Sequence[Span], marks: Sequence[tuple[Callable[[Span], object], str]]) -> str:
     if not marks:
-        return "".join(
-            _linked(link, list(group)) for link, group in groupby(spans, key=lambda s: s.link)
-        )
+        return _joined_links(spans)
     key, mark = marks[0]
-    groups = [
-        (bool(set_), _marked(list(group), marks[1:]))
-        for set_, group in groupby(spans, key=lambda span: bool(key(span)))
+    pieces = [
+        (bool(set_), list(group)) for set_, group in groupby(spans, key=lambda s: bool(key(s)))
     ]
+    texts = [*(_marked(group, marks[1:]) for _, group in pieces), ""]
     out = ""
-    for index, (wanted, text) in enumerate(groups):
-        following = groups[index + 1][1] if index + 1 < len(groups) else ""
+    for (wanted, group), text, following in zip(pieces, texts, texts[1:], strict=False):
+        if wanted and (_is_mixed(group) or not _closes(text, mark, out, following)):
+            text = _marked(group, ())  # noqa: PLW2901  # no marks within: they are punctuation
         out += _emphasised(text, mark, out, following) if wanted else text
     return out
+
+
+def _is_mixed(spans: Sequence[Span]) -> bool:
+    """Tell whether bold text has italics at both ends alone: which marks end where is lost then."""
+    both_ends = spans[0].bold and spans[-1].bold and spans[0].italic and spans[-1].italic
+    return both_ends and not all(span.italic for span in spans)
+
+
+def _closes(text: str, mark: str, before: str, after: str) -> bool:
+    head, body, tail = _trimmed(text, str.isspace)
+    return _holds(mark, before + head, body, tail + after)
+
+
+def _joined_links(spans: Sequence[Span]) -> str:
+    text = ""
+    for link, group in groupby(spans, key=lambda span: span.link):
+        linked = _linked(link, list(group))
+        if link and linked.startswith("[") and text.endswith("!"):
+            text = f"{text[:-1]}\\!"  # else it is a picture
+        text += linked
+    return text
 
 
 def _linked(link: str, spans: Sequence[Span]) -> str:
@@ -159,7 +197,8 @@ def _emphasised(text: str, mark: str, before: str, after: str) -> str:
     head, body, tail = _trimmed(text, str.isspace)
     if not _holds(mark, before + head, body, tail + after):
         lead, core, trail = _trimmed(body, _is_edge)
-        if _holds(mark, before + head + lead, core, trail + tail + after):
+        is_image = (trail + tail + after).startswith("![")
+        if not is_image and _holds(mark, before + head + lead, core, trail + tail + after):
             head, body, tail = head + lead, core, trail + tail
         elif mark != "~~" or not body:
             return text

@@ -36,7 +36,8 @@ class Block:
     def line(self) -> str:
         """The block on one line, for a table's cell."""
         if self.kind == TABLE:
-            return "<br>".join(", ".join(cell for cell in row if cell) for row in self.rows)
+            lines = (", ".join(cell for cell in row if cell) for row in self.rows)
+            return "<br>".join(line for line in lines if line)
         text = "<br>".join(line.strip() for line in self.text.split("\n") if line.strip())
         if self.kind == CODE:
             text = escaped(text)
@@ -129,11 +130,14 @@ class Cell:
     part: str = ""
 
 
-def laid_out(grid: Sequence[Sequence[Cell]], header_rows: int) -> list[Block]:
+def laid_out(
+    grid: Sequence[Sequence[Cell]], header_rows: int, *, headless: bool = False
+) -> list[Block]:
     """Return a grid as a table; its first row, if one cell is all of it, as a paragraph before.
 
     A label merged over rows stands in each of them; header rows become one, each column's labels
-    joined. Columns that are empty throughout are left out.
+    joined. Columns that are empty throughout are left out. The header of two columns of labels and
+    values, a table that is `headless`, is empty.
     """
     width = max((len(row) for row in grid), default=0)
     filled = [[*row, *[Cell("")] * (width - len(row))] for row in grid]
@@ -147,6 +151,8 @@ def laid_out(grid: Sequence[Sequence[Cell]], header_rows: int) -> list[Block]:
     texts = [row for row in texts if any(row)] if head < len(texts) or any(texts[0]) else []
     used = [any(column) for column in zip(*texts, strict=True)]
     kept = [tuple(t for t, use in zip(row, used, strict=True) if use) for row in texts]
+    if headless and sum(used) == 2 and head == 1 and len(kept) > 1:
+        kept.insert(0, ("", ""))
     return [*found, Block(TABLE, rows=tuple(kept))] if kept else found
 
 

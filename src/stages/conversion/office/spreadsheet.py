@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from lxml import etree
 
+from stages.conversion.headers import is_data
 from stages.conversion.markdown import blocks, heading, table
 from stages.conversion.office.package import Package
 from stages.conversion.office.sheets.cells import too_many
@@ -68,7 +69,8 @@ def _values(workbook: Any, options: ConversionOptions) -> Converted:
         left -= sum(map(len, rows))
         counts.append(len(rows))
         if rows:
-            parts.append(blocks([heading(sheet.name, 2), table(rows)]))
+            header = [[""]] if is_data(rows[0]) else []
+            parts.append(blocks([heading(sheet.name, 2), table([*header, *rows])]))
     return Converted(
         blocks(parts),
         {"sheets": len(counts), "rows": counts},

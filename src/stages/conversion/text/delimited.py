@@ -11,6 +11,7 @@ from io import StringIO
 from itertools import chain, islice
 from typing import Final
 
+from stages.conversion.headers import is_data
 from stages.conversion.markdown import blocks, paragraph, row_of_cells
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.second_reading import SecondReading
@@ -49,7 +50,10 @@ class _Dialect:
 
 
 def convert(source: Source, options: ConversionOptions) -> Converted:
-    """Make one table of the file; its first row is the header, lines above it are paragraphs."""
+    """Make one table of the file; lines above it are paragraphs, its first row is the header.
+
+    A first row of numbers is none; the header is empty then.
+    """
     decoded = decode(source.path.read_bytes(), declared_charset(source.mime_type))
     text = _without_separator_line(decoded.text)
     dialect = _dialect_of(decoded.text)
@@ -121,14 +125,16 @@ def _table(rows: Iterable[Sequence[str]], max_cells: int) -> tuple[str, int]:
     kept = _counted(rows, max_cells)
     titles, leading = _parted(list(islice(kept, _MAX_TITLES + 1)))
     lines, width = [], max(map(len, leading), default=0)
-    for row in chain(leading[1:], kept):
+    header = [] if leading and is_data(leading[0]) else leading[:1]
+    for row in chain(leading[len(header) :], kept):
         lines.append(row_of_cells(row))
         width = max(width, len(row))
     if not leading:
         return blocks(map(paragraph, titles)), len(titles)
-    head = row_of_cells([*leading[0], *[""] * (width - len(leading[0]))])
+    names = [name for row in header for name in row]
+    head = row_of_cells([*names, *[""] * (width - len(names))])
     table = "\n".join([head, f"|{' --- |' * width}", *lines])
-    return blocks([*map(paragraph, titles), table]), len(titles) + 1 + len(lines)
+    return blocks([*map(paragraph, titles), table]), len(titles) + len(header) + len(lines)
 
 
 def _counted(rows: Iterable[Sequence[str]], max_cells: int) -> Iterator[Sequence[str]]:

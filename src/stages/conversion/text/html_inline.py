@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -24,7 +24,8 @@ from stages.conversion.text.visibility import style_of
 _STYLED: Final = re.compile("line-through|vertical-align", re.IGNORECASE)
 _STRUCK: Final = ("s", "del", "strike")
 _SCRIPTS: Final = {"super": "sup", "sub": "sub"}
-_EMPHASIS: Final = frozenset(["b", "strong", "i", "em", "dfn", "var", *_STRUCK])
+_OTHER_EMPHASIS: Final = frozenset(["b", "strong", "i", "em", "dfn", "var"])
+_EMPHASIS: Final = _OTHER_EMPHASIS.union(_STRUCK)
 _SHOWN_VALUES: Final = frozenset(
     ["text", "email", "number", "tel", "url", "search", "date", "time", "month", "week",
      "datetime-local", "submit", "reset", "button"]
@@ -192,11 +193,46 @@ def settle_emphasis(page: LexborHTMLParser) -> None:
     """See to it that every mark of emphasis opens or closes where CommonMark 6.2 lets it.
 
     A mark beside punctuation on its inside and a letter on its outside is none; so punctuation
-    goes outside, or the emphasis is dropped.
+    goes outside, or the emphasis is dropped. Beside a mark within, a strike is kept: it says more.
     """
+    for node in _in_the_way(page):
+        node.unwrap()
     for node in page.css(",".join(sorted(_EMPHASIS))):
         if not text_of(node) or _beside_emphasis(node) or not _settled(node):
             node.unwrap()
+
+
+def _in_the_way(page: LexborHTMLParser) -> list[LexborNode]:
+    """Return the emphasis that begins or ends together with a strike, a letter being outside."""
+    found: dict[int, LexborNode] = {}
+    seen = set[int]()
+    for strike in page.css(",".join(_STRUCK)):
+        around = strike.parent
+        while around is not None and around.tag in _EMPHASIS and around.mem_id not in seen:
+            seen.add(around.mem_id)
+            if around.tag not in _STRUCK and _ends_in_mark(around, _STRUCK):
+                found[around.mem_id] = around
+            around = around.parent
+        inner = [node for node in within(strike) if node.tag in _OTHER_EMPHASIS]
+        if inner and _ends_in_mark(strike, _OTHER_EMPHASIS):
+            found.update((node.mem_id, node) for node in inner)
+    return list(found.values())
+
+
+def _ends_in_mark(node: LexborNode, tags: Collection[str]) -> bool:
+    return any(
+        _neighbour(node, backwards=backwards).isalnum()
+        and _has_at_edge(node, tags, backwards=backwards)
+        for backwards in (True, False)
+    )
+
+
+def _has_at_edge(node: LexborNode, tags: Collection[str], *, backwards: bool) -> bool:
+    """Tell whether an element of these tags begins, or ends, where this one does."""
+    at = node.first_child if backwards else node.last_child
+    while at is not None and at.tag not in tags:
+        at = at.first_child if backwards else at.last_child
+    return at is not None
 
 
 def _beside_emphasis(node: LexborNode) -> bool:

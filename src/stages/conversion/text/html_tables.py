@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -46,8 +47,15 @@ def _is_layout(table: LexborNode) -> bool:
 
 
 def spread_spans(page: LexborHTMLParser) -> None:
-    """Give each row of a table as many cells as it has columns; labels stand in all their rows."""
+    """Give each row of a table as many cells as it has columns; labels stand in all their rows.
+
+    A table whose rows have heads and whose columns have none gets an empty header: Markdown takes
+    the first row for one.
+    """
     tables = {table.mem_id: table for table in page.css("table")}
+    headless = {key for key, table in tables.items() if _heads_rows_alone(table)}
+    for key in headless:
+        _lift_titles(page, tables[key])
     spanning = set()
     for cell in page.css("td[colspan],td[rowspan],th[colspan],th[rowspan]"):
         around = cell.parent
@@ -56,7 +64,42 @@ def spread_spans(page: LexborHTMLParser) -> None:
         if around is not None:
             spanning.add(around.mem_id)
     for key in spanning:
-        _spread(page, tables[key])
+        _spread(page, tables[key], joins_headers=key not in headless)
+    for key in headless:
+        _put_empty_header(page, tables[key])
+
+
+def _heads_rows_alone(table: LexborNode) -> bool:
+    """Tell whether the first row that is more than a title begins with the head of that row."""
+    for part, rows in _groups(table):
+        for row in rows:
+            cells = _cells(row)
+            if part == "thead" and cells:
+                return False
+            if len(cells) > 1:
+                values = [cell for cell in cells[1:] if cell.tag == "td" and text_of(cell)]
+                return cells[0].tag == "th" and bool(values)
+    return False
+
+
+def _lift_titles(page: LexborHTMLParser, table: LexborNode) -> None:
+    """Put the labels that span a table above its first row before the table."""
+    for row in [row for _, rows in _groups(table) for row in rows]:
+        cells = _cells(row)
+        if len(cells) != 1 or cells[0].tag != "th" or has_blocks(cells[0]):
+            return
+        table.insert_before(text_of(cells[0]))
+        table.insert_before(page.create_node("p"))
+        row.decompose()
+
+
+def _put_empty_header(page: LexborHTMLParser, table: LexborNode) -> None:
+    rows = [row for _, rows in _groups(table) for row in rows]
+    rows[0].insert_before(page.create_node("tr"))
+    header = rows[0].prev
+    for _ in range(max(len(_cells(row)) for row in rows)):
+        if header is not None:
+            header.insert_child(page.create_node("th"))
 
 
 def _groups(table: LexborNode) -> Iterator[tuple[str, list[LexborNode]]]:
@@ -87,7 +130,7 @@ class _Row:
     cells: Sequence[_Cell]
 
 
-def _spread(page: LexborHTMLParser, table: LexborNode) -> None:
+def _spread(page: LexborHTMLParser, table: LexborNode, *, joins_headers: bool) -> None:
     too_many = _covered(table) > _MAX_CELLS
     rows = (
         [] if too_many else [row for part, nodes in _groups(table) for row in _placed(part, nodes)]
@@ -101,8 +144,10 @@ def _spread(page: LexborHTMLParser, table: LexborNode) -> None:
     if len(rows) * len(columns) > _MAX_CELLS:
         return
     for row in rows:
-        _fill(page, row, columns)
-    _join_headers(page, table, [row for row in rows if row.is_header], len(rows), len(columns))
+        _fill(page, row, columns, repeats=joins_headers and row.is_header)
+    if joins_headers:
+        headers = [*takewhile(lambda row: row.is_header, rows)]
+        _join_headers(page, table, headers, len(rows), len(columns))
 
 
 def _covered(table: LexborNode) -> int:
@@ -141,7 +186,7 @@ def _span(cell: LexborNode, name: str, limit: int) -> int:
     return min(int(value), limit) if value.isascii() and value.isdigit() and len(value) < 9 else 1
 
 
-def _fill(page: LexborHTMLParser, row: _Row, columns: Sequence[int]) -> None:
+def _fill(page: LexborHTMLParser, row: _Row, columns: Sequence[int], *, repeats: bool) -> None:
     own = {cell.mem_id for cell in _cells(row.node)}
     last: LexborNode | None = None
     for cell in row.cells:
@@ -150,8 +195,8 @@ def _fill(page: LexborHTMLParser, row: _Row, columns: Sequence[int]) -> None:
             if column == cell.first and cell.node.mem_id in own:
                 last = cell.node
                 continue
-            repeats = row.is_header or column == cell.first
-            last = _add(row.node, last, _copy(page, cell.node, repeats=repeats))
+            copied = _copy(page, cell.node, repeats=repeats or column == cell.first)
+            last = _add(row.node, last, copied)
 
 
 def _copy(page: LexborHTMLParser, cell: LexborNode, *, repeats: bool) -> LexborNode:

@@ -178,3 +178,64 @@ def test_cells_of_many_forms_are_found_either_way(tmp_path: Path, cells: str) ->
     assert markdown_of(tmp_path, workbook(rows)) == markdown_of(
         tmp_path, workbook("<!-- parse -->" + rows)
     )
+
+
+def test_a_first_row_of_numbers_is_no_header(tmp_path: Path) -> None:
+    content = workbook(row(number("1"), number("-2.5")) + row(number("3"), number("4")))
+    assert markdown_of(tmp_path, content) == (
+        "## S\n\n|  |  |\n| --- | --- |\n| 1 | -2.5 |\n| 3 | 4 |\n"
+    )
+
+
+def at(number_of_row: int, *cells: tuple[str, str], hidden: bool = False) -> str:
+    """Return a row of cells at columns, each a number or a text."""
+    found = (
+        f'<c r="{column}{number_of_row}"><v>{value}</v></c>'
+        if value.lstrip("-").isdigit()
+        else f'<c r="{column}{number_of_row}" t="inlineStr"><is><t>{value}</t></is></c>'
+        for column, value in cells
+    )
+    return row(*found, attributes=f'r="{number_of_row}"' + (' hidden="1"' if hidden else ""))
+
+
+_FRUIT = at(1, ("A", "Fruit"), ("B", "Price")) + at(2, ("A", "Fig"), ("B", "3"))
+
+
+def tables_of(tmp_path: Path, rows: str) -> list[str]:
+    """Return the first lines of a sheet's blocks."""
+    return [b.split("\n")[0] for b in markdown_of(tmp_path, workbook(rows)).split("\n\n")[1:]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "first_lines"),
+    [
+        (
+            _FRUIT
+            + at(4, ("A", "Cities"))
+            + at(6, ("A", "City"), ("B", "People"))
+            + at(7, ("A", "Bonn"), ("B", "9")),
+            ["| Fruit | Price |", "Cities", "| City | People |"],
+        ),
+        (_FRUIT + at(4, ("A", "Total"), ("B", "3")), ["| Fruit | Price |"]),
+        (
+            _FRUIT + at(3, ("A", "x"), hidden=True) + at(4, ("A", "a"), ("B", "b"))
+            + at(5, ("A", "Kiwi"), ("B", "5")),
+            ["| Fruit | Price |"],
+        ),
+        (
+            at(1, ("A", "Fruit"), ("B", "Price"), ("D", "City"), ("E", "People"))
+            + at(2, ("A", "Fig"), ("B", "3"), ("D", "Bonn"), ("E", "9"))
+            + at(3, ("D", "Ulm"), ("E", "8")),
+            ["| Fruit | Price |", "| City | People |"],
+        ),
+        (  # a column left free before the numbers of the same rows
+            at(1, ("A", "Fruit"), ("B", "Price"), ("D", "Q1"), ("E", "Q2"))
+            + at(2, ("A", "Fig"), ("B", "3"), ("D", "1"), ("E", "9")),
+            ["| Fruit | Price | Q1 | Q2 |"],
+        ),
+    ],
+)  # fmt: skip
+def test_empty_rows_and_columns_part_tables(
+    tmp_path: Path, rows: str, first_lines: list[str]
+) -> None:
+    assert tables_of(tmp_path, rows) == first_lines

@@ -49,6 +49,8 @@ class Sheet:
     cells: int = 0
     formulas: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    hidden_rows: set[int] = field(default_factory=set)
+    hidden_columns: set[int] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,8 @@ class SheetReader:
 
     def _keep(self, number: int, found: dict[int, str], *, hidden: bool) -> None:
         """Keep a row's cells that are shown, and count the words of the others."""
+        if hidden:
+            self._sheet.hidden_rows.add(number)
         if not self._workbook.include_hidden and (hidden or self._hidden_columns):
             for column in list(found):
                 if hidden or column in self._hidden_columns:
@@ -251,6 +255,7 @@ class SheetReader:
         if element.get("hidden") in _YES or element.get("width") == "0":
             first, last = _whole(element.get("min"), 1), _whole(element.get("max"), 0)
             self._hidden_columns.update(range(first, min(last, _LAST_COLUMN) + 1))
+            self._sheet.hidden_columns.update(self._hidden_columns)
 
     def _column_number(self, reference: str | None, default: int) -> int:
         if not reference:

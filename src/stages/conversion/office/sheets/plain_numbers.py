@@ -57,7 +57,7 @@ def _decimal_writer(tokens: Sequence[Token]) -> Writer:
         trailing += 1
     percents = sum(token.kind == PERCENT for token in tokens)
     shift = 2 * percents - 3 * trailing
-    head, tail = _literals(before), _literals(after)
+    head, tail = _literals(_signed(before)), _literals(after)
     fill_whole, fill_decimals = _whole_filler(whole), _decimal_filler(decimals)
     places = min(sum(token.kind == DIGIT for token in decimals), _MAX_DECIMALS)
     has_point = point < len(core)
@@ -150,6 +150,16 @@ def _decimal_filler(tokens: Sequence[Token]) -> Callable[[str], str]:
         return "." + "".join(filled)
 
     return fill
+
+
+def _signed(tokens: Sequence[Token]) -> list[Token]:
+    """Drop the filling behind a sign: it pads the cell, and the sign is still the number's."""
+    kept: list[Token] = []
+    for token in tokens:
+        before = "".join(each.text for each in kept)
+        if token.kind != FILL or before.strip() not in ("-", "+"):
+            kept.append(token)
+    return kept
 
 
 def _literals(tokens: Sequence[Token]) -> str:

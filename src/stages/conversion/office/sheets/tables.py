@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
+from stages.conversion.headers import is_data
 from stages.conversion.markdown import blocks
 from stages.conversion.office.markup import lines_of_block
+from stages.conversion.office.sheets.areas import areas
 from stages.conversion.office.sheets.cells import Merge, Sheet, too_many
 
 Row = tuple[int, dict[int, str]]
@@ -17,17 +20,26 @@ _LONGEST_CARRIED: Final = 100
 
 
 def sheet_markdown(sheet: Sheet, max_cells: int) -> str:
-    """Return a sheet's rows as captions and one table; empty rows and columns are left out."""
-    columns = sorted({column for _, row in sheet.rows for column in row})
-    if len(sheet.rows) * len(columns) > max_cells:
+    """Return a sheet's tables, each with its captions; empty rows and columns are left out."""
+    return blocks([_area_markdown(sheet, rows, max_cells) for rows in areas(sheet)])
+
+
+def _area_markdown(sheet: Sheet, rows: Sequence[Row], max_cells: int) -> str:
+    columns = sorted({column for _, row in rows for column in row})
+    if len(rows) * len(columns) > max_cells:
         raise too_many(max_cells)
-    captions = _captions(sheet.rows) if len(columns) > 1 else []
-    rows = sheet.rows[len(captions) :]
+    merges = [m for m in sheet.merges if columns[0] <= m.left <= columns[-1]]
+    sheet = replace(sheet, merges=merges)
+    captions = _captions(rows) if len(columns) > 1 else []
+    rows = rows[len(captions) :]
     if not rows:
         return blocks(captions)
     _carry_down(rows, sheet.merges)
-    head = _header_rows(sheet, rows)
-    header = _header(rows[:head], columns, sheet.merges)
+    if is_data([rows[0][1].get(column, "") for column in columns]):
+        head, header = 0, [""] * len(columns)
+    else:
+        head = _header_rows(sheet, rows)
+        header = _header(rows[:head], columns, sheet.merges)
     body = ([row.get(column, "") for column in columns] for _, row in rows[head:])
     return blocks([*captions, "\n".join(_lines(header, body))])
 

@@ -35,6 +35,7 @@ from stages.conversion.office.word.numbering import Label
 from stages.conversion.office.word.runs import RunReader
 from stages.conversion.office.word.styles import CODES, LIST_NAME, QUOTES, TITLE
 from stages.conversion.office.word.table import (
+    has_heads_of_rows_alone,
     is_deleted,
     is_header,
     is_hidden,
@@ -199,7 +200,8 @@ class StoryReader:
             if is_header(row) and header_rows == len(grid):
                 header_rows += 1
             grid.append(self._grid_row(row, grid[-1] if grid else []))
-        return laid_out(grid, header_rows if header_rows > 1 else 0)
+        headless = not header_rows and has_heads_of_rows_alone(element)
+        return laid_out(grid, header_rows if header_rows > 1 else 0, headless=headless)
 
     def _grid_row(self, row: Element, above: list[Cell]) -> list[Cell]:
         cells: list[Cell] = []

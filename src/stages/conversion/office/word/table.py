@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
 from stages.conversion.office.package import Element, local
-from stages.conversion.office.word.names import child, number, switch, value
+from stages.conversion.office.word.names import W, child, number, switch, value
 
 _WRAPPERS: Final = ("sdt", "sdtContent", "customXml", "ins", "moveTo")
+_LOOK: Final = re.compile("[0-9A-Fa-f]{1,8}")
+_NO: Final = ("0", "false", "off")
 _MAX_COLUMNS: Final = 64  # Word's own limit is 63
 
 
@@ -35,6 +38,21 @@ def placed_cells(row: Element) -> Iterator[tuple[Element, int, int, str]]:
 def is_header(row: Element) -> bool:
     """Tell whether a row is repeated on each page."""
     return bool(switch(child(row, "trPr"), "tblHeader"))
+
+
+def has_heads_of_rows_alone(table: Element) -> bool:
+    """Tell whether a table says that its first row is like the others, its first column special.
+
+    That is 17.4.55, by attributes or, as before Word 2010, by bits.
+    """
+    look = child(child(table, "tblPr"), "tblLook")
+    if look is None:
+        return False
+    bits = look.get(f"{W}val", "")
+    mask = int(bits, 16) if _LOOK.fullmatch(bits) else 0x20
+    first_row = look.get(f"{W}firstRow", "1" if mask & 0x20 else "0")
+    first_column = look.get(f"{W}firstColumn", "1" if mask & 0x80 else "0")
+    return first_row in _NO and first_column not in _NO
 
 
 def is_deleted(row: Element) -> bool:
