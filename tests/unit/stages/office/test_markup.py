@@ -12,20 +12,11 @@ from markdown_it import MarkdownIt
 from stages.conversion.office.markup import Span, inline
 
 _PARSER = MarkdownIt("commonmark").enable("strikethrough")
-_FORMATS = {
-    "": {},
-    "b": {"bold": True},
-    "i": {"italic": True},
-    "bi": {"bold": True, "italic": True},
-    "s": {"strike": True},
-    "bs": {"bold": True, "strike": True},
-    "is": {"italic": True, "strike": True},
-    "bis": {"bold": True, "italic": True, "strike": True},
-}
+_FORMATS = ("", "b", "i", "bi", "s", "bs", "is", "bis")
 
 
 def span(text: str, form: str = "", link: str = "") -> Span:
-    return Span(text, link=link, **_FORMATS[form])
+    return Span(text, "b" in form, "i" in form, "s" in form, link=link)
 
 
 def rendered(markdown: str) -> str:
