@@ -132,8 +132,10 @@ def _row(header: Sequence[str], cells: Sequence[str], start: int, end: int) -> I
         for name, cell in zip([*header, *[""] * len(cells)], cells, strict=False)
         if cell
     ]
+    # Under an empty header the first cell names what stands beside it.
+    joint = ": " if len(named) == 2 and header and not any(header) else "; "
     if len(named) >= 2:
-        yield Candidate("table_row", "; ".join(named), start, end)
+        yield Candidate("table_row", joint.join(named), start, end)
 
 
 def _lines_of(text: str, lines: Lines, rows: Sequence[int]) -> tuple[int, int]:

@@ -226,6 +226,11 @@ def test_rows_have_their_columns_names_wherever_a_chunk_begins() -> None:
     ]
 
 
+def test_a_row_under_an_empty_header_is_a_label_and_its_value() -> None:
+    found = found_in("|  |  |\n| --- | --- |\n| Born | 1901 |\n| Died | 1980 |\n")
+    assert [fact.statement for fact in found] == ["Born: 1901", "Died: 1980"]
+
+
 def test_code_that_goes_on_in_another_chunk_is_no_fact() -> None:
     code = "".join(f"x = {n}  # it was {n} in 1871, said Varn of the lamp.\n" for n in range(300))
     assert len(chunk(f"```python\n{code}```\n")) > 3
