@@ -56,6 +56,7 @@ def test_it_runs_without_a_change_to_code_or_schema(
 ) -> None:
     extend(installation, package)
     service = installation.up()
+    wait_for(lambda: installation.json("status")["workers"])
     for line in _block("sh").splitlines():
         done = installation.run(*line.split()[1:])
         assert done.returncode == 0, done.stderr
@@ -93,6 +94,7 @@ def test_until_a_worker_has_the_executor_its_stage_waits(
 ) -> None:
     """The service runs without the package; then a second worker is started with it."""
     service = installation.up()
+    wait_for(lambda: installation.json("status")["workers"])
     added = installation.run(*ADD.split())
     assert added.returncode == 0, added.stderr
     assert "0 of 1 workers can run it" in added.stdout
