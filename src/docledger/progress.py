@@ -31,7 +31,7 @@ MARKS: Mapping[str, tuple[str, str]] = {
 class Standing:
     """How far one document is: its stages' statuses in order and its workflow's status.
 
-    The status of a document that somebody deleted is `deleted`. `missing_executor` names a stage
+    The status of a deleted document is `deleted`. `missing_executor` names a stage
     that may run and that no living worker can.
     """
 

@@ -30,7 +30,7 @@ from api.http.refusal import Lingering, Refuse, malformed
 from api.http.waiting import WaitingConnections
 
 BODY_FAULT = "docledger.body_fault"
-"""The scope's key of the error that whoever receives the body is to be given."""
+"""The scope's key of the error that is raised to the reader of the body."""
 
 _HOP_BY_HOP = frozenset((b"upgrade", b"http2-settings"))
 _FIELD_OVERHEAD_BYTES = len(": \r\n")
