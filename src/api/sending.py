@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from concurrent.futures import Future
+from time import monotonic
 from typing import Any
 
 from starlette.requests import Request
@@ -14,8 +15,8 @@ from api.database_threads import DatabaseThreads
 from api.metrics import Metrics
 from api.ports import Commands, Committed, Ports
 from domain.commands import Command, Context
-from domain.errors import LogUnavailable, VersionMismatch
-from postgres.deadlines import DatabaseSilent, waiting_for_database
+from domain.errors import VersionMismatch
+from postgres.deadlines import Allowance
 
 ANYBODY = "api"
 """The actor of requests that do not say who sends them."""
@@ -28,15 +29,13 @@ def actor_of(request: Request) -> str:
 
 
 class Sender:
-    """Sends commands without blocking the event loop; knows which are under way."""
+    """Sends commands without blocking the event loop."""
 
     def __init__(self, ports: Ports, metrics: Metrics, threads: DatabaseThreads) -> None:
         self._threads = threads
-        self._seconds = ports.limits.database_seconds
         self._commands: Commands = ports.commands
         self._clock = ports.clock
         self._metrics = metrics
-        self._under_way: set[Future[Any]] = set()
         self._answers = _Answers()
 
     def context(self, request: Request) -> Context:
@@ -59,28 +58,17 @@ class Sender:
         if versions is not None:
             expected = await self._expected(command.document_id, versions)
         kind = type(command).__name__
+        began = monotonic()
         try:
-            committed = await self._answered(command, expected)
+            # A caller that goes away leaves its command to be carried out.
+            committed: Committed = await self._answers.of(self._commands.submit(command, expected))
         except Exception as error:
             self._metrics.command(kind, type(error).__name__).inc()
             raise
+        finally:
+            Allowance.spend(monotonic() - began)
         self._metrics.command(kind, "accepted").inc()
         return committed
-
-    async def _answered(self, command: Command, expected: int | None) -> Committed:
-        try:
-            with waiting_for_database(self._seconds):
-                # A caller that goes away leaves its command to be carried out.
-                committed: Committed = await self._answers.of(self._submit(command, expected))
-        except DatabaseSilent as error:
-            raise LogUnavailable from error
-        return committed
-
-    def _submit(self, command: Command, expected: int | None) -> Future[Any]:
-        future = self._commands.submit(command, expected)
-        self._under_way.add(future)
-        future.add_done_callback(self._under_way.discard)
-        return future
 
     async def _expected(self, document_id: str, versions: frozenset[int]) -> int:
         if len(versions) == 1:
@@ -96,8 +84,7 @@ class Sender:
 
     async def drain(self) -> None:
         """Wait for the commands whose callers went away."""
-        under_way = [asyncio.wrap_future(future) for future in tuple(self._under_way)]
-        await asyncio.gather(*under_way, return_exceptions=True)
+        await self._answers.drain()
 
 
 class _Answers:
@@ -107,6 +94,7 @@ class _Answers:
     """
 
     def __init__(self) -> None:
+        self._awaited: set[Future[Any]] = set()
         self._arrived: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
         self._woken = False
 
@@ -114,8 +102,10 @@ class _Answers:
         """Return what the running loop can wait for; giving that up leaves `future` alone."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Any] = loop.create_future()
+        self._awaited.add(future)
 
         def arrived(done: Future[Any]) -> None:
+            self._awaited.discard(done)
             self._arrived.append((answer, done))
             # Set back ahead of emptying: what comes after an emptying wakes the loop again.
             if not self._woken and not loop.is_closed():
@@ -124,6 +114,11 @@ class _Answers:
 
         future.add_done_callback(arrived)
         return answer
+
+    async def drain(self) -> None:
+        """Wait until every future has its answer, whatever it is."""
+        awaited = [asyncio.wrap_future(future) for future in tuple(self._awaited)]
+        await asyncio.gather(*awaited, return_exceptions=True)
 
     def _hand_over(self) -> None:
         self._woken = False

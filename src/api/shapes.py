@@ -107,7 +107,9 @@ def plain(value: Any) -> Any:
 
 def time_text(at: datetime) -> str:
     """Return an aware time in RFC 3339, in UTC and to the microsecond."""
-    return at.astimezone(UTC).isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="microseconds")[: -len("+00:00")] + "Z"
 
 
 def _sql_value(column: str) -> str:

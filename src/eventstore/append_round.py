@@ -44,8 +44,9 @@ class Committed:
 class Waiting:
     """A command whose caller waits until `deadline`, in the time of `time.monotonic`.
 
-    `beaten` counts appends that lost to another writer's; `is_sent` tells that its append is under
-    way; `in_doubt_after` is the version after which its events stand if an append landed whose
+    `has_begun` tells that it cannot be cancelled any more, `is_answered` that its caller has an
+    answer, `is_sent` that its append is under way; `beaten` counts appends that lost to another
+    writer's; `in_doubt_after` is the version after which its events stand if an append landed whose
     answer was lost.
     """
 
@@ -55,6 +56,8 @@ class Waiting:
     deadline: float
     beaten: int = 0
     is_sent: bool = False
+    has_begun: bool = False
+    is_answered: bool = False
     in_doubt_after: int | None = None
 
     @property
@@ -69,21 +72,28 @@ class Waiting:
 
     def begin(self) -> bool:
         """Tell whether an answer is still wanted; from now on the future cannot be cancelled."""
-        if self.future.running():
-            return True
-        if self.future.done() and not self.future.cancelled():
+        if self.is_answered:
             return False
-        return self.future.set_running_or_notify_cancel()
+        if not self.has_begun:
+            try:
+                self.has_begun = self.future.set_running_or_notify_cancel()
+            except InvalidStateError:
+                return False
+        return self.has_begun
 
     def answer(self, committed: Committed) -> None:
-        """Give the caller its answer, unless its deadline has."""
-        with suppress(InvalidStateError):
-            self.future.set_result(committed)
+        """Give the caller its answer, unless it has one."""
+        if not self.is_answered:
+            self.is_answered = True
+            with suppress(InvalidStateError):
+                self.future.set_result(committed)
 
     def fail(self, error: Exception) -> None:
         """Give the caller the reason for a failure, unless it has an answer."""
-        with suppress(InvalidStateError):
-            self.future.set_exception(error)
+        if not self.is_answered:
+            self.is_answered = True
+            with suppress(InvalidStateError):
+                self.future.set_exception(error)
 
 
 @dataclass(slots=True)

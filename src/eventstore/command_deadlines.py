@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from domain.errors import DocledgerError, LogUnavailable, OutcomeUnknown
 from eventstore.append_round import AppendRound, Waiting
@@ -22,24 +21,20 @@ class CommandDeadlines:
     """A thread that answers commands at their deadline.
 
     One that has not been sent to the database is withdrawn; of one that has, it is unknown whether
-    it was carried out.
+    it was carried out. `pending` returns the commands that may have no answer yet.
     """
 
-    def __init__(self) -> None:
-        self._watched: deque[Waiting] = deque()
+    def __init__(self, pending: Callable[[], list[Waiting]]) -> None:
+        self._pending = pending
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="command deadlines", daemon=True)
         self._thread.start()
 
-    def watch(self, waiting: Waiting) -> None:
-        """Answer the command at its deadline unless it has an answer by then."""
-        self._watched.append(waiting)
-
     def sending(self, round_: AppendRound) -> None:
         """Mark the round's commands as sent; raises CommandWithdrawn, with none marked."""
         with self._lock:
-            if any(waiting.future.done() for waiting in round_.waiting()):
+            if any(waiting.is_answered for waiting in round_.waiting()):
                 raise CommandWithdrawn
             round_.mark_sent(is_sent=True)
 
@@ -50,15 +45,13 @@ class CommandDeadlines:
 
     def _run(self) -> None:
         while not self._closing.wait(_LOOK_SECONDS):
-            if self._watched:
-                self._look()
+            if pending := self._pending():
+                self._look(pending)
 
-    def _look(self) -> None:
-        watched = [self._watched.popleft() for _ in range(len(self._watched))]
-        unanswered = [waiting for waiting in watched if not waiting.future.done()]
+    def _look(self, pending: list[Waiting]) -> None:
         with self._lock:
-            give_up(overdue(unanswered), LogUnavailable())
-        self._watched.extend(unanswered)
+            late = overdue(waiting for waiting in pending if not waiting.is_answered)
+            give_up(late, LogUnavailable())
 
 
 def overdue(commands: Iterable[Waiting]) -> set[Waiting]:

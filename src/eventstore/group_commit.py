@@ -61,7 +61,8 @@ class GroupCommit:
         self._wake = threading.Condition()
         self._closing = False
         self._pause_seconds = 0.0
-        self._deadlines = CommandDeadlines()
+        self._under_way: list[Waiting] = []
+        self._deadlines = CommandDeadlines(self._pending)
         self._thread = threading.Thread(target=self._run, name="group commit", daemon=True)
         self._thread.start()
 
@@ -77,7 +78,6 @@ class GroupCommit:
             if self._closing:
                 raise LogUnavailable("docledger is stopping; send the command again in a moment.")
             self._queue.append(waiting)
-            self._deadlines.watch(waiting)
             self._wake.notify()
         return waiting.future
 
@@ -136,9 +136,14 @@ class GroupCommit:
                     waiting = self._queue.popleft()
                     if waiting.begin():
                         batch.append(waiting)
+                self._under_way = batch
                 if batch or self._closing:
                     return batch
                 self._wake.wait()
+
+    def _pending(self) -> list[Waiting]:
+        with self._wake:
+            return [*self._under_way, *self._queue]
 
     def _commit(self, batch: list[Waiting]) -> bool:
         """Decide and append; False if the database can take nothing more just now."""
@@ -170,7 +175,7 @@ class GroupCommit:
     def _decide(self, batch: list[Waiting]) -> tuple[AppendRound, list[Waiting]]:
         """Load what the commands need and decide them; some are put off to the next round."""
         loaded = settle(batch, self._application, self._snapshots)
-        wanted = {w.document_id for w in batch if not w.future.done()} - loaded.keys()
+        wanted = {w.document_id for w in batch if not w.is_answered} - loaded.keys()
         snapshots = {i: kept for i in wanted if (kept := self._snapshots.recall(i)) is not None}
         missing = wanted - snapshots.keys()
         new = missing & _new(batch)
@@ -183,7 +188,7 @@ class GroupCommit:
             else:
                 self._fail([w for w in batch if w.document_id == document_id], found)
         round_ = AppendRound(snapshots, loaded.keys() & snapshots.keys(), self._view)
-        undone = [waiting for waiting in batch if not waiting.future.done()]
+        undone = [waiting for waiting in batch if not waiting.is_answered]
         put_off = [waiting for waiting in undone if not round_.decide(waiting)]
         self._application.keys.prefetch_for_sealing(round_.sealing())
         return round_, put_off
@@ -232,7 +237,7 @@ class GroupCommit:
 
     def _isolate(self, batch: list[Waiting], error: Exception) -> bool:
         """Find the command that the database or the mapper refuses; the others go on."""
-        undone = [waiting for waiting in batch if not waiting.future.done()]
+        undone = [waiting for waiting in batch if not waiting.is_answered]
         if len(undone) < 2:
             self._fail(undone, error)
             return True
@@ -257,7 +262,7 @@ class GroupCommit:
     def _again(self, batch: list[Waiting]) -> None:
         """Put commands that are not answered yet back ahead of the queue."""
         with self._wake:
-            self._queue.extendleft(reversed([w for w in batch if not w.future.done()]))
+            self._queue.extendleft(reversed([w for w in batch if not w.is_answered]))
 
     def _fail(self, batch: Iterable[Waiting], error: Exception) -> None:
         for waiting in batch:

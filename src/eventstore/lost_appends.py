@@ -19,7 +19,7 @@ def settle(
     Whatever the lost connection's server still does is waited for. An append that comes even
     later finds the stream's head moved, or makes the new one lose and is found here again.
     """
-    doubtful = [w for w in batch if w.in_doubt_after is not None and not w.future.done()]
+    doubtful = [w for w in batch if w.in_doubt_after is not None and not w.is_answered]
     if not doubtful:
         return {}
     application.append_recorder.wait_for_appends()

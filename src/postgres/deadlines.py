@@ -44,6 +44,12 @@ class Allowance:
         """Make it that of the current task or thread and of what it starts."""
         _allowance.set(self)
 
+    @staticmethod
+    def spend(seconds: float) -> None:
+        """Take what was waited for the database from the current one, if there is one."""
+        if (allowance := _allowance.get()) is not None:
+            allowance.seconds_left -= seconds
+
 
 class waiting_for_database:  # noqa: N801 - read as a statement: `with waiting_for_database(10):`
     """A block that may wait for the database for what is left of the current allowance.

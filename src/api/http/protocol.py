@@ -25,6 +25,7 @@ from api.errors import (
     Malformed,
     TargetTooLong,
 )
+from api.http.first_write import JoinedFirstWrite
 from api.http.limits import HttpLimits
 from api.http.refusal import Lingering, Refuse, malformed
 from api.http.waiting import WaitingConnections
@@ -177,6 +178,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if not self.url.startswith(b"/"):
             self._name_path()
         super().on_headers_complete()
+        self.cycle.transport = JoinedFirstWrite(self.transport, self.loop)  # type: ignore[assignment]
         self._phase = _BODY
         self._silent_bytes = 0
         if self._is_waiting:
@@ -326,7 +328,10 @@ class LimitedProtocol(HttpToolsProtocol):
             (b"connection", b"close"),
         ]
         head = b"".join(b"%s: %s\r\n" % field for field in fields)
-        self.transport.write(b"".join((STATUS_LINE[refusal.status], head, b"\r\n", refusal.body)))
+        # Behind what is held back of the answer before.
+        cycle: RequestResponseCycle | None = self.cycle
+        transport = self.transport if cycle is None else cycle.transport
+        transport.write(b"".join((STATUS_LINE[refusal.status], head, b"\r\n", refusal.body)))
         self._linger()
 
     def _linger(self) -> None:

@@ -432,6 +432,25 @@ def test_a_fault_waits_for_the_answers_ahead_of_it(service: Service) -> None:
             assert connection.ends()
 
 
+def test_a_refusal_comes_behind_the_answer_before_it(service: Service) -> None:
+    with wire(service) as connection:
+        connection.send(head(line=b"HEAD /healthz HTTP/1.1") + b"NO REQUEST\r\n\r\n")
+        received = b""
+        while piece := connection.socket.recv(65536):
+            received += piece
+        first, _, second = received.partition(b"\r\n\r\n")
+        assert first.startswith(b"HTTP/1.1 200 ")
+        assert second.startswith(b"HTTP/1.1 400 ")
+
+
+def test_the_head_of_a_stream_waits_for_no_event(service: Service) -> None:
+    with wire(service) as connection:
+        position = service.register()["position"]
+        line = f"GET /v1/events/stream?after={position} HTTP/1.1".encode()
+        connection.send(head(line=line))
+        assert connection.socket.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
 def test_more_pipelined_requests_than_can_be_kept_are_refused(hasty: Service) -> None:
     with wire(hasty) as connection:
         connection.send(head(line=b"GET /readyz HTTP/1.1") * 40)
