@@ -21,7 +21,6 @@ from api.http.waiting import WaitingConnections
 from api.services import Services
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_KEEP_ALIVE_SECONDS = 30
 
 
 class Server(uvicorn.Server):
@@ -45,7 +44,6 @@ class Server(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=max(1, round(shutdown_seconds)),
             )
         )

@@ -21,7 +21,8 @@ class HttpLimits:
     """Limits of requests and connections.
 
     A body is too slow if it brings less than `body_window_bytes` in `body_window_seconds` while
-    the server was ready to read all that time. `waiting_connections` are those that have sent no
+    the server was ready to read all that time. After `idle_seconds` without a request a connection
+    that had one is closed. `waiting_connections` are those that have sent no
     request yet, or half a head; of more of them the one that waits longest is closed.
     """
 
@@ -29,6 +30,7 @@ class HttpLimits:
     header_fields: int = 100
     target_bytes: int = 16 * 1024
     head_seconds: float = 10.0
+    idle_seconds: float = 30.0
     body_window_seconds: float = 30.0
     body_window_bytes: int = 30 * 1024
     pipelined_requests: int = 256

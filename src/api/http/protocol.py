@@ -8,6 +8,7 @@ headers, the target, trailers, pipelined requests, or the time that any of them 
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any, NoReturn
 
 import httptools
@@ -62,6 +63,8 @@ class LimitedProtocol(HttpToolsProtocol):
         self._waiting = waiting
         self._refuse = refuse
         self._phase = _IDLE
+        self._idle_until = math.inf
+        self._idle_timer: asyncio.TimerHandle | None = None
         self._fault: BadRequest | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._feeding_bytes = 0
@@ -79,16 +82,38 @@ class LimitedProtocol(HttpToolsProtocol):
         """Wait for a first request, for as long as a head may take."""
         super().connection_made(transport)
         self._wait()
-        self.timeout_keep_alive_task = self.loop.call_later(
-            self._limits.head_seconds, self.timeout_keep_alive_handler
-        )
+        self._await_request(self._limits.head_seconds)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the connection."""
         self._waiting.leave(self)
         self._stop_timer()
-        self._unset_keepalive_if_required()
+        self._stop_idle_timer()
         super().connection_lost(exc)
+
+    def _await_request(self, seconds: float) -> None:
+        """Close the connection unless a request begins in time.
+
+        One timer serves many requests: to make one for each costs as much as to parse a head.
+        """
+        self._idle_until = self.loop.time() + seconds
+        timer = self._idle_timer
+        if timer is not None and timer.when() > self._idle_until:
+            self._stop_idle_timer()
+        if self._idle_timer is None:
+            self._idle_timer = self.loop.call_at(self._idle_until, self._idle_over)
+
+    def _idle_over(self) -> None:
+        self._idle_timer = None
+        if self.loop.time() >= self._idle_until:
+            self.timeout_keep_alive_handler()
+        elif self._idle_until < math.inf:
+            self._idle_timer = self.loop.call_at(self._idle_until, self._idle_over)
+
+    def _stop_idle_timer(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
 
     def _wait(self) -> None:
         self._is_waiting = True
@@ -142,7 +167,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a head."""
-        self._unset_keepalive_if_required()
+        self._idle_until = math.inf
         self._phase = _HEAD
         self._head_bytes = 0
         super().on_message_begin()
@@ -207,12 +232,17 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         """Begin the next pipelined request, or refuse what came behind the last one."""
-        super().on_response_complete()
-        if self._phase == _IDLE:
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
             return
-        # Its own time runs already.
-        self._unset_keepalive_if_required()
-        if self._fault is not None and not self._is_answering() and not self.transport.is_closing():
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self._phase == _IDLE:
+            self._await_request(self._limits.idle_seconds)
+        if self._phase != _REFUSED:
+            return
+        if self._fault is not None and not self._is_answering():
             self._answer(self._fault)
 
     def _is_answering(self) -> bool:

@@ -20,6 +20,7 @@ from integration.api.conftest import Service, running_service, until
 
 SHORT = HttpLimits(
     head_seconds=0.4,
+    idle_seconds=1.0,
     body_window_seconds=0.8,
     body_window_bytes=100,
     waiting_connections=20,
@@ -285,6 +286,15 @@ def test_the_second_request_of_a_connection_is_timed_too(hasty: Service) -> None
         assert connection.answer().status == 200
         connection.send(b"GET /healthz HT")
         assert connection.answer().name == "too-slow"
+        assert connection.ends()
+
+
+def test_an_idle_connection_is_closed_and_one_in_use_is_not(hasty: Service) -> None:
+    with wire(hasty) as connection:
+        for _ in range(4):
+            connection.send(head())
+            assert connection.answer().status == 200
+            time.sleep(SHORT.idle_seconds * 0.6)
         assert connection.ends()
 
 
