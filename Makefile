@@ -26,15 +26,15 @@ setup-dev: .venv/.set-up-dev
 .venv/bin/python:
 	@scripts/make-venv .venv
 
-.venv/.set-up: requirements.txt pyproject.toml | .venv/bin/python
+.venv/.set-up: requirements-setup.txt requirements.txt pyproject.toml | .venv/bin/python
 	@echo "Installing the pinned dependencies into .venv"
-	@$(PIP) install --require-hashes --requirement requirements.txt
+	@scripts/install .venv requirements.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv/.set-up-dev: requirements-dev.txt .venv/.set-up
 	@echo "Installing what tests need into .venv"
-	@$(PIP) install --require-hashes --requirement requirements-dev.txt
+	@scripts/install .venv requirements-dev.txt
 	@touch $@
 
 demo: setup
@@ -83,6 +83,7 @@ endif
 lock: setup-dev
 	$(LOCK) --output-file requirements.txt
 	$(LOCK) --group dev --constraints requirements.txt --output-file requirements-dev.txt
+	$(LOCK_ALONE) --group setup --output-file requirements-setup.txt
 	$(LOCK_ALONE) --group bench --output-file requirements-bench.txt
 	$(LOCK_ALONE) --group s3 --output-file requirements-s3.txt
 
