@@ -44,9 +44,9 @@ from domain import events as e
 from eventstore.application import WorkflowApplication
 from eventstore.history import History
 from eventstore.mapper import SealedEvent
-from eventstore.verify_streams import StreamsUnderCheck
 from projections.projector import Pace, Projector
-from projections.verify import check_tables
+from verification.streams_reader import StreamsUnderCheck
+from verification.tables import check_tables
 from verify import AT, appends
 
 COHORT = 100

@@ -37,10 +37,10 @@ from eventstore.history import History
 from eventstore.mapper import SealedEvent
 from eventstore.seals import prove, seal_all
 from eventstore.stored_log import read_between
-from eventstore.verify_log import LogCheck, log_end
-from eventstore.verify_streams import StreamsUnderCheck
 from projections.projector import Pace, Projector
-from projections.verify import check_tables
+from verification.log import LogCheck, log_end
+from verification.streams_reader import StreamsUnderCheck
+from verification.tables import check_tables
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 STAGES = ("markdown-conversion", "markdown-optimizer", "chunker", "fact-generator", "ingestor")

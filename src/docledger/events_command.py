@@ -17,7 +17,7 @@ from docledger.settings import Settings
 from domain.errors import DocumentNotFound, InvalidValue
 from domain.storage_errors import BlobNotFound
 from eventstore.event_transfer import Imported, export_events, import_events
-from eventstore.verify_blobs import named_blobs
+from verification.blobs import named_blobs
 
 _SHOWN = 20
 _EVERY_EVENTS = 10_000

@@ -17,14 +17,14 @@ from docledger.bootstrap import Docledger, now
 from docledger.verification import Findings, Verification
 from domain.errors import DocumentNotFound
 from domain.verification import Difference
-from eventstore.verify_log import log_end
 from files.tree_projector import TreeProjector
 from projections.parking import retry_document
 from projections.tracking import READ_MODELS, lock_position
-from projections.verify import check_document
-from projections.verify_rows import TABLES
-from projections.verify_tracking import beyond_the_log, put_back
 from stages.search.current import ingested_among
+from verification.log import log_end
+from verification.rows import TABLES
+from verification.tables import check_document
+from verification.tracking import beyond_the_log, put_back
 
 _ROWS = frozenset(("row-changed", "row-missing", "row-extra", "parked"))
 _SEARCH = frozenset(("search-missing", "search-extra", "search-changed", "search-realm"))

@@ -15,16 +15,16 @@ from docledger.bootstrap import Docledger
 from domain.named_contents import NamedContent, named_contents
 from domain.verification import Difference
 from eventstore.checkpoint import Checkpoint
-from eventstore.verify_blobs import documents_naming, named_blobs
-from eventstore.verify_log import LogCheck, LogEnd, log_end
-from eventstore.verify_streams import StreamsUnderCheck
-from files.verify import blob_fault, open_tree_reader
-from files.verify_imported import ImportedCheck
-from files.verify_tree import TreeCheck
 from projections.rebuild_lock import rebuild_lock
-from projections.verify import check_tables
-from projections.verify_tracking import beyond_the_log
 from stages.search.check import SearchCheck
+from verification.blobs import documents_naming, named_blobs
+from verification.imported_files import ImportedCheck
+from verification.log import LogCheck, LogEnd, log_end
+from verification.streams_reader import StreamsUnderCheck
+from verification.tables import check_tables
+from verification.tracking import beyond_the_log
+from verification.tree import TreeCheck
+from verification.tree_reader import blob_fault, open_tree_reader
 
 MOST_DIFFERENCES = 100_000
 """Beyond so many differences are counted, not kept."""

@@ -14,7 +14,7 @@ from psycopg.rows import tuple_row
 from domain.file_names import document_folder, original_path
 from domain.verification import Difference, Kind
 from files.tree_projector import TRACKING_NAME
-from files.verify import Fault, TreeReader
+from verification.tree_reader import Fault, TreeReader
 
 PAGE_DOCUMENTS = 500
 _PATIENCE_SECONDS = 5.0

@@ -18,8 +18,8 @@ from domain.verification import Difference
 from projections.log_reader import Recorded
 from projections.rows import StreamRow
 from projections.tracking import READ_MODELS, read_position
-from projections.verify_rows import TABLES, FoundRows, differing_rows, expected_rows
-from projections.verify_stream import StreamCheck
+from verification.rows import TABLES, FoundRows, differing_rows, expected_rows
+from verification.stream import StreamCheck
 
 SHARD_DOCUMENTS = 500
 SHARD_EVENTS = 10_000
