@@ -16,6 +16,7 @@ ROOMS = (
     "docledger",
     "eventstore",
     "files",
+    "postgres",
     "projections",
     "stages",
     "verification",

@@ -32,7 +32,8 @@ from eventstore.bulk_append import (
 from eventstore.history import History
 from eventstore.importing import LONGEST_ID, DocumentRow, Registrations, rows_named, state_of
 from eventstore.recorded import RecordedEvent
-from workers.connections import Connection, connect, keep_going
+from postgres.backoff import keep_going
+from workers.connections import Connection, connect
 
 _log = logging.getLogger(__name__)
 
