@@ -326,10 +326,10 @@ class Docledger:
         )
         following: dict[str, Callable[[threading.Event], None]] = {}
         if self.settings.follow_documents:
-            from workers.legacy_changes import LegacyChanges
+            from importing.follower import LegacyChanges
 
             changes = LegacyChanges(
-                self.database_url,
+                self.connecting("changes"),
                 self.application,
                 self.pipeline,
                 poll_seconds=self.settings.poll_seconds,

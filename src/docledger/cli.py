@@ -390,7 +390,7 @@ def import_documents(
 ) -> None:
     """Give every document that has none its workflow and its pending stages, as events."""
     from docledger import import_command
-    from docledger.import_state import LegacyState
+    from importing.legacy_state import LegacyState
 
     if undo + with_state + (path is not None) > 1:
         raise typer.BadParameter("--undo, --with-state and --from do not go together")

@@ -17,8 +17,15 @@ from rich.console import Console
 from rich.text import Text
 
 from docledger.bootstrap import Docledger, new_id, now
-from docledger.import_file import FileReading, documents_of, inserted_batches
-from docledger.import_pipeline import (
+from docledger.import_progress import ImportProgress
+from docledger.reports import console
+from docledger.settings import Settings
+from domain.commands import Context
+from domain.errors import InvalidValue
+from eventstore.bulk_append import bulk_append, prepare_bulk_appends
+from importing.file import FileReading, documents_of, inserted_batches
+from importing.legacy_state import LegacyState, StateImport
+from importing.pipeline import (
     ACTOR,
     BATCH_DOCUMENTS,
     CATCH_UP_SECONDS,
@@ -26,14 +33,7 @@ from docledger.import_pipeline import (
     Imported,
     ImportParts,
 )
-from docledger.import_progress import ImportProgress
-from docledger.import_state import LegacyState, StateImport
-from docledger.reports import console
-from docledger.settings import Settings
-from domain.commands import Context
-from domain.errors import InvalidValue
-from eventstore.bulk_append import bulk_append, prepare_bulk_appends
-from eventstore.undoing import imported_documents, undone_streams
+from importing.undo import imported_documents, undone_streams
 
 _COUNT = "SELECT count(*) FROM documents"
 _SHOWN = 20

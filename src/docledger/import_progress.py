@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from docledger.import_pipeline import Imported
+from importing.pipeline import Imported
 
 _LINE_EVERY_SECONDS = 5.0
 

@@ -16,6 +16,7 @@ ROOMS = (
     "docledger",
     "eventstore",
     "files",
+    "importing",
     "postgres",
     "projections",
     "stages",

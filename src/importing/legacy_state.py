@@ -31,7 +31,7 @@ from domain.values import (
     WorkflowStatus,
     WorkflowType,
 )
-from eventstore.importing import DocumentRow
+from importing.registrations import DocumentRow
 
 Connection = psycopg.Connection[Any]
 Row = Mapping[str, Any]

@@ -11,8 +11,10 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
+
+import psycopg
 
 from domain.commands import Context, DeleteDocument
 from domain.decisions import decide
@@ -30,12 +32,13 @@ from eventstore.bulk_append import (
     prepare_bulk_appends,
 )
 from eventstore.history import History
-from eventstore.importing import LONGEST_ID, DocumentRow, Registrations, rows_named, state_of
 from eventstore.recorded import RecordedEvent
+from importing.registrations import LONGEST_ID, DocumentRow, Registrations, rows_named, state_of
 from postgres.backoff import keep_going
-from workers.connections import Connection, connect
 
 _log = logging.getLogger(__name__)
+
+Connection = psycopg.Connection[Any]
 
 ACTOR = "another application"
 
@@ -85,12 +88,12 @@ class _Changed:
 class LegacyChanges:
     """Looks for changes every `poll_seconds`; of all that run, one at a time is at work.
 
-    `pipeline` gives the stages of new workflows.
+    `connect` opens its connection; `pipeline` gives the stages of new workflows.
     """
 
     def __init__(
         self,
-        dsn: str,
+        connect: Callable[[], Connection],
         application: WorkflowApplication,
         pipeline: Callable[[], tuple[StageDependency, ...]],
         *,
@@ -98,7 +101,7 @@ class LegacyChanges:
         batch_changes: int = 1000,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        self._dsn = dsn
+        self._connect = connect
         self._application = application
         self._pipeline = pipeline
         self._poll_seconds = poll_seconds
@@ -115,9 +118,8 @@ class LegacyChanges:
         self._stop.set()
 
     def _session(self) -> None:
-        with connect(self._dsn, "docledger changes") as connection:
-            # What is in the log has to be as safe as with any command.
-            connection.execute("SET synchronous_commit = on")
+        with self._connect() as connection:
+            connection.autocommit = True
             prepare_bulk_appends(connection)
             while not self._stop.is_set():
                 if self.follow(connection) < self._batch_changes:

@@ -29,7 +29,7 @@ from eventstore.bulk_append import (
     prepare_bulk_appends,
 )
 from eventstore.history import History
-from eventstore.importing import DocumentRow, Registrations, rows_after, rows_named
+from importing.registrations import DocumentRow, Registrations, rows_after, rows_named
 from projections.fresh_rows import SAMPLE_ID, FreshDocuments, write_fresh_rows
 from projections.projector import Projector
 from projections.tracking import READ_MODELS, ensure_tracked

@@ -13,8 +13,8 @@ from psycopg.rows import tuple_row
 from domain.commands import Context
 from domain.events import ImportUndone
 from eventstore.bulk_append import BulkStream, RowWanted, bulk_stream
-from eventstore.importing import IMPORT_PREFIX
 from eventstore.mapper import EventMapper
+from importing.registrations import IMPORT_PREFIX
 
 _GONE = frozenset({"DocumentDeleted", "ImportUndone"})
 _STREAMS = """
