@@ -35,7 +35,7 @@ from domain.values import Original, OutputFile, WorkflowType
 from eventstore.application import WorkflowApplication
 from eventstore.history import History
 from eventstore.mapper import SealedEvent
-from eventstore.seals import prove, seal_all
+from eventstore.seals.sealer import prove, seal_all
 from eventstore.stored_log import read_between
 from projections.projector import Pace, Projector
 from verification.log import LogCheck, log_end

@@ -35,7 +35,7 @@ from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
 from eventstore.named_blobs import named_checksums
-from eventstore.seals import Sealer
+from eventstore.seals.sealer import Sealer
 from files.canonical import stored_canonical_checksum
 from files.imported_contents import ImportedContents
 from files.storage import Storage, open_storage

@@ -18,8 +18,8 @@ from psycopg import Connection
 from docledger.bootstrap import Docledger, now
 from docledger.settings import Settings
 from domain.errors import DocledgerError, DocumentNotFound, InvalidValue
-from eventstore.checkpoint import Checkpoint, PublicKey, SignedNote, format_at, sign
-from eventstore.seals import (
+from eventstore.seals.checkpoint import Checkpoint, PublicKey, SignedNote, format_at, sign
+from eventstore.seals.sealer import (
     AlteredSinceSealed,
     ProvenEvent,
     last_seal,

@@ -14,7 +14,7 @@ import psycopg
 from docledger.bootstrap import Docledger
 from domain.named_contents import NamedContent, named_contents
 from domain.verification import Difference
-from eventstore.checkpoint import Checkpoint
+from eventstore.seals.checkpoint import Checkpoint
 from projections.rebuild_lock import rebuild_lock
 from stages.search.check import SearchCheck
 from verification.blobs import documents_naming, named_blobs

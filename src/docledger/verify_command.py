@@ -20,7 +20,7 @@ from docledger.seal_command import read_note, signing_key
 from docledger.settings import Settings
 from docledger.verification import Findings, Verification
 from domain.verification import Difference
-from eventstore.checkpoint import PublicKey, SignedNote
+from eventstore.seals.checkpoint import PublicKey, SignedNote
 
 _SHOWN = 200
 

@@ -15,9 +15,9 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from domain.verification import Difference, Kind
-from eventstore.checkpoint import Checkpoint
 from eventstore.merkle import CompactRange
-from eventstore.seal_tiles import TILE_HASHES, SealsDamaged, SealTiles, read_leaves, split_hashes
+from eventstore.seals.checkpoint import Checkpoint
+from eventstore.seals.tiles import TILE_HASHES, SealsDamaged, SealTiles, read_leaves, split_hashes
 from eventstore.stored_log import StoredRow, read_between
 
 _END = """

@@ -13,8 +13,8 @@ import pytest
 from conftest import Server
 from docledger.verification import Verification
 from domain.events import DocumentRegistered
-from eventstore.event_lines import NotImportable
-from eventstore.event_transfer import export_events, import_events
+from eventstore.transfer.event_lines import NotImportable
+from eventstore.transfer.event_transfer import export_events, import_events
 from integration.projections.comparison import assert_tables_are_the_fold
 from integration.time_travel.ledgers import LOG, MovableLedger, movable
 from integration.verify.ledger import Silent

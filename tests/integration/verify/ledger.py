@@ -17,8 +17,8 @@ from docledger.verification import Findings, Verification
 from domain import commands as c
 from domain.values import Original, OutputFile, WorkflowType
 from domain.verification import Difference
-from eventstore.checkpoint import Checkpoint
-from eventstore.seals import Seal, seal_batch
+from eventstore.seals.checkpoint import Checkpoint
+from eventstore.seals.sealer import Seal, seal_batch
 from files.layout import blob_path
 from files.tree_projector import TreeProjector
 from integration.projections.log_writer import context

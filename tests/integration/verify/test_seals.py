@@ -11,12 +11,11 @@ from typing import Any
 import psycopg
 import pytest
 
-from eventstore import seals
-from eventstore.checkpoint import Checkpoint
 from eventstore.merkle import CompactRange, is_consistent, root_by_inclusion
 from eventstore.merkle import consistency_proof as proof_between
-from eventstore.seal_tiles import SealTiles
-from eventstore.seals import (
+from eventstore.seals import sealer as seals
+from eventstore.seals.checkpoint import Checkpoint
+from eventstore.seals.sealer import (
     AlteredSinceSealed,
     Sealer,
     last_seal,
@@ -27,6 +26,7 @@ from eventstore.seals import (
     seal_batch,
     size_until,
 )
+from eventstore.seals.tiles import SealTiles
 from eventstore.stored_log import read_between
 from integration.eventstore.writing import wait_for
 from integration.verify.ledger import Ledger

@@ -12,7 +12,7 @@ from docledger.bootstrap import Docledger
 from docledger.migrate import Migrator
 from docledger.settings import Settings
 from domain import commands as c
-from eventstore.event_transfer import export_events, import_events
+from eventstore.transfer.event_transfer import export_events, import_events
 from integration.projections.log_writer import context
 from integration.verify.ledger import Ledger, ledger_at
 from stages import postgres_search

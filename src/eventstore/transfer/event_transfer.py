@@ -16,7 +16,9 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from eventstore.document_keys import DocumentKey
-from eventstore.event_lines import (
+from eventstore.mapper import FindKey, event_of, key_named_by
+from eventstore.stored_log import StoredRow
+from eventstore.transfer.event_lines import (
     DocumentLine,
     Header,
     KeyLine,
@@ -27,8 +29,6 @@ from eventstore.event_lines import (
     key_line,
     parse_line,
 )
-from eventstore.mapper import FindKey, event_of, key_named_by
-from eventstore.stored_log import StoredRow
 
 _TIME = """to_char({}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 _SNAPSHOT = (

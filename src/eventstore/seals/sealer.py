@@ -18,7 +18,7 @@ from psycopg.rows import class_row, tuple_row
 
 from domain.errors import DocledgerError
 from eventstore.merkle import CompactRange, inclusion_proof
-from eventstore.seal_tiles import SealTiles
+from eventstore.seals.tiles import SealTiles
 from eventstore.stored_log import StoredRow, binary_cursor, read_page
 from postgres.causes import cause
 

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.errors import InvalidValue
-from eventstore.checkpoint import Checkpoint, PublicKey, SignedNote, sign
+from eventstore.seals.checkpoint import Checkpoint, PublicKey, SignedNote, sign
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = PublicKey(KEY.public_key())
