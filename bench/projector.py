@@ -38,12 +38,12 @@ from eventsourcing.utils import EnvType
 from msgspec.structs import replace
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from docledger.migrate import Migrator
 from docledger.settings import Settings
 from domain import events as e
 from eventstore.application import WorkflowApplication
 from eventstore.history import History
 from eventstore.mapper import SealedEvent
+from postgres.migrate import Migrator
 from projections.projector import Pace, Projector
 from verification.streams_reader import StreamsUnderCheck
 from verification.tables import check_tables

@@ -29,10 +29,10 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from docledger.migrate import Migrator
 from eventstore.application import WorkflowApplication
 from eventstore.history import History
 from eventstore.log_shards import LogShards
+from postgres.migrate import Migrator
 from projections.rebuild import Rebuilder
 from rebuild_parts import runner
 from rebuild_parts.floor import UNSEAL, Floor

@@ -25,7 +25,6 @@ import psycopg
 from msgspec.structs import replace
 from psycopg.conninfo import make_conninfo
 
-from docledger.migrate import Migrator
 from domain import commands as c
 from domain.decisions import decide
 from domain.document_workflow import DocumentWorkflow, evolve
@@ -37,6 +36,7 @@ from eventstore.history import History
 from eventstore.mapper import SealedEvent
 from eventstore.seals.sealer import prove, seal_all
 from eventstore.stored_log import read_between
+from postgres.migrate import Migrator
 from projections.projector import Pace, Projector
 from verification.log import LogCheck, log_end
 from verification.streams_reader import StreamsUnderCheck

@@ -20,12 +20,9 @@ import uuid_utils
 
 from docledger import overview
 from docledger.adoption import Adoption
-from docledger.embedded_postgres import EmbeddedPostgres
-from docledger.migrate import Migrator
 from docledger.progress import Standing
 from docledger.rebuild_process import RebuildProcesses
-from docledger.server_watch import ServerWatch
-from docledger.settings import Settings
+from docledger.settings import Settings, runtime_folder
 from docledger.stopping import GraceOfDatabase
 from domain.commands import Context
 from domain.errors import DocledgerError
@@ -45,6 +42,9 @@ from files.tree_projector import TreeProjector
 from postgres import connections
 from postgres.connections import AsyncConnection, Connection, Session, conninfo
 from postgres.deadlines import when_given_up
+from postgres.embedded.server import EmbeddedPostgres
+from postgres.embedded.watch import ServerWatch
+from postgres.migrate import Migrator
 from postgres.pools import AsyncConnectionPool, async_connection_pool, connection_pool
 from projections import fold
 from projections.projector import Pace, Projector
@@ -136,7 +136,7 @@ class Docledger:
         """The database's address; the embedded server is started if none was named."""
         if self.settings.database_url is not None:
             return self.settings.database_url
-        embedded = EmbeddedPostgres(self.settings.home)
+        embedded = EmbeddedPostgres(self.settings.home, runtime_folder=runtime_folder())
         url = embedded.start()
         self._stack.callback(embedded.release)
         self._stack.enter_context(ServerWatch(embedded))

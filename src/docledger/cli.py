@@ -18,12 +18,12 @@ import typer
 from eventsourcing.persistence import PersistenceError
 from typer.exceptions import Abort, TyperException
 
-from docledger import rights
 from docledger.file_search import NothingToProcess
 from docledger.logs import configure_logs
-from docledger.migration_files import NoSuchMigration
 from docledger.settings import Settings, SettingsError
 from domain.errors import DocledgerError, InvalidValue, Refused
+from postgres import rights
+from postgres.migration_files import NoSuchMigration
 
 _Denied = psycopg.errors.InsufficientPrivilege
 

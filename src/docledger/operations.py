@@ -18,9 +18,7 @@ from rich.console import Console
 from docledger import reports
 from docledger.adoption import OtherStorage
 from docledger.bootstrap import Docledger, new_id
-from docledger.embedded_postgres import EmbeddedPostgres
 from docledger.file_search import find_files
-from docledger.migration_files import DatabaseUnreachable
 from docledger.process import Parts, follow, register
 from docledger.progress import Bars, Lines, Silence, Watching
 from docledger.settings import Settings
@@ -28,6 +26,8 @@ from docledger.supervisor import Role, Supervisor
 from domain.errors import DocledgerError, DocumentNotFound
 from domain.storage_errors import StorageUnavailable
 from files.storage import Storage
+from postgres.embedded.server import EmbeddedPostgres
+from postgres.migration_files import DatabaseUnreachable
 
 _TREE_SECONDS = 30.0
 _ACTOR = "command line"

@@ -20,12 +20,12 @@ from rich.text import Text
 
 from docledger.bootstrap import Docledger
 from docledger.reports import console
-from docledger.rights import require_rights
 from docledger.search_rebuild import rebuild_search
 from docledger.settings import Settings
 from docledger.supervisor import end_with_supervisor
 from domain.errors import InvalidValue
 from eventstore.log_shards import LogShards
+from postgres.rights import require_rights
 from projections.rebuild import Rebuilder, Rebuilt
 from projections.rebuild_differences import Difference
 from projections.rebuild_progress import Progress

@@ -15,13 +15,13 @@ import structlog
 from rich.console import Console
 
 from docledger.bootstrap import Docledger
-from docledger.migration_files import DatabaseUnreachable
-from docledger.server_account import EmbeddedPostgresError
 from docledger.settings import Settings
 from docledger.stopping import stop_on_signal, stop_signals
 from docledger.supervisor import Role, Supervisor, end_with_supervisor
 from domain.errors import DocledgerError
 from domain.storage_errors import StorageUnavailable
+from postgres.embedded.account import EmbeddedPostgresError
+from postgres.migration_files import DatabaseUnreachable
 
 log = structlog.get_logger(__name__)
 

@@ -194,6 +194,12 @@ class Settings(BaseSettings):
         return self.lease_seconds / 3
 
 
+def runtime_folder() -> Path | None:
+    """Return the user's folder for sockets, None where the system names none."""
+    named = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(named) if named else None
+
+
 def _refuse_misspelt(environment: Mapping[str, str], known: Mapping[str, object]) -> None:
     names = [PREFIX + name.upper() for name in known]
     for name in environment:

@@ -10,7 +10,6 @@ from typing import Any, cast
 import psycopg
 
 from docledger.bootstrap import Docledger
-from docledger.migrate import Migrator
 from docledger.settings import Settings
 from docledger.verification import Verification
 from domain import commands as c
@@ -24,6 +23,7 @@ from files.tree_projector import TreeProjector
 from integration.rebuild.rebuilding import assert_nothing_differs
 from integration.verify.ledger import Silent
 from migrations.schema import dump_schema
+from postgres.migrate import Migrator
 from unit.projections.journeys import FIVE
 
 BEFORE = 11

@@ -9,12 +9,12 @@ import psycopg
 import pytest
 
 from docledger.bootstrap import Docledger
-from docledger.migrate import Migrator
 from docledger.settings import Settings
 from domain import commands as c
 from eventstore.transfer.event_transfer import export_events, import_events
 from integration.projections.log_writer import context
 from integration.verify.ledger import Ledger, ledger_at
+from postgres.migrate import Migrator
 from stages import postgres_search
 from stages.search import current, indexer
 

@@ -20,7 +20,10 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from docledger.migration_files import (
+from postgres import connections
+from postgres.causes import cause
+from postgres.connections import conninfo
+from postgres.migration_files import (
     DatabaseUnreachable,
     EventsWouldBeDeleted,
     Migration,
@@ -32,10 +35,7 @@ from docledger.migration_files import (
     default_folder,
     read_migrations,
 )
-from docledger.rights import require_rights
-from postgres import connections
-from postgres.causes import cause
-from postgres.connections import conninfo
+from postgres.rights import require_rights
 
 LEGACY_SCHEMA = "docledger_legacy"
 

@@ -18,13 +18,13 @@ import psutil
 import psycopg
 import pytest
 
-from docledger.embedded_postgres import EmbeddedPostgres
-from docledger.server_account import EmbeddedPostgresError
+from postgres.embedded.account import EmbeddedPostgresError
+from postgres.embedded.server import EmbeddedPostgres
 
 USER = """
 import sys
 from pathlib import Path
-from docledger.embedded_postgres import EmbeddedPostgres
+from postgres.embedded.server import EmbeddedPostgres
 
 server = EmbeddedPostgres(Path(sys.argv[1]))
 print(server.start(), flush=True)

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import psutil
 
-from docledger.server_account import (
+from postgres.embedded.account import (
     EmbeddedPostgresError,
     account_for,
     foreign,
@@ -111,8 +111,11 @@ class Postmaster:
 class Cluster:
     """The data folder under `home` and the server on it."""
 
-    def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, home: Path, settings: Mapping[str, str], runtime_folder: Path | None
+    ) -> None:
         self._home = home
+        self._runtime_folder = runtime_folder
         self._settings = {**_SETTINGS, **settings}
         self.data_folder = home / "postgres"
         self.log_folder = self.data_folder / "log"
@@ -264,10 +267,10 @@ class Cluster:
     def _socket_folder(self, account: pwd.struct_passwd | None) -> Path:
         """Return a folder that only the server's user may enter, short enough for a socket."""
         short = f"docledger-{hashlib.sha256(bytes(self._home)).hexdigest()[:16]}"
-        runtime = os.environ.get("XDG_RUNTIME_DIR", "")
+        runtime = self._runtime_folder
         candidates = [self._home / "run"]
-        if account is None and os.access(runtime, os.W_OK | os.X_OK):
-            candidates.append(Path(runtime) / short)
+        if account is None and runtime and os.access(runtime, os.W_OK | os.X_OK):
+            candidates.append(runtime / short)
         if account is None:
             candidates.append(Path(tempfile.gettempdir()) / short)
         candidates.append(Path("/tmp") / short)  # noqa: S108 - whose it is, is checked below

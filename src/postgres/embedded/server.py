@@ -30,8 +30,8 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from docledger.postgres_cluster import SUPERUSER, Cluster, Postmaster
-from docledger.server_account import EmbeddedPostgresError
+from postgres.embedded.account import EmbeddedPostgresError
+from postgres.embedded.cluster import SUPERUSER, Cluster, Postmaster
 
 DATABASE = "docledger"
 
@@ -54,12 +54,19 @@ class ServerStatus:
 class EmbeddedPostgres:
     """One use of the server under `home`; any number of processes may each have one.
 
-    `settings` are added to the server's own and hold from its next start.
+    `settings` are added to the server's own and hold from its next start; `runtime_folder` is the
+    user's own folder for sockets, if there is one.
     """
 
-    def __init__(self, home: Path, *, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        settings: Mapping[str, str] | None = None,
+        runtime_folder: Path | None = None,
+    ) -> None:
         self._home = home.absolute()
-        self._cluster = Cluster(self._home, settings or {})
+        self._cluster = Cluster(self._home, settings or {}, runtime_folder)
         self._wanted = self._home / "postgres.wanted"
         self._users_lock: int | None = None
 

@@ -9,9 +9,9 @@ from typing import Self
 import psycopg
 import structlog
 
-from docledger.embedded_postgres import EmbeddedPostgres
 from domain.errors import DocledgerError
 from postgres.causes import NewCauses
+from postgres.embedded.server import EmbeddedPostgres
 
 log = structlog.get_logger(__name__)
 

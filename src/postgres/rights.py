@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 from psycopg import Connection, sql
 
-from docledger.migration_files import MigrationError
+from postgres.migration_files import MigrationError
 
 _RIGHTS = """
     SELECT current_user, current_database(),
