@@ -36,7 +36,7 @@ import httpx
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from api import cursors
+from api.http import cursors
 from harness.in_process import adopt
 from listed.cases import CASES, PAGE, Case
 from listed.documents import load

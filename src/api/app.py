@@ -9,11 +9,12 @@ from fastapi import Depends, FastAPI
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from api import openapi, problems
+from api import openapi
 from api.access_log import METHOD, RequestLog
 from api.direct import DirectPaths
-from api.encoded_slashes import EncodedSlashes, routed_path
-from api.methods import Methods
+from api.http import problems
+from api.http.encoded_slashes import EncodedSlashes, routed_path
+from api.http.methods import Methods
 from api.metrics import Metrics
 from api.parameters import refuse_unstorable_parameters
 from api.ports import Ports

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from api.errors import FieldError, NotYetReadable, ReadModelUnavailable, Unprocessable
+from api.http.errors import FieldError, NotYetReadable, ReadModelUnavailable, Unprocessable
 from api.ports import Committed, Ports, StreamRow
 from api.queries import DocumentRead
 from api.render import state_headers

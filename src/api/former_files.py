@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 
-from api.errors import NotYetReadable
+from api.http.errors import NotYetReadable
 from api.queries import Queries
 from domain.file_names import document_folder
 

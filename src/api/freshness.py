@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Context
 
 from api.database_threads import DatabaseThreads
-from api.errors import DocumentParked, NotYetReadable
+from api.http.errors import DocumentParked, NotYetReadable
 from api.ports import Commands, History
 from api.queries import DocumentRead, Queries
 from domain.errors import DocumentNotFound

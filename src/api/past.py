@@ -8,9 +8,9 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import Query
 from starlette.concurrency import run_in_threadpool
 
-from api.contents import Content, ListedFile
 from api.database_threads import DatabaseThreads
-from api.errors import FileNotFound
+from api.http.contents import Content, ListedFile
+from api.http.errors import FileNotFound
 from api.ports import BlobStore, DocumentAsOf, Past
 from api.queries import Queries
 from api.shapes import FILE, STAGE, WORKFLOW, time_text

@@ -22,10 +22,10 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from api import cursors
 from api.coalescing import Coalesced
-from api.errors import ReadModelUnavailable
 from api.estimates import Estimates
+from api.http import cursors
+from api.http.errors import ReadModelUnavailable
 from api.life_sql import MANY_REGISTERED_SINCE, REGISTERED_SINCE, REPLACED, TRACKED
 from api.listing import After, DocumentFilter, page_query
 from api.ports import Database

@@ -9,9 +9,9 @@ from typing import Annotated
 from fastapi import Depends, Header
 from starlette.requests import Request
 
-from api.conditional import min_position
 from api.database_threads import DatabaseThreads
 from api.freshness import DocumentReader, GrowingPosition
+from api.http.conditional import min_position
 from api.metrics import Metrics
 from api.past import PastReader
 from api.ports import Limits, Ports

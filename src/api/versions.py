@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from api.contents import Content, ListedFile
+from api.http.contents import Content, ListedFile
 from api.ports import RecordedEvent
 from domain.document_workflow import DocumentWorkflow, FileState, evolve
 from domain.events import Event, OutputFileImported, OutputFileRegistered

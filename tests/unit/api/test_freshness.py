@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from api.database_threads import DatabaseThreads
-from api.errors import NotYetReadable
 from api.freshness import DocumentReader, GrowingPosition
+from api.http.errors import NotYetReadable
 from api.queries import DocumentRead
 from domain.errors import DocumentNotFound
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from api import examples, schemas
-from api.contents import disposition
+from api.http.contents import disposition
 from api.shapes import FILE, STAGE, WORKFLOW, Shape, time_text
 from api.title_words import prefix_query
 from domain.media_types import media_type_of

@@ -10,7 +10,7 @@ from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api.conditional import byte_range, none_match
+from api.http.conditional import byte_range, none_match
 from api.ports import Blob, BlobStore
 from domain.media_types import UNKNOWN, is_media_type, media_type_of
 

@@ -12,9 +12,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import errors as a
-from api.bodies import field_errors
-from api.methods import Methods
+from api.http import errors as a
+from api.http.bodies import field_errors
+from api.http.methods import Methods
 from domain import errors as d
 from domain import storage_errors as s
 

@@ -13,11 +13,11 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from api import strict_json
-from api.bodies import refuse_long, too_large
-from api.errors import FieldError, Malformed, Unprocessable
+from api.http import strict_json
+from api.http.bodies import refuse_long, too_large
+from api.http.errors import FieldError, Malformed, Unprocessable
+from api.http.strict_json import join, text_fault
 from api.ports import BlobStore, BlobWriter
-from api.strict_json import join, text_fault
 
 MAX_FIELD_BYTES = 1024**2
 MAX_PARTS = 32

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from api.errors import FieldError, Malformed, Unprocessable
+from api.http.errors import FieldError, Malformed, Unprocessable
 
 MAX_DEPTH = 32
 MAX_INTEGER = 2**53

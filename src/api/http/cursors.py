@@ -8,8 +8,8 @@ import json
 import re
 from typing import Any
 
-from api.errors import Unprocessable
-from api.strict_json import text_fault
+from api.http.errors import Unprocessable
+from api.http.strict_json import text_fault
 
 _TIME = re.compile(r"\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d(:\d\d){0,2})?( BC)?")
 _REFUSAL = "This is not a cursor that a page of this list gave; begin without one."

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from api import strict_json
-from api.errors import FieldError, Malformed, TooLarge, Unprocessable, UnsupportedMediaType
+from api.http import strict_json
+from api.http.errors import FieldError, Malformed, TooLarge, Unprocessable, UnsupportedMediaType
 
 Body = TypeVar("Body", bound=BaseModel)
 _PARSED_AT_ONCE_BYTES = 64 * 1024
