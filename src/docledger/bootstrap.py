@@ -392,7 +392,7 @@ class Docledger:
         return asyncio.run(self._documents(document_ids))
 
     async def _documents(self, document_ids: Sequence[str]) -> list[dict[str, Any]]:
-        from api.queries import Queries
+        from api.reads.queries import Queries
 
         async with self._read_pool(1) as pool:
             queries = Queries(pool, self.settings.database_seconds)
@@ -404,8 +404,8 @@ class Docledger:
         return asyncio.run(self._projections())
 
     async def _projections(self) -> list[dict[str, Any]]:
-        from api.projections import all_projections
-        from api.queries import Queries
+        from api.reads.projections import all_projections
+        from api.reads.queries import Queries
 
         async with self._read_pool(1) as pool:
             return await all_projections(Queries(pool))
@@ -416,8 +416,8 @@ class Docledger:
 
     async def _document_as_of(self, document_id: str, moment: str) -> dict[str, Any]:
         from api.database_threads import DatabaseThreads
-        from api.past import PastReader
-        from api.queries import Queries
+        from api.reads.past import PastReader
+        from api.reads.queries import Queries
 
         threads = DatabaseThreads(self.settings.database_seconds)
         async with self._read_pool(1) as pool:

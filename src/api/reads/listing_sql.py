@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
-from api.life_sql import PROJECTED, UNPROJECTED
-from api.title_words import TITLE_WORDS
+from api.reads.life_sql import PROJECTED, UNPROJECTED
+from api.reads.title_words import TITLE_WORDS
 
 MANY = 20_000
 """So many matches are taken for any number: counting them all would take longer than a page."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from api.shapes import NOT_WAITING
+from api.reads.shapes import NOT_WAITING
 
 SOME_WAIT = """
     SELECT EXISTS (SELECT FROM docledger_queue.pgqueuer q

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Iterable
 
 from api.http.errors import NotYetReadable
-from api.queries import Queries
+from api.reads.queries import Queries
 from domain.file_names import document_folder
 
 _LOOK_SECONDS = 0.05

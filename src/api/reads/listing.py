@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from api.listing_sql import MANY, Way, count_sql, page_sql
-from api.title_words import CommonWords, prefix_query
+from api.reads.listing_sql import MANY, Way, count_sql, page_sql
+from api.reads.title_words import CommonWords, prefix_query
 
 _FEW = 1000
 _REALM_WALK = 512

@@ -9,8 +9,8 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from api.listing import DocumentFilter, Estimate, count_query
-from api.title_words import COMMON_WORDS, CommonWords
+from api.reads.listing import DocumentFilter, Estimate, count_query
+from api.reads.title_words import COMMON_WORDS, CommonWords
 
 _COUNTED_SECONDS = 10.0
 _WORDS_SECONDS = 60.0

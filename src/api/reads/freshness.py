@@ -9,7 +9,7 @@ from contextvars import Context
 from api.database_threads import DatabaseThreads
 from api.http.errors import DocumentParked, NotYetReadable
 from api.ports import Commands, History
-from api.queries import DocumentRead, Queries
+from api.reads.queries import DocumentRead, Queries
 from domain.errors import DocumentNotFound
 
 

@@ -1,7 +1,7 @@
 """The SQL of the API: reads of the read models, as JSON that PostgreSQL builds.
 
-That of lists is put together in `api.listing`, what tells lives apart is in `api.life_sql`; none is
-anywhere else.
+That of lists is put together in `listing`, what tells lives apart is in `life_sql`; none is
+outside this package.
 """
 
 # Every value is a parameter; only names of ours are put together here.
@@ -22,15 +22,15 @@ import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from api.coalescing import Coalesced
-from api.estimates import Estimates
 from api.http import cursors
 from api.http.errors import ReadModelUnavailable
-from api.life_sql import MANY_REGISTERED_SINCE, REGISTERED_SINCE, REPLACED, TRACKED
-from api.listing import After, DocumentFilter, page_query
 from api.ports import Database
-from api.shapes import DOCUMENT, FILE, STAGE, SUMMARY, WORKFLOW
-from api.waiting import SOME_WAIT, each_with_waits, with_waits
+from api.reads.coalescing import Coalesced
+from api.reads.estimates import Estimates
+from api.reads.life_sql import MANY_REGISTERED_SINCE, REGISTERED_SINCE, REPLACED, TRACKED
+from api.reads.listing import After, DocumentFilter, page_query
+from api.reads.shapes import DOCUMENT, FILE, STAGE, SUMMARY, WORKFLOW
+from api.reads.waiting import SOME_WAIT, each_with_waits, with_waits
 from domain.errors import LogFull, PipelineInvalid
 from domain.pipeline import StageDependency, check_configured
 from postgres.causes import NewCauses, cause

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from api.life_sql import PROJECTION
-from api.queries import Queries
+from api.reads.life_sql import PROJECTION
+from api.reads.queries import Queries
 
 _BEHIND_SECONDS = 10.0
 _MAX_PARKED = 1000

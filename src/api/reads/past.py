@@ -12,9 +12,9 @@ from api.database_threads import DatabaseThreads
 from api.http.contents import Content, ListedFile
 from api.http.errors import FileNotFound
 from api.ports import BlobStore, DocumentAsOf, Past
-from api.queries import Queries
-from api.shapes import FILE, STAGE, WORKFLOW, time_text
-from api.versions import IMPORTED
+from api.reads.queries import Queries
+from api.reads.shapes import FILE, STAGE, WORKFLOW, time_text
+from api.reads.versions import IMPORTED
 from domain.file_names import original_path, output_path
 from domain.moments import parse_moment
 from domain.storage_errors import BlobNotFound
