@@ -20,7 +20,7 @@ import uuid_utils
 
 from docledger import overview
 from docledger.adoption import Adoption
-from docledger.progress import Standing
+from docledger.overview import DocumentProgress
 from docledger.rebuild_process import RebuildProcesses
 from docledger.settings import Settings, runtime_folder
 from docledger.stopping import GraceOfDatabase
@@ -480,7 +480,7 @@ class Docledger:
         with self.connect("pipeline") as connection:
             return findings(overview.dependencies(connection))
 
-    def standings(self, document_ids: Sequence[str]) -> list[Standing]:
+    def standings(self, document_ids: Sequence[str]) -> list[DocumentProgress]:
         """Return how these registered documents stand, as far as the read models know them."""
         with self.connect("progress") as connection:
             return overview.standings(connection, document_ids)

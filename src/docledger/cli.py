@@ -18,7 +18,7 @@ import typer
 from eventsourcing.persistence import PersistenceError
 from typer.exceptions import Abort, TyperException
 
-from docledger.file_search import NothingToProcess
+from docledger.commands.file_search import NothingToProcess
 from docledger.logs import configure_logs
 from docledger.settings import Settings, SettingsError
 from domain.errors import DocledgerError, InvalidValue, Refused
@@ -111,7 +111,7 @@ def process(
     json: AsJson = False,
 ) -> None:
     """Take files through all stages, showing how they get on; exit 1 if one failed."""
-    from docledger import operations
+    from docledger.commands import documents as operations
 
     settings = _settings("process")
     if not operations.process(settings, paths, realm, follow_links=follow_links, as_json=json):
@@ -123,7 +123,7 @@ def migrate_up(
     to: Annotated[int | None, typer.Option(help="The last step to apply.")] = None,
 ) -> None:
     """Apply every step that is not applied yet."""
-    from docledger import operations
+    from docledger.commands import documents as operations
 
     operations.migrate_up(_settings("migrate"), to)
 
@@ -136,7 +136,7 @@ def migrate_down(
     ] = False,
 ) -> None:
     """Undo the last step, or all steps after one."""
-    from docledger import operations
+    from docledger.commands import documents as operations
 
     operations.migrate_down(_settings("migrate"), to, delete_events=delete_events)
 
@@ -144,7 +144,7 @@ def migrate_down(
 @migrate.command("status")
 def migrate_status(json: AsJson = False) -> None:
     """List the steps and whether they are applied."""
-    from docledger import operations
+    from docledger.commands import documents as operations
 
     operations.migrate_status(_settings("migrate"), as_json=json)
 
@@ -157,7 +157,7 @@ def search(
     json: AsJson = False,
 ) -> None:
     """Search the chunks of every document."""
-    from docledger import operations
+    from docledger.commands import documents as operations
 
     operations.search(_settings("search"), " ".join(words), realm, limit, as_json=json)
 
@@ -165,7 +165,7 @@ def search(
 @projections.command("list")
 def projections_list(json: AsJson = False) -> None:
     """Show how far each consumer of the log is, and which documents are parked."""
-    from docledger import operations
+    from docledger.commands import documents as operations
 
     operations.projections(_settings("projections"), as_json=json)
 
@@ -173,7 +173,7 @@ def projections_list(json: AsJson = False) -> None:
 @projections.command("retry")
 def projections_retry(document_id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
     """Apply a parked document's events again."""
-    from docledger import operations
+    from docledger.commands import documents as operations
 
     operations.retry(_settings("projections"), document_id)
 
@@ -181,7 +181,7 @@ def projections_retry(document_id: Annotated[str, typer.Argument(metavar="ID")])
 @stages.command("list")
 def stages_list(json: AsJson = False) -> None:
     """List the stages, what each waits for, and how many workers can run it."""
-    from docledger import stages_command
+    from docledger.commands import stages as stages_command
 
     stages_command.list_stages(_settings("stages"), as_json=json)
 
@@ -189,7 +189,7 @@ def stages_list(json: AsJson = False) -> None:
 @stages.command("check")
 def stages_check(json: AsJson = False) -> None:
     """Say what is wrong with the stages or their executors; exit 1 if anything is."""
-    from docledger import stages_command
+    from docledger.commands import stages as stages_command
 
     if not stages_command.check(_settings("stages"), as_json=json):
         raise typer.Exit(FAILED)
@@ -214,7 +214,7 @@ def stages_add(
     json: AsJson = False,
 ) -> None:
     """Add a stage to the workflows that start from now on."""
-    from docledger import stages_command
+    from docledger.commands import stages as stages_command
 
     stage = stages_command.NewStage(name, after or [], after_unless_skipped or [], optional, order)
     stages_command.add(_settings("stages"), stage, as_json=json)
@@ -229,9 +229,9 @@ def history(
     json: AsJson = False,
 ) -> None:
     """Show everything that happened to a document."""
-    from docledger import time_command
+    from docledger.commands import history as history_command
 
-    time_command.history(_settings("history"), document_id, follow=follow, as_json=json)
+    history_command.history(_settings("history"), document_id, follow=follow, as_json=json)
 
 
 @app.command()
@@ -244,10 +244,11 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Show a document's workflow, stages and files."""
-    from docledger import operations, time_command
+    from docledger.commands import documents as operations
+    from docledger.commands import history as history_command
 
     if as_of is not None:
-        time_command.show_as_of(_settings("show"), document_id, as_of, as_json=json)
+        history_command.show_as_of(_settings("show"), document_id, as_of, as_json=json)
     else:
         operations.show(_settings("show"), document_id, as_json=json)
 
@@ -258,7 +259,7 @@ def status(json: AsJson = False) -> None:
 
     Exit 1 if the database does not run.
     """
-    from docledger import operations
+    from docledger.commands import documents as operations
 
     if not operations.status(_settings("status"), as_json=json):
         raise typer.Exit(FAILED)
@@ -283,7 +284,7 @@ def verify(
 
     Exits with 1 if they differ, with --repair if a difference is left.
     """
-    from docledger import verify_command
+    from docledger.commands import verify as verify_command
 
     settings = _settings("verify")
     seals = seal or []
@@ -303,7 +304,7 @@ def seal(
     ] = False,
 ) -> None:
     """Print a signed seal of the log, to be kept elsewhere."""
-    from docledger import seal_command
+    from docledger.commands import seal as seal_command
 
     seal_command.seal(_settings("seal"), until=until, public_key=public_key)
 
@@ -317,7 +318,7 @@ def prove(
     json: AsJson = False,
 ) -> None:
     """Prove that a document's history is in the sealed log."""
-    from docledger import seal_command
+    from docledger.commands import seal as seal_command
 
     seal_command.show_proof(_settings("prove"), document_id, kept_seal=seal, as_json=json)
 
@@ -348,7 +349,7 @@ def rebuild(
     json: AsJson = False,
 ) -> None:
     """Rebuild the read models beside the live ones, then swap; or fill the search store again."""
-    from docledger import rebuild_command
+    from docledger.commands import rebuild as rebuild_command
 
     if (until is None) != (into is None) or (until and (dry_run or table)):
         raise typer.BadParameter("--until and --into go together, and without --dry-run or --table")
@@ -389,7 +390,7 @@ def import_documents(
     json: AsJson = False,
 ) -> None:
     """Give every document that has none its workflow and its pending stages, as events."""
-    from docledger import import_command
+    from docledger.commands import import_documents as import_command
     from importing.legacy_state import LegacyState
 
     if undo + with_state + (path is not None) > 1:
@@ -418,7 +419,7 @@ def events_export(
     ] = False,
 ) -> None:
     """Write events as JSON Lines, exactly as they are stored."""
-    from docledger import events_command
+    from docledger.commands import events as events_command
 
     events_command.export(
         _settings("export"),
@@ -438,7 +439,7 @@ def events_import(
     json: AsJson = False,
 ) -> None:
     """Take in what an export wrote, all of it or nothing."""
-    from docledger import events_command
+    from docledger.commands import events as events_command
 
     events_command.import_(_settings("import"), path, append=append, as_json=json)
 
@@ -450,7 +451,7 @@ def storage_adopt(
     ] = False,
 ) -> None:
     """Make the storage this database's alone, after a move or a restore; gives it a new id."""
-    from docledger import operations
+    from docledger.commands import documents as operations
 
     operations.adopt_storage(_settings("storage"), force=force)
 
@@ -458,7 +459,7 @@ def storage_adopt(
 @app.command()
 def stop() -> None:
     """Stop an embedded server that was left behind."""
-    from docledger import operations
+    from docledger.commands import documents as operations
 
     operations.stop(_settings("stop"))
 

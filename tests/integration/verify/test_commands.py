@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from docledger import seal_command, verify_command
+from docledger.commands import seal as seal_command
+from docledger.commands import verify as verify_command
 from domain.errors import DocumentNotFound
 from e2e.installation import installed
 from eventstore.seals.checkpoint import SignedNote

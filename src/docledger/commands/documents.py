@@ -15,12 +15,12 @@ import psycopg
 from eventsourcing.persistence import PersistenceError
 from rich.console import Console
 
-from docledger import reports
 from docledger.adoption import OtherStorage
 from docledger.bootstrap import Docledger, new_id
-from docledger.file_search import find_files
-from docledger.process import Parts, follow, register
-from docledger.progress import Bars, Lines, Silence, Watching
+from docledger.commands import reports
+from docledger.commands.file_search import find_files
+from docledger.commands.process import Parts, follow, register
+from docledger.commands.progress import Bars, Lines, Silence, Watching
 from docledger.settings import Settings
 from docledger.supervisor import Role, Supervisor
 from domain.errors import DocledgerError, DocumentNotFound

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from docledger.progress import MARKS
+from docledger.commands.progress import MARKS
 from domain.file_names import document_folder
 from eventstore.recorded import RecordedEvent
 from stages.search_store import SearchHit

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from docledger import overview
 from docledger.bootstrap import Docledger
-from docledger.reports import console
+from docledger.commands.reports import console
 from docledger.settings import Settings
 from domain.errors import InvalidValue
 from domain.pipeline import Pipeline, StageDependency

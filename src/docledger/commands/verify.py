@@ -14,9 +14,9 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from docledger.bootstrap import Docledger
+from docledger.commands.reports import console
+from docledger.commands.seal import read_note, signing_key
 from docledger.mending import Mending
-from docledger.reports import console
-from docledger.seal_command import read_note, signing_key
 from docledger.settings import Settings
 from docledger.verification import Findings, Verification
 from domain.verification import Difference

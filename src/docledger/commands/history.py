@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
 
-from docledger import reports
 from docledger.bootstrap import Docledger
+from docledger.commands import reports
+from docledger.commands.timeline import Timeline
 from docledger.settings import Settings
-from docledger.timeline import Timeline
 from domain.errors import DocumentNotFound, LogUnavailable
 from eventstore.recorded import RecordedEvent
 from projections.wakeup import Wakeup, listen

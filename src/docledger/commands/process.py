@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docledger.file_search import FoundFiles, Reason, Unreadable, content_of
-from docledger.progress import Standing, Watching
+from docledger.commands.file_search import FoundFiles, Reason, Unreadable, content_of
+from docledger.commands.progress import Watching
+from docledger.overview import DocumentProgress
 from domain.commands import Command, Context, RegisterDocument
 from domain.errors import DocledgerError
 from domain.file_names import safe_name
@@ -37,7 +38,7 @@ class Parts:
     context: Callable[[], Context]
     new_id: Callable[[], str]
     pipeline: Callable[[], tuple[StageDependency, ...]]
-    standings: Callable[[Sequence[str]], list[Standing]]
+    standings: Callable[[Sequence[str]], list[DocumentProgress]]
     gave_up: Callable[[], str | None]
 
 
@@ -93,9 +94,9 @@ def _await(answers: deque[Future[Any]], most_left: int) -> None:
         answers.popleft().result()
 
 
-def follow(parts: Parts, titles: Mapping[str, str], watching: Watching) -> list[Standing]:
+def follow(parts: Parts, titles: Mapping[str, str], watching: Watching) -> list[DocumentProgress]:
     """Wait until every document is over; return how they ended, in order of registration."""
-    standings: dict[str, Standing] = {}
+    standings: dict[str, DocumentProgress] = {}
     wait = _FIRST_POLL_SECONDS
     while True:
         unfinished = [i for i in titles if i not in standings or not standings[i].over]

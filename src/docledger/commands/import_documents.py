@@ -17,8 +17,8 @@ from rich.console import Console
 from rich.text import Text
 
 from docledger.bootstrap import Docledger, new_id, now
-from docledger.import_progress import ImportProgress
-from docledger.reports import console
+from docledger.commands.import_progress import ImportProgress
+from docledger.commands.reports import console
 from docledger.settings import Settings
 from domain.commands import Context
 from domain.errors import InvalidValue

@@ -19,7 +19,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from docledger.bootstrap import Docledger
-from docledger.reports import console
+from docledger.commands.reports import console
 from docledger.search_rebuild import rebuild_search
 from docledger.settings import Settings
 from docledger.supervisor import end_with_supervisor

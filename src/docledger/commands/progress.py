@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -14,6 +13,8 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+from docledger.overview import DocumentProgress
 
 _SHOWN_AT_ONCE = 10
 _LINE_EVERY_SECONDS = 5.0
@@ -25,39 +26,6 @@ MARKS: Mapping[str, tuple[str, str]] = {
     "skipped": ("–", "yellow"),
 }
 """The sign and the style in which each status of a stage is shown."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far one document is: its stages' statuses in order and its workflow's status.
-
-    The status of a deleted document is `deleted`. `missing_executor` names a stage
-    that may run and that no living worker can.
-    """
-
-    document_id: str
-    workflow_status: str
-    stages: tuple[tuple[str, str], ...]
-    missing_executor: str | None = None
-
-    @property
-    def over(self) -> bool:
-        """True when nothing more happens by itself."""
-        if self.missing_executor is not None and not self.running_stage:
-            return True
-        return self.workflow_status in ("completed", "failed", "cancelled", "deleted")
-
-    @property
-    def settled_stages(self) -> int:
-        """How many stages are completed or skipped; all of them once the document is over."""
-        if self.over:
-            return len(self.stages)
-        return sum(status in ("completed", "skipped") for _, status in self.stages)
-
-    @property
-    def running_stage(self) -> str:
-        """The name of the first stage in progress, empty if none is."""
-        return next((name for name, status in self.stages if status == "in_progress"), "")
 
 
 class Watching(Protocol):
@@ -73,7 +41,7 @@ class Watching(Protocol):
     def registered(self, count: int, total: int) -> None:
         """Show that `count` of `total` documents are in the log."""
 
-    def show(self, standings: Sequence[Standing]) -> None:
+    def show(self, standings: Sequence[DocumentProgress]) -> None:
         """Show how every document stands."""
 
 
@@ -94,7 +62,7 @@ class Silence:
     def registered(self, count: int, total: int) -> None:
         """Show nothing."""
 
-    def show(self, standings: Sequence[Standing]) -> None:
+    def show(self, standings: Sequence[DocumentProgress]) -> None:
         """Show nothing."""
 
 
@@ -110,7 +78,7 @@ class Lines(Silence):
         if count == total:
             self._console.print(f"{total} documents registered")
 
-    def show(self, standings: Sequence[Standing]) -> None:
+    def show(self, standings: Sequence[DocumentProgress]) -> None:
         """Say how many documents are over, at most every few seconds."""
         over = sum(standing.over for standing in standings)
         if not standings:
@@ -156,7 +124,7 @@ class Bars:
         """Move the first bar."""
         self._progress.update(self._registering, completed=count, total=total)
 
-    def show(self, standings: Sequence[Standing]) -> None:
+    def show(self, standings: Sequence[DocumentProgress]) -> None:
         """Move the bars and list what runs."""
         over = sum(standing.over for standing in standings)
         total = sum(len(standing.stages) for standing in standings)
@@ -166,7 +134,7 @@ class Bars:
         running = [standing for standing in standings if standing.running_stage]
         self._live.update(Group(self._progress, self._running(running[:_SHOWN_AT_ONCE])))
 
-    def _running(self, standings: Sequence[Standing]) -> Table:
+    def _running(self, standings: Sequence[DocumentProgress]) -> Table:
         table = Table.grid(padding=(0, 2))
         for standing in standings:
             title = Text(self._titles.get(standing.document_id, standing.document_id))
