@@ -9,10 +9,10 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from domain.storage_errors import BlobCorrupt, BlobNotFound, PathRefused
-from domain.verification import Difference, Kind
 from files.blobs import BlobStore
 from files.imported_contents import recorded_sha256
 from files.stored_files import StoredFiles
+from verification.difference import Difference, Kind
 
 _PAGE = 500
 # Version 0 was imported.

@@ -14,11 +14,11 @@ from typing import Any
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from domain.verification import Difference, Kind
 from eventstore.merkle import CompactRange
 from eventstore.seals.checkpoint import Checkpoint
 from eventstore.seals.tiles import TILE_HASHES, SealsDamaged, SealTiles, read_leaves, split_hashes
 from eventstore.stored_log import StoredRow, read_between
+from verification.difference import Difference, Kind
 
 _END = """
     SELECT coalesce((SELECT max(notification_id) FROM docledger_events), 0),

@@ -9,11 +9,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from domain.verification import Difference
 from projections.folding import Folding
 from projections.rows import StreamRow
 from projections.table import Table
 from projections.tables import FILES, STAGES, STREAMS, WORKFLOWS
+from verification.difference import Difference
 
 TABLES: tuple[Table[Any], ...] = (WORKFLOWS, STAGES, FILES, STREAMS)
 

@@ -9,10 +9,10 @@ from typing import Any
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.events import Event
 from domain.legality import objection
-from domain.verification import Difference
 from projections.folding import Folding
 from projections.log_reader import Recorded
 from projections.rows import DocumentRows
+from verification.difference import Difference
 
 
 @dataclass

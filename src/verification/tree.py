@@ -12,8 +12,8 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from domain.file_names import document_folder, original_path
-from domain.verification import Difference, Kind
 from files.tree_projector import TRACKING_NAME
+from verification.difference import Difference, Kind
 from verification.tree_reader import Fault, TreeReader
 
 PAGE_DOCUMENTS = 500

@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from docledger.bootstrap import Docledger
+from docledger.bootstrap import Docledger, now
 from docledger.commands.reports import console
 from docledger.commands.seal import read_note, signing_key
-from docledger.mending import Mending
 from docledger.settings import Settings
-from docledger.verification import Findings, Verification
-from domain.verification import Difference
 from eventstore.seals.checkpoint import PublicKey, SignedNote
+from verification.difference import Difference
+from verification.ledger import Findings, LedgerParts, Verification
+from verification.repair import Repair
 
 _SHOWN = 200
 
@@ -35,20 +35,33 @@ def verify(
 ) -> bool:
     """Check everything and print what was found; return True if all of it is in order now."""
     notes = [read_note(path) for path in seals]
-    mended: list[Difference] = []
+    repaired: list[Difference] = []
     with Docledger(settings) as docledger:
         docledger.require_schema()
-        with _Bars(hidden=as_json) as bars, Verification(docledger, bars) as verification:
+        parts = ledger_parts(docledger)
+        with _Bars(hidden=as_json) as bars, Verification(parts, bars) as verification:
             findings = verification.check([note.checkpoint for note in notes])
             findings.add(_unsigned(settings, notes, public_key))
             if repair and findings.differences:
-                mended = Mending(docledger, verification).mend(findings)
-    in_order = len(findings.differences) + findings.omitted == len(mended)
+                repaired = Repair(parts, verification, now).repair(findings)
+    in_order = len(findings.differences) + findings.omitted == len(repaired)
     if as_json:
-        _print_json(findings, mended if repair else None, ok=in_order)
+        _print_json(findings, repaired if repair else None, ok=in_order)
     else:
-        _print(console(), findings, notes, mended if repair else None)
+        _print(console(), findings, notes, repaired if repair else None)
     return in_order
+
+
+def ledger_parts(docledger: Docledger) -> LedgerParts:
+    """Return what a check of the whole ledger looks at."""
+    return LedgerParts(
+        connect=docledger.connect,
+        history=docledger.history,
+        storage=docledger.storage,
+        storage_location=docledger.settings.storage_location,
+        search_store=docledger.search_store,
+        search_filler=docledger.search_filler,
+    )
 
 
 def _unsigned(
@@ -66,11 +79,11 @@ def _unsigned(
     ]
 
 
-def _print_json(findings: Findings, mended: Sequence[Difference] | None, *, ok: bool) -> None:
+def _print_json(findings: Findings, repaired: Sequence[Difference] | None, *, ok: bool) -> None:
     found: dict[str, Any] = {
         "ok": ok,
         "position": findings.position,
-        "differences": [_difference(d, mended) for d in findings.differences],
+        "differences": [_difference(d, repaired) for d in findings.differences],
     }
     if findings.omitted:
         found["omitted"] = findings.omitted
@@ -78,14 +91,14 @@ def _print_json(findings: Findings, mended: Sequence[Difference] | None, *, ok: 
     print()
 
 
-def _difference(difference: Difference, mended: Sequence[Difference] | None) -> dict[str, Any]:
+def _difference(difference: Difference, repaired: Sequence[Difference] | None) -> dict[str, Any]:
     told: dict[str, Any] = {
         "documentId": difference.document_id,
         "kind": difference.kind,
         "detail": difference.detail,
     }
-    if mended is not None:
-        told["repaired"] = difference in mended
+    if repaired is not None:
+        told["repaired"] = difference in repaired
     return told
 
 
@@ -93,10 +106,10 @@ def _print(
     console: Console,
     findings: Findings,
     notes: Sequence[SignedNote],
-    mended: Sequence[Difference] | None,
+    repaired: Sequence[Difference] | None,
 ) -> None:
     if findings.differences:
-        console.print(_table(findings.differences[:_SHOWN], mended))
+        console.print(_table(findings.differences[:_SHOWN], repaired))
     looked_at = ", ".join(f"{count:,} {what}" for what, count in findings.counts.items())
     count = len(findings.differences) + findings.omitted
     if count > _SHOWN:
@@ -111,21 +124,21 @@ def _print(
         console.print(said + ("looked at" if count else "holds"), highlight=False)
     if not count:
         console.print("[green]everything is as the log says[/]")
-    elif mended is not None:
-        console.print(f"{count:,} differences, {len(mended):,} of them repaired")
+    elif repaired is not None:
+        console.print(f"{count:,} differences, {len(repaired):,} of them repaired")
     else:
         remedy = "--repair repairs rows, folders and the search store"
         console.print(f"[bold red]{count:,} differences[/]; {remedy}", soft_wrap=True)
 
 
-def _table(differences: Sequence[Difference], mended: Sequence[Difference] | None) -> Table:
+def _table(differences: Sequence[Difference], repaired: Sequence[Difference] | None) -> Table:
     table = Table("document", "kind", "detail", box=None, pad_edge=False)
-    if mended is not None:
+    if repaired is not None:
         table.add_column("repaired")
     for difference in differences:
         cells = [difference.document_id or "-", difference.kind, difference.detail]
-        if mended is not None:
-            cells.append("yes" if difference in mended else "no")
+        if repaired is not None:
+            cells.append("yes" if difference in repaired else "no")
         table.add_row(*cells)
     return table
 

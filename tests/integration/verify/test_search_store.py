@@ -210,7 +210,7 @@ def test_each_difference_is_named_and_repaired(ledger: Ledger) -> None:
         found = differences(ledger)
         assert expected in found, change
         assert {kind for _, kind, _ in found} <= {"search-missing", expected[1]}
-        before, repaired = ledger.mend()
+        before, repaired = ledger.repair()
         assert repaired == before
         assert differences(ledger) == []
     assert ledger.found_by("lamp") == ["doc-1", "doc-2"]

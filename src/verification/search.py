@@ -9,7 +9,6 @@ from typing import Any
 from psycopg import Connection
 
 from domain.storage_errors import BlobNotFound
-from domain.verification import Difference
 from stages.errors import UnconvertibleDocument
 from stages.postgres_search import INDEX_VERSION, PostgresSearchStore
 from stages.search.current import (
@@ -24,6 +23,7 @@ from stages.search.current import (
 from stages.search.filler import SearchFiller
 from stages.search.indexer import TRACKING_NAME
 from stages.search_store import Comparison
+from verification.difference import Difference
 
 _PATIENCE_SECONDS = 5.0
 _PAUSE_SECONDS = 0.2

@@ -1,4 +1,4 @@
-"""Mends what a check found: rows and folders of documents, positions beyond the log.
+"""Repairs what a check found: rows and folders of documents, positions beyond the log.
 
 What the log itself and the contents have lost cannot be made again from anything here. Rows of a
 document whose events are not what was sealed, or that know of more events than a log which is not
@@ -8,19 +8,20 @@ whole, are left as they are: they may be all that is left of the truth.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psycopg
 
-from docledger.bootstrap import Docledger, now
-from docledger.verification import Findings, Verification
 from domain.errors import DocumentNotFound
-from domain.verification import Difference
 from files.tree_projector import TreeProjector
 from projections.parking import retry_document
 from projections.tracking import READ_MODELS, lock_position
 from stages.search.current import ingested_among
+from verification.difference import Difference
+from verification.ledger import Findings, LedgerParts, Verification
 from verification.log import log_end
 from verification.rows import TABLES
 from verification.tables import check_document
@@ -43,46 +44,49 @@ _STILL_DUE = """
 """
 
 
-class Mending:
-    """Mends over the connection of the check that found the differences."""
+class Repair:
+    """Repairs over the connection of the check that found the differences."""
 
-    def __init__(self, docledger: Docledger, verification: Verification) -> None:
-        self._docledger = docledger
+    def __init__(
+        self, parts: LedgerParts, verification: Verification, clock: Callable[[], datetime]
+    ) -> None:
+        self._parts = parts
+        self._clock = clock
         self._verification = verification
         self._connection: psycopg.Connection[Any] = verification.connection
 
-    def mend(self, findings: Findings) -> list[Difference]:
-        """Mend what can be mended; return the differences that are no more."""
+    def repair(self, findings: Findings) -> list[Difference]:
+        """Repair what can be repaired; return the differences that are no more."""
         found = findings.differences
         doubtful = {d.document_id for d in found if d.kind in _LOG or d.kind == "stream"}
         rows = _documents(found, _ROWS) - doubtful
         if any(d.kind in _LOG or d.kind == "tracking" for d in found):
             rows -= self._ahead_of_log(rows)
         for document_id in sorted(rows):
-            self._mend_rows(document_id)
+            self._repair_rows(document_id)
         for projection, _ in self._beyond():
             put_back(self._connection, projection, findings.position)
         folders = _documents(found, _TREE) | rows
         if folders:
-            self._mend_folders(sorted(folders))
+            self._repair_folders(sorted(folders))
         searched = _documents(found, _SEARCH) | rows
-        self._mend_search(sorted(searched))
-        return self._mended(found, rows, _documents(found, _TREE), _documents(found, _SEARCH))
+        self._repair_search(sorted(searched))
+        return self._repaired(found, rows, _documents(found, _TREE), _documents(found, _SEARCH))
 
     def _ahead_of_log(self, document_ids: Collection[str]) -> set[str]:
         """Return the documents whose rows know of events that the log does not have, or no more."""
         ahead = set()
         for document_id in document_ids:
-            events = self._docledger.history.of_document(document_id)
+            events = self._parts.history.of_document(document_id)
             row = self._connection.execute(_VERSION, (document_id,)).fetchone()
             if not events or (row and row[0] > events[-1].event.version):
                 ahead.add(document_id)
         return ahead
 
-    def _mend_rows(self, document_id: str) -> None:
-        of_document = self._docledger.history.of_document
+    def _repair_rows(self, document_id: str) -> None:
+        of_document = self._parts.history.of_document
         try:
-            retry_document(self._connection, of_document, document_id, now())
+            retry_document(self._connection, of_document, document_id, self._clock())
         except DocumentNotFound:
             self._delete_rows(document_id)
 
@@ -90,21 +94,21 @@ class Mending:
         """Delete the rows of a document of which the log knows nothing."""
         with self._connection.transaction():
             lock_position(self._connection, READ_MODELS, wait=True)
-            if not self._docledger.history.of_document(document_id):
+            if not self._parts.history.of_document(document_id):
                 for table in TABLES:
                     table.delete(self._connection, "document_id", (document_id,))
 
-    def _mend_search(self, document_ids: list[str]) -> None:
+    def _repair_search(self, document_ids: list[str]) -> None:
         """Fill the search store again from what these documents have now."""
-        filler = self._docledger.search_filler
+        filler = self._parts.search_filler
         for document in ingested_among(self._connection, document_ids):
             filler.fill(document)
         filler.put_right(self._connection, document_ids)
 
-    def _mend_folders(self, document_ids: list[str]) -> None:
+    def _repair_folders(self, document_ids: list[str]) -> None:
         """Have the folders looked at, by the projector that runs or by one of ours."""
         self._connection.execute(_DUE, (document_ids,))
-        projector = TreeProjector(self._docledger.connecting("tree"), self._docledger.storage.tree)
+        projector = TreeProjector(partial(self._parts.connect, "tree"), self._parts.storage.tree)
         deadline = time.monotonic() + _TREE_SECONDS
         try:
             while self._still_due(document_ids) and time.monotonic() < deadline:
@@ -120,14 +124,14 @@ class Mending:
     def _beyond(self) -> list[tuple[str, int]]:
         return beyond_the_log(self._connection, lambda: log_end(self._connection).position)
 
-    def _mended(
+    def _repaired(
         self,
         found: Iterable[Difference],
         rows: Collection[str],
         folders: Collection[str],
         searched: Collection[str],
     ) -> list[Difference]:
-        """Look again; what is no longer found is mended."""
+        """Look again; what is no longer found is repaired."""
         streams = self._verification.streams
         still: set[tuple[str | None, str]] = set()
         for document_id in rows:

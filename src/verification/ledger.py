@@ -1,8 +1,8 @@
-"""Checks the whole ledger against itself, and mends what can be mended."""
+"""Checks the whole ledger against itself: log, tables, contents, uploads tree, search store."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,15 +11,18 @@ from typing import Any, Protocol, Self
 
 import psycopg
 
-from docledger.bootstrap import Docledger
 from domain.named_contents import NamedContent, named_contents
-from domain.verification import Difference
+from eventstore.history import History
 from eventstore.seals.checkpoint import Checkpoint
+from files.storage import Storage
 from projections.rebuild_lock import rebuild_lock
-from stages.search.check import SearchCheck
+from stages.postgres_search import PostgresSearchStore
+from stages.search.filler import SearchFiller
 from verification.blobs import documents_naming, named_blobs
+from verification.difference import Difference
 from verification.imported_files import ImportedCheck
 from verification.log import LogCheck, LogEnd, log_end
+from verification.search import SearchCheck
 from verification.streams_reader import StreamsUnderCheck
 from verification.tables import check_tables
 from verification.tracking import beyond_the_log
@@ -67,14 +70,29 @@ class Findings:
                 self.omitted += 1
 
 
+@dataclass(frozen=True)
+class LedgerParts:
+    """The parts that are checked; `connect` opens a connection for the purpose that it is given.
+
+    `storage_location` is where the storage is, as the settings name it.
+    """
+
+    connect: Callable[[str], psycopg.Connection[Any]]
+    history: History
+    storage: Storage
+    storage_location: str
+    search_store: PostgresSearchStore
+    search_filler: SearchFiller
+
+
 class Verification:
     """One check, over a connection of its own that keeps rebuilds away until it is left.
 
     Raises RebuildRunning at the start of its context while the read models are being rebuilt.
     """
 
-    def __init__(self, docledger: Docledger, watching: Watching) -> None:
-        self._docledger = docledger
+    def __init__(self, parts: LedgerParts, watching: Watching) -> None:
+        self._parts = parts
         self._watching = watching
         self._stack = ExitStack()
 
@@ -96,26 +114,26 @@ class Verification:
     @cached_property
     def connection(self) -> psycopg.Connection[Any]:
         """The check's connection, in autocommit mode: no transaction outlasts a page."""
-        connection = self._docledger.connect("verify")
+        connection = self._parts.connect("verify")
         connection.autocommit = True
         return connection
 
     @cached_property
     def streams(self) -> StreamsUnderCheck:
         """The log, by document."""
-        return StreamsUnderCheck(self._docledger.history)
+        return StreamsUnderCheck(self._parts.history)
 
     @cached_property
     def tree(self) -> TreeCheck:
         """The uploads tree."""
-        reader = open_tree_reader(self._docledger.settings.storage_location)
+        reader = open_tree_reader(self._parts.storage_location)
         return TreeCheck(self.connection, reader)
 
     @cached_property
     def search(self) -> SearchCheck:
         """The search store."""
-        docledger = self._docledger
-        return SearchCheck(self.connection, docledger.search_store, docledger.search_filler)
+        parts = self._parts
+        return SearchCheck(self.connection, parts.search_store, parts.search_filler)
 
     def check(self, notes: Sequence[Checkpoint] = ()) -> Findings:
         """Look at everything."""
@@ -160,7 +178,7 @@ class Verification:
         self._watching.begin("Contents", None)
         count = 0
         faulty: dict[str, str] = {}
-        blobs = self._docledger.storage.blobs
+        blobs = self._parts.storage.blobs
         for checksum, size_bytes in named_blobs(self.connection):
             count += 1
             self._watching.advance(count)
@@ -174,7 +192,7 @@ class Verification:
 
     def _check_imported(self, findings: Findings) -> None:
         self._watching.begin("Imported files", None)
-        storage = self._docledger.storage
+        storage = self._parts.storage
         check = ImportedCheck(self.connection, storage.blobs, storage.stored_files)
         findings.add(check.differences(self._watching.advance))
         findings.counts["contents"] += check.files
@@ -183,13 +201,13 @@ class Verification:
         """Name every file that has a faulty content, each by its own name."""
         if not faulty:
             return
-        with self._docledger.connect("verify") as connection:
+        with self._parts.connect("verify") as connection:
             naming = documents_naming(connection, list(faulty))
         by_document: dict[str, set[str]] = {}
         for checksum, document_id in naming:
             by_document.setdefault(document_id, set()).add(checksum)
         for document_id, own in by_document.items():
-            recorded = self._docledger.history.of_document(document_id)
+            recorded = self._parts.history.of_document(document_id)
             named = [it for it in named_contents(r.event for r in recorded) if it.checksum in own]
             yield from (_of_blob(document_id, it, faulty[it.checksum]) for it in named)
             # An event that was altered may name a content that no readable event does.

@@ -1,4 +1,4 @@
-"""Rows and folders are mended; what is lost is told, and nothing is made of it."""
+"""Rows and folders are repaired; what is lost is told, and nothing is made of it."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def test_rows_are_made_anew(ledger: Ledger) -> None:
         "VALUES ('x', 'doc-1', 'chunker', 'chunks_json', 'documents/doc-1/stages/chunker/x'), "
         "('y', 'nobody', 'chunker', 'chunks_json', 'documents/nobody/stages/chunker/x')"
     )
-    found, mended = ledger.mend()
+    found, repaired = ledger.repair()
     assert {d.document_id for d in found} == {"doc-1", "doc-2", "doc-3", "nobody"}
-    assert mended == found
+    assert repaired == found
     assert ledger.found() == []
     assert _rows(ledger) == before
 
@@ -33,7 +33,7 @@ def test_only_rows_of_those_documents_are_written(ledger: Ledger) -> None:
     )
     before = ledger.execute(untouched)
     ledger.execute("DELETE FROM documents_processing_stages WHERE document_id = 'doc-1'")
-    ledger.mend()
+    ledger.repair()
     assert ledger.execute(untouched) == before
     assert ledger.found() == []
 
@@ -43,8 +43,8 @@ def test_folders_are_linked_again(ledger: Ledger) -> None:
     shutil.rmtree(documents / "doc-1")
     (documents / "doc-2" / "strange").write_text("x")
     (documents / "nobody").mkdir()
-    found, mended = ledger.mend()
-    assert mended == found
+    found, repaired = ledger.repair()
+    assert repaired == found
     assert ledger.found() == []
     assert (documents / "doc-1" / "stages" / FIRST / "report.md").read_text() == f"{FIRST} of doc-1"
     assert not (documents / "nobody").exists()
@@ -55,15 +55,15 @@ def test_a_path_in_a_row_that_was_changed_takes_its_file_along(ledger: Ledger) -
     ledger.execute("UPDATE stage_output_files SET file_path = file_path || 'x'")
     ledger.complete("doc-1", "markdown-optimizer", file_type="optimized_markdown")
     ledger.catch_up()
-    found, mended = ledger.mend()
-    assert mended == found
+    found, repaired = ledger.repair()
+    assert repaired == found
     assert ledger.found() == []
 
 
 def test_positions_beyond_the_log_are_put_back(ledger: Ledger) -> None:
     ledger.execute("UPDATE tracking SET position = 1000000")
-    found, mended = ledger.mend()
-    assert [(d.document_id, d.kind) for d in mended] == [(None, "tracking")] * len(found)
+    found, repaired = ledger.repair()
+    assert [(d.document_id, d.kind) for d in repaired] == [(None, "tracking")] * len(found)
     ledger.register("doc-4")
     ledger.complete("doc-4")
     ledger.catch_up()
@@ -76,23 +76,23 @@ def test_parked_documents_get_going_again(ledger: Ledger) -> None:
     )
     ledger.complete("doc-3")
     ledger.catch_up()
-    found, mended = ledger.mend()
+    found, repaired = ledger.repair()
     assert {d.kind for d in found} == {"parked"}
-    assert mended == found
+    assert repaired == found
     assert ledger.found() == []
 
 
-def test_what_is_lost_is_not_mended_and_told(ledger: Ledger) -> None:
+def test_what_is_lost_is_not_repaired_and_told(ledger: Ledger) -> None:
     checksum = ledger.complete("doc-3")
     ledger.catch_up()
     flip_one_bit(ledger.blob(checksum))
-    found, mended = ledger.mend()
+    found, repaired = ledger.repair()
     assert [(d.document_id, d.kind) for d in found] == [("doc-3", "blob-changed")]
-    assert mended == []
+    assert repaired == []
 
 
 def test_rows_of_documents_whose_events_were_altered_are_left_alone(ledger: Ledger) -> None:
-    """They may be all that is left of the truth; the others are mended."""
+    """They may be all that is left of the truth; the others are repaired."""
     ledger.seal()
     ledger.execute("DELETE FROM docledger_events WHERE originator_id = 'doc-1'")
     ledger.execute(
@@ -101,8 +101,8 @@ def test_rows_of_documents_whose_events_were_altered_are_left_alone(ledger: Ledg
     )
     ledger.execute("DELETE FROM documents_processing_stages WHERE document_id = 'doc-3'")
     before = _rows(ledger)
-    _, mended = ledger.mend()
-    assert {d.document_id for d in mended} == {"doc-3"}
+    _, repaired = ledger.repair()
+    assert {d.document_id for d in repaired} == {"doc-3"}
     assert [row for row in _rows(ledger) if "doc-3" not in row[0]] == [
         row for row in before if "doc-3" not in row[0]
     ]
@@ -115,9 +115,9 @@ def test_rows_that_know_more_than_a_log_that_lost_events_are_left_alone(ledger: 
         "DELETE FROM docledger_events WHERE notification_id = %s", ledger.positions("doc-2")[-1]
     )
     before = _rows(ledger)
-    found, mended = ledger.mend()
+    found, repaired = ledger.repair()
     assert ("doc-2", "row-changed") in {(d.document_id, d.kind) for d in found}
-    assert [d for d in mended if d.document_id] == []
+    assert [d for d in repaired if d.document_id] == []
     assert _rows(ledger) == before
 
 
