@@ -32,7 +32,6 @@ from api.routes import (
 from api.services import services_of
 from postgres.deadlines import Allowance
 
-VERSION = "1"
 # Each router has its whole prefix: the log and the metrics name routes by it.
 _RESOURCES = (documents, workflow, stages, files, events, search, projections, rebuild, health)
 
@@ -84,7 +83,7 @@ def create_app(ports: Ports, metrics: Metrics | None = None) -> Api:
 
     app = Api(
         title="docledger",
-        version=VERSION,
+        version=ports.version,
         summary="An event-sourced ledger of every step that a document takes through its stages",
         lifespan=lifespan,
         dependencies=[Depends(refuse_unstorable_parameters)],

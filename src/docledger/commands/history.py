@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
 
 from docledger.bootstrap import Docledger
-from docledger.commands import reports
+from docledger.commands import answers, reports
 from docledger.commands.timeline import Timeline
 from docledger.settings import Settings
 from domain.errors import DocumentNotFound, LogUnavailable
@@ -29,7 +28,7 @@ def history(settings: Settings, document_id: str, *, follow: bool, as_json: bool
             raise DocumentNotFound(f"There is no document '{document_id}'.")
         if as_json and not follow:
             items = [reports.event(recorded) for recorded in events]
-            _print_json({"items": items, "nextCursor": None})
+            reports.print_json({"items": items, "nextCursor": None})
             return
         show = _json_lines if as_json else _printed()
         show(events)
@@ -63,10 +62,10 @@ def show_as_of(settings: Settings, document_id: str, moment: str, *, as_json: bo
     """Print the document's workflow, stages and files as of a position or a time."""
     with Docledger(settings) as docledger:
         docledger.require_schema()
-        found = docledger.document_as_of(document_id, moment)
+        found = answers.document_as_of(docledger, document_id, moment)
         location = docledger.storage.location
     if as_json:
-        _print_json(found)
+        reports.print_json(found)
         return
     console = reports.console()
     console.print(f"as of version {found['version']}, position {found['position']}")
@@ -87,8 +86,3 @@ def _printed() -> Callable[[Sequence[RecordedEvent]], None]:
 def _json_lines(events: Sequence[RecordedEvent]) -> None:
     for recorded in events:
         print(json.dumps(reports.event(recorded), ensure_ascii=False), flush=True)
-
-
-def _print_json(document: object) -> None:
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
-    print()

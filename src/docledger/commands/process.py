@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from docledger.commands.file_search import FoundFiles, Reason, Unreadable, content_of
-from docledger.commands.progress import Watching
+from rich.console import Console
+
+from docledger.bootstrap import Docledger, new_id
+from docledger.commands import answers, reports
+from docledger.commands.file_search import FoundFiles, Reason, Unreadable, content_of, find_files
+from docledger.commands.progress import Bars, Lines, Silence, Watching
 from docledger.overview import DocumentProgress
+from docledger.settings import Settings
+from docledger.supervisor import Role, RoleGaveUp, Supervisor
 from domain.commands import Command, Context, RegisterDocument
-from domain.errors import DocledgerError
 from domain.file_names import safe_name
 from domain.pipeline import StageDependency
 from domain.registration import Registration, StoredContent, register_file
@@ -23,10 +30,8 @@ from domain.values import WorkflowType
 _FIRST_POLL_SECONDS = 0.1
 _LONGEST_POLL_SECONDS = 1.0
 _IN_FLIGHT = 64
-
-
-class RoleGaveUp(DocledgerError):
-    """A part of docledger that processing needs cannot run; its reason is above."""
+_TREE_SECONDS = 30.0
+_ACTOR = "command line"
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,68 @@ class Parts:
     pipeline: Callable[[], tuple[StageDependency, ...]]
     standings: Callable[[Sequence[str]], list[DocumentProgress]]
     gave_up: Callable[[], str | None]
+
+
+def process(
+    settings: Settings,
+    paths: Sequence[Path],
+    realm_id: str | None,
+    *,
+    follow_links: bool,
+    as_json: bool,
+) -> bool:
+    """Run the workflows of these files to their end, telling what is passed over.
+
+    Returns False if a document failed or a file could not be read.
+    """
+    console = reports.console()
+    found = find_files(paths, follow_links=follow_links)
+    with Docledger(settings) as docledger, ExitStack() as stack:
+        docledger.migrator.up()
+        docledger.adoption.adopt_if_fits()
+        supervisor = Supervisor(
+            [Role("project", ["project"]), Role("work", ["work"])],
+            shutdown_seconds=settings.shutdown_seconds,
+        )
+        stack.enter_context(supervisor)
+        parts = _parts(docledger, supervisor.gave_up)
+        titles: dict[str, str] = {}
+        with _watching(console, titles, as_json=as_json) as watching:
+            register(parts, found, realm_id, titles, watching)
+            ended = follow(parts, titles, watching)
+        for stage_name in sorted({s.missing_executor for s in ended if s.missing_executor}):
+            print(
+                f"docledger: stage '{stage_name}' has no executor here, so its documents wait; "
+                "install the package that brings it and run docledger work or up",
+                file=sys.stderr,
+            )
+        docledger.wait_for_tree(_TREE_SECONDS)
+        documents = answers.documents(docledger, [standing.document_id for standing in ended])
+    if as_json:
+        reports.print_json({"documents": documents})
+    else:
+        reports.documents(console, documents, titles, docledger.storage.location)
+    for line in found.lines():
+        print(f"docledger: {line}", file=sys.stderr)
+    return found.is_complete and all(standing.workflow_status == "completed" for standing in ended)
+
+
+def _parts(docledger: Docledger, gave_up: Callable[[], str | None]) -> Parts:
+    return Parts(
+        put=docledger.storage.blobs.put_stream,
+        submit=docledger.commands.submit,
+        context=lambda: docledger.context(_ACTOR),
+        new_id=new_id,
+        pipeline=docledger.pipeline,
+        standings=docledger.standings,
+        gave_up=gave_up,
+    )
+
+
+def _watching(console: Console, titles: dict[str, str], *, as_json: bool) -> Watching:
+    if as_json:
+        return Silence()
+    return Bars(console, titles) if console.is_terminal else Lines(console)
 
 
 def register(
@@ -107,5 +174,5 @@ def follow(parts: Parts, titles: Mapping[str, str], watching: Watching) -> list[
         if len(standings) == len(titles) and all(s.over for s in standings.values()):
             return [standings[i] for i in titles]
         if (role := parts.gave_up()) is not None:
-            raise RoleGaveUp(f"The role '{role}' cannot run; its reason is above.")
+            raise RoleGaveUp(role)
         time.sleep(wait := min(wait, _LONGEST_POLL_SECONDS))

@@ -19,7 +19,7 @@ from rich.progress import Progress as Bars
 from rich.text import Text
 
 from docledger.bootstrap import Docledger
-from docledger.commands.reports import console
+from docledger.commands.reports import console, print_json
 from docledger.search_rebuild import rebuild_search
 from docledger.settings import Settings
 from docledger.supervisor import end_with_supervisor
@@ -65,7 +65,7 @@ def search(settings: Settings, *, rebuild_id: str | None, as_json: bool) -> None
             lock_seconds=_HAND_OVER_SECONDS if rebuild_id else 0.0,
         )
     if as_json:
-        _print_json(_made(made))
+        print_json(_made(made))
     else:
         console().print(
             f"search store: {made.documents:,} documents in {made.seconds:.1f} s, "
@@ -100,7 +100,7 @@ def dry_run(settings: Settings, *, table: str | None, workers: int | None, as_js
         made = _rebuilder(docledger, watching, workers).dry_run(add, table)
     if as_json:
         listed = {"differences": [_difference(it) for it in found], "differenceCount": count}
-        _print_json(_made(made) | listed)
+        print_json(_made(made) | listed)
     else:
         _print_differences(console(), made, found, count)
     return count == 0
@@ -238,7 +238,7 @@ def _made(made: Rebuilt) -> dict[str, Any]:
 
 def _print_made(made: Rebuilt, *, as_json: bool) -> None:
     if as_json:
-        _print_json(_made(made))
+        print_json(_made(made))
         return
     rate = made.events / made.seconds if made.seconds else 0.0
     console().print(
@@ -272,8 +272,3 @@ def _print_differences(
     console.print(
         f"{count:,} rows would change, as of position {made.position:,}; nothing was changed"
     )
-
-
-def _print_json(document: Any) -> None:
-    jsonlib.dump(document, sys.stdout, ensure_ascii=False, indent=2)
-    sys.stdout.write("\n")

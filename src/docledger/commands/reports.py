@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -25,6 +27,12 @@ def console() -> Console:
     """Return a console as wide as the terminal; what is piped or logged is given more room."""
     found = Console()
     return found if found.is_terminal else Console(width=_PIPED_WIDTH)
+
+
+def print_json(document: object) -> None:
+    """Print one JSON document on standard output."""
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
+    print()
 
 
 def documents(
@@ -136,6 +144,7 @@ def status(console: Console, found: Mapping[str, Any]) -> None:
     """Print what runs, how far the read models are, what is parked, and sizes."""
     running = found["running"]
     roles = ", ".join(f"{name} {running[name]}" for name in ("serve", "project", "work"))
+    console.print(f"docledger {found['version']}", highlight=False)
     console.print(f"database {'answers' if running['database'] else 'does not run'}; {roles}")
     if not running["database"]:
         return

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +13,7 @@ from rich.text import Text
 
 from docledger import overview
 from docledger.bootstrap import Docledger
-from docledger.commands.reports import console
+from docledger.commands.reports import console, print_json
 from docledger.settings import Settings
 from domain.errors import InvalidValue
 from domain.pipeline import Pipeline, StageDependency
@@ -67,7 +65,7 @@ def list_stages(settings: Settings, *, as_json: bool) -> None:
             setup = _setup(docledger, connection)
     items = [_stage(setup, name) for name in _in_order(setup.rows)]
     if as_json:
-        _print_json({"items": items, "findings": [_told(f) for f in findings(setup.rows)]})
+        print_json({"items": items, "findings": [_told(f) for f in findings(setup.rows)]})
         return
     _print_stages(items, len(setup.workers))
 
@@ -80,7 +78,7 @@ def check(settings: Settings, *, as_json: bool) -> bool:
             setup = _setup(docledger, connection)
     found = [*findings(setup.rows), *_without_executor(setup)]
     if as_json:
-        _print_json({"ok": not found, "findings": [_told(finding) for finding in found]})
+        print_json({"ok": not found, "findings": [_told(finding) for finding in found]})
     else:
         _print_findings(found)
     return not found
@@ -101,7 +99,7 @@ def add(settings: Settings, stage: NewStage, *, as_json: bool) -> None:
             setup = _setup(docledger, connection)
     added = _stage(setup, stage.name)
     if as_json:
-        _print_json(added)
+        print_json(added)
     else:
         _print_added(setup, added)
 
@@ -247,8 +245,3 @@ def _print_added(setup: _Setup, added: Mapping[str, Any]) -> None:
         )
     for line in lines:
         console().print(Text(line), soft_wrap=True)
-
-
-def _print_json(document: Any) -> None:
-    jsonlib.dump(document, sys.stdout, ensure_ascii=False, indent=2)
-    sys.stdout.write("\n")

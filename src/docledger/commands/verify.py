@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from rich.table import Table
 
 from docledger.bootstrap import Docledger, now
-from docledger.commands.reports import console
+from docledger.commands.reports import console, print_json
 from docledger.commands.seal import read_note, signing_key
 from docledger.settings import Settings
 from eventstore.seals.checkpoint import PublicKey, SignedNote
@@ -87,8 +85,7 @@ def _print_json(findings: Findings, repaired: Sequence[Difference] | None, *, ok
     }
     if findings.omitted:
         found["omitted"] = findings.omitted
-    jsonlib.dump(found, sys.stdout, ensure_ascii=False, indent=2)
-    print()
+    print_json(found)
 
 
 def _difference(difference: Difference, repaired: Sequence[Difference] | None) -> dict[str, Any]:
