@@ -18,7 +18,6 @@ from typing import Any
 import psycopg
 
 from domain.commands import Context, ImportDocument, RegisterDocument
-from domain.errors import DocledgerError
 from domain.pipeline import StageDependency
 from eventstore.application import WorkflowApplication
 from eventstore.bulk_append import (
@@ -46,10 +45,6 @@ Commands = Callable[
     [Connection, Sequence[DocumentRow], Context], Sequence[RegisterDocument | ImportDocument]
 ]
 """Gives the commands that take rows in with more than they say themselves."""
-
-
-class ImportBusy(DocledgerError):
-    """Documents could not be imported: another session keeps their rows locked; try again."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
@@ -48,10 +48,6 @@ class Shape:
         if self.waits:
             found["waitingFor"] = None
         return found
-
-    def of_each(self, rows: Sequence[Any]) -> list[dict[str, Any]]:
-        """Return the JSON of several rows."""
-        return [self.of(row) for row in rows]
 
 
 WORKFLOW = Shape(

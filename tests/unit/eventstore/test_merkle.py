@@ -12,14 +12,12 @@ from eventstore.merkle import (
     EMPTY_ROOT,
     CompactRange,
     Node,
-    consistency_proof,
     inclusion_proof,
-    is_consistent,
     leaf_hash,
     node_hash,
     root,
-    root_by_inclusion,
 )
+from unit.eventstore.merkle_proofs import consistency_proof, is_consistent, root_by_inclusion
 
 # The entries and roots of the reference implementation's tests (certificate-transparency-go).
 ENTRIES = [
