@@ -31,7 +31,6 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg.conninfo import make_conninfo
 
-from docledger.migrate import Migrator
 from domain import commands as c
 from domain.events import WorkflowPaused
 from domain.pipeline import StageDependency
@@ -39,6 +38,7 @@ from domain.values import Original, OutputFile
 from eventstore.application import WorkflowApplication
 from eventstore.datastore import DsnDatastore
 from eventstore.group_commit import GroupCommit
+from postgres.migrate import Migrator
 
 THREADS = 64
 MANY = 64

@@ -36,11 +36,11 @@ import httpx
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from api import cursors
-from docledger.migrate import Migrator
+from api.http import cursors
 from harness.in_process import adopt
 from listed.cases import CASES, PAGE, Case
 from listed.documents import load
+from postgres.migrate import Migrator
 
 DATABASE = "bench_lists"
 NEAR_PAGE, FAR_PAGE = 300, 10_000

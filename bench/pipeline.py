@@ -43,7 +43,6 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from docledger.migrate import Migrator
 from domain import commands as c
 from domain.pipeline import StageDependency
 from domain.values import Original, WorkflowType
@@ -51,6 +50,7 @@ from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from harness.in_process import adopt
 from peers.one_round import PAUSE_SECONDS
+from postgres.migrate import Migrator
 from projections import fold
 
 STAGES = tuple(f"step-{number}" for number in range(1, 6))

@@ -38,15 +38,15 @@ from eventsourcing.utils import EnvType
 from msgspec.structs import replace
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from docledger.migrate import Migrator
 from docledger.settings import Settings
 from domain import events as e
 from eventstore.application import WorkflowApplication
 from eventstore.history import History
 from eventstore.mapper import SealedEvent
-from eventstore.verify_streams import StreamsUnderCheck
+from postgres.migrate import Migrator
 from projections.projector import Pace, Projector
-from projections.verify import check_tables
+from verification.streams_reader import StreamsUnderCheck
+from verification.tables import check_tables
 from verify import AT, appends
 
 COHORT = 100

@@ -29,17 +29,17 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from docledger.migrate import Migrator
 from eventstore.application import WorkflowApplication
 from eventstore.history import History
 from eventstore.log_shards import LogShards
-from eventstore.verify_streams import StreamsUnderCheck
+from postgres.migrate import Migrator
 from projections.rebuild import Rebuilder
-from projections.verify import check_document
 from rebuild_parts import runner
 from rebuild_parts.floor import UNSEAL, Floor
 from rebuild_parts.log import EVENTS_EACH, document_id, fill
 from rebuild_parts.onlookers import longest_ms, onlookers
+from verification.streams_reader import StreamsUnderCheck
+from verification.tables import check_document
 
 NAME, RUNNER_NAME = "bench_rebuild", "bench_rebuild_runner"
 FILES_OF_TWENTY = 10 * 3 + 4 * 2 + 3 * 1 + 3 * 2

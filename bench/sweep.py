@@ -31,7 +31,6 @@ from typing import Any
 import psycopg
 from msgspec.structs import replace
 
-from docledger.migrate import Migrator
 from domain.events import DocumentRegistered, Event, OutputFileRegistered, StageCompleted
 from domain.values import FileReference
 from eventstore.application import WorkflowApplication
@@ -43,6 +42,7 @@ from harness.databases import execute, own_database, settle, value
 from harness.figures import emit, significant
 from harness.load import WrongAnswers
 from harness.processes import cpu_seconds, end_in_good_order, peak_megabytes, postmaster
+from postgres.migrate import Migrator
 from verify import life
 
 CONTENTS = 6  # that one document names: its original and a file of each stage

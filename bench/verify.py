@@ -25,7 +25,6 @@ import psycopg
 from msgspec.structs import replace
 from psycopg.conninfo import make_conninfo
 
-from docledger.migrate import Migrator
 from domain import commands as c
 from domain.decisions import decide
 from domain.document_workflow import DocumentWorkflow, evolve
@@ -35,12 +34,13 @@ from domain.values import Original, OutputFile, WorkflowType
 from eventstore.application import WorkflowApplication
 from eventstore.history import History
 from eventstore.mapper import SealedEvent
-from eventstore.seals import prove, seal_all
+from eventstore.seals.sealer import prove, seal_all
 from eventstore.stored_log import read_between
-from eventstore.verify_log import LogCheck, log_end
-from eventstore.verify_streams import StreamsUnderCheck
+from postgres.migrate import Migrator
 from projections.projector import Pace, Projector
-from projections.verify import check_tables
+from verification.log import LogCheck, log_end
+from verification.streams_reader import StreamsUnderCheck
+from verification.tables import check_tables
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 STAGES = ("markdown-conversion", "markdown-optimizer", "chunker", "fact-generator", "ingestor")

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from debian_postgres import DebianPostgres, find_binaries
-from docledger.embedded_postgres import EmbeddedPostgres
+from postgres.embedded.server import EmbeddedPostgres
 
 # What PostgreSQL's manual advises for a server of this machine's memory, and room for the clients;
 # everything else is as PostgreSQL comes.

@@ -25,8 +25,8 @@ from hypothesis import settings
 from psycopg import sql
 
 from debian_postgres import DebianPostgres, find_binaries
-from docledger.embedded_postgres import EmbeddedPostgres
-from docledger.migrate import Migrator
+from postgres.embedded.server import EmbeddedPostgres
+from postgres.migrate import Migrator
 from s3_server import COMMAND, S3Server
 
 SERVERS = ("embedded", "debian")

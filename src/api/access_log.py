@@ -12,9 +12,9 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.problems import internal
 from api.http.protocol import BODY_FAULT
 from api.metrics import Metrics
-from api.problems import internal
 from domain.errors import DocledgerError
 
 _log = structlog.get_logger("api")

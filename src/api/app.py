@@ -9,11 +9,12 @@ from fastapi import Depends, FastAPI
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from api import openapi, problems
+from api import openapi
 from api.access_log import METHOD, RequestLog
 from api.direct import DirectPaths
-from api.encoded_slashes import EncodedSlashes, routed_path
-from api.methods import Methods
+from api.http import problems
+from api.http.encoded_slashes import EncodedSlashes, routed_path
+from api.http.methods import Methods
 from api.metrics import Metrics
 from api.parameters import refuse_unstorable_parameters
 from api.ports import Ports
@@ -31,7 +32,6 @@ from api.routes import (
 from api.services import services_of
 from postgres.deadlines import Allowance
 
-VERSION = "1"
 # Each router has its whole prefix: the log and the metrics name routes by it.
 _RESOURCES = (documents, workflow, stages, files, events, search, projections, rebuild, health)
 
@@ -83,7 +83,7 @@ def create_app(ports: Ports, metrics: Metrics | None = None) -> Api:
 
     app = Api(
         title="docledger",
-        version=VERSION,
+        version=ports.version,
         summary="An event-sourced ledger of every step that a document takes through its stages",
         lifespan=lifespan,
         dependencies=[Depends(refuse_unstorable_parameters)],

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from api.bodies import field_errors
-from api.errors import FieldError, Unprocessable
+from api.http.bodies import field_errors
+from api.http.errors import FieldError, Unprocessable
 from api.ports import Ports
 from domain.values import Configuration
 

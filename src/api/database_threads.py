@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import anyio
 import anyio.to_thread
 
-from api.errors import ReadModelUnavailable
+from api.http.errors import ReadModelUnavailable
 from postgres.deadlines import DatabaseSilent, waiting_for_database
 
 Returned = TypeVar("Returned")

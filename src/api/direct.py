@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api import problems
+from api.http import problems
 from api.services import Services
 from domain.errors import DocledgerError
 

@@ -8,12 +8,12 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from api.errors import FieldError, NotYetReadable, ReadModelUnavailable, Unprocessable
+from api.http.errors import FieldError, NotYetReadable, ReadModelUnavailable, Unprocessable
 from api.ports import Committed, Ports, StreamRow
-from api.queries import DocumentRead
+from api.reads.queries import DocumentRead
+from api.reads.versions import IMPORTED
 from api.render import state_headers
 from api.services import Services
-from api.versions import IMPORTED
 from domain.errors import LogUnavailable, UnknownStage
 from domain.file_names import original_path
 from domain.storage_errors import ImportedContentMissing

@@ -15,7 +15,7 @@ from prometheus_client import (
 from prometheus_client.process_collector import ProcessCollector
 
 from api import rebuilds
-from api.queries import Queries
+from api.reads.queries import Queries
 from domain.errors import Unavailable
 
 _BATCH_BUCKETS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
-from api.problems import MEDIA_TYPE
+from api.http.problems import MEDIA_TYPE
 from api.schemas import ProblemDocument
 
 # Examples travel as text: the framework drops every null on the way.

@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
-from api.errors import Unprocessable
+from api.http.errors import Unprocessable
 from api.ports import Blob, Ports, StageType
 from api.schemas import StatusReport, StoredFile
 from domain.file_names import safe_name, split_extension

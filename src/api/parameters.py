@@ -8,11 +8,11 @@ from fastapi import Path, Query
 from pydantic import BeforeValidator
 from starlette.requests import Request
 
-from api import cursors
-from api.encoded_slashes import with_slashes
-from api.errors import FieldError, Unprocessable
+from api.http import cursors
+from api.http.encoded_slashes import with_slashes
+from api.http.errors import FieldError, Unprocessable
+from api.http.strict_json import join, text_fault
 from api.render import page
-from api.strict_json import join, text_fault
 
 MAX_LIMIT = 1000
 

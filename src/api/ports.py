@@ -291,7 +291,7 @@ class Limits:
 class Ports:
     """All that `create_app` needs.
 
-    `clock` gives aware UTC, `new_id` a UUIDv7 as text.
+    `clock` gives aware UTC, `new_id` a UUIDv7 as text; `version` is docledger's own.
     """
 
     commands: Commands
@@ -308,3 +308,4 @@ class Ports:
     new_id: Callable[[], str]
     limits: Limits = Limits()
     rebuilds: Rebuilds | None = None
+    version: str = "0"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from api.reads.shapes import time_text
 from api.schemas import Answered, Sent, Time
-from api.shapes import time_text
 
 Table = Literal[
     "processing_workflows",

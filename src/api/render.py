@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
 from api.ports import Committed, RecordedEvent
-from api.shapes import FILE, STAGE, WORKFLOW, time_text
+from api.reads.shapes import FILE, STAGE, WORKFLOW, time_text
 from domain.commands import RegisterDocument
 from domain.errors import UnknownStage
 from domain.events import Event

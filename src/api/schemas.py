@@ -29,7 +29,7 @@ _INSTANT = re.compile(
 )
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 
-# What cannot be stored is refused ahead of these models (api.strict_json); here it is only said.
+# What cannot be stored is refused ahead of these models (api.http.strict_json), here only named.
 NO_NUL: dict[str, Any] = {"pattern": "^[^\\u0000]*$"}
 Text = Annotated[str, Field(json_schema_extra=NO_NUL)]
 Title = Annotated[Text, StringConstraints(min_length=1, max_length=255)]

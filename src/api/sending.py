@@ -10,8 +10,8 @@ from typing import Any
 
 from starlette.requests import Request
 
-from api.conditional import versions_matched
 from api.database_threads import DatabaseThreads
+from api.http.conditional import versions_matched
 from api.metrics import Metrics
 from api.ports import Commands, Committed, Ports
 from domain.commands import Command, Context

@@ -9,13 +9,13 @@ from typing import Annotated
 from fastapi import Depends, Header
 from starlette.requests import Request
 
-from api.conditional import min_position
 from api.database_threads import DatabaseThreads
-from api.freshness import DocumentReader, GrowingPosition
+from api.http.conditional import min_position
 from api.metrics import Metrics
-from api.past import PastReader
 from api.ports import Limits, Ports
-from api.queries import Queries
+from api.reads.freshness import DocumentReader, GrowingPosition
+from api.reads.past import PastReader
+from api.reads.queries import Queries
 from api.sending import Sender
 
 _READ_MODEL_LOOK_SECONDS = 0.005

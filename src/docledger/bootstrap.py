@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import structlog
 import uuid_utils
 
 from docledger import overview
 from docledger.adoption import Adoption
-from docledger.embedded_postgres import EmbeddedPostgres
-from docledger.migrate import Migrator
-from docledger.progress import Standing
+from docledger.overview import DocumentProgress
 from docledger.rebuild_process import RebuildProcesses
-from docledger.server_watch import ServerWatch
-from docledger.settings import Settings
+from docledger.settings import Settings, runtime_folder
 from docledger.stopping import GraceOfDatabase
+from docledger.version import version
 from domain.commands import Context
 from domain.errors import DocledgerError
 from domain.pipeline import StageDependency
@@ -34,17 +30,15 @@ from domain.pipeline_findings import Finding, findings
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
-from eventstore.named_blobs import named_checksums
-from eventstore.seals import Sealer
 from files.canonical import stored_canonical_checksum
 from files.imported_contents import ImportedContents
 from files.storage import Storage, open_storage
-from files.sweeper import Sweeper
 from files.tree_projector import TRACKING_NAME as TREE
-from files.tree_projector import TreeProjector
 from postgres import connections
 from postgres.connections import AsyncConnection, Connection, Session, conninfo
-from postgres.deadlines import when_given_up
+from postgres.embedded.server import EmbeddedPostgres
+from postgres.embedded.watch import ServerWatch
+from postgres.migrate import Migrator
 from postgres.pools import AsyncConnectionPool, async_connection_pool, connection_pool
 from projections import fold
 from projections.projector import Pace, Projector
@@ -53,13 +47,11 @@ from projections.tracking import read_position
 from stages.postgres_search import PostgresSearchStore
 from stages.registry import Registry, discover
 from stages.search.filler import SearchFiller
-from stages.search.indexer import SearchIndexer
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from api.metrics import Metrics
-    from workers.worker import Worker
 
 log = structlog.get_logger(__name__)
 
@@ -85,38 +77,25 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def _process_name() -> str:
+def process_name() -> str:
     """Return what tells this process from every other, on any host."""
     return f"{socket.gethostname()[:30]}:{os.getpid()}"
 
 
 def _application_name(purpose: str) -> str:
     """Return the name by which pg_stat_activity shows this process's connections."""
-    return f"docledger {purpose} {_process_name()}"
-
-
-class _Stoppable(Protocol):
-    def run(self) -> None: ...
-    def stop(self) -> None: ...
-
-
-def _run_stoppable(part: _Stoppable, stop: threading.Event) -> None:
-    """Run a part and have it stop when the event is set."""
-
-    def wait() -> None:
-        stop.wait()
-        part.stop()
-
-    threading.Thread(target=wait, daemon=True).start()
-    part.run()
+    return f"docledger {purpose} {process_name()}"
 
 
 class Docledger:
-    """The parts of one process. Leaving the context closes what was built, newest first."""
+    """The parts of one process. Leaving the context closes what was built, newest first.
+
+    What others build over these parts is closed with them if it is entered in `closing`.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._stack = ExitStack()
+        self.closing = ExitStack()
         self._metrics: Metrics | None = None
         self._answers_requests = False
 
@@ -129,17 +108,17 @@ class Docledger:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._stack.close()
+        self.closing.close()
 
     @cached_property
     def database_url(self) -> str:
         """The database's address; the embedded server is started if none was named."""
         if self.settings.database_url is not None:
             return self.settings.database_url
-        embedded = EmbeddedPostgres(self.settings.home)
+        embedded = EmbeddedPostgres(self.settings.home, runtime_folder=runtime_folder())
         url = embedded.start()
-        self._stack.callback(embedded.release)
-        self._stack.enter_context(ServerWatch(embedded))
+        self.closing.callback(embedded.release)
+        self.closing.enter_context(ServerWatch(embedded))
         return url
 
     @cached_property
@@ -181,7 +160,7 @@ class Docledger:
             pool_size=self.settings.pool_connections,
             **(for_requests if self._answers_requests else {}),
         )
-        self._stack.callback(application.close)
+        self.closing.callback(application.close)
         return application
 
     @cached_property
@@ -200,7 +179,7 @@ class Docledger:
             patience_seconds=self.settings.database_seconds,
             observe=self._observe_append,
         )
-        self._stack.callback(commands.close)
+        self.closing.callback(commands.close)
         return commands
 
     @cached_property
@@ -211,7 +190,7 @@ class Docledger:
             most_commands=self.settings.commit_batch_commands,
             cache_size=self.settings.remembered_documents,
         )
-        self._stack.callback(commands.close)
+        self.closing.callback(commands.close)
         return commands
 
     def _observe_append(self, commands: int, events: int, seconds: float) -> None:
@@ -254,7 +233,7 @@ class Docledger:
             timeout_seconds=_READ_CONNECTION_SECONDS,
         )
         pool.open()
-        self._stack.callback(pool.close)
+        self.closing.callback(pool.close)
         return PostgresSearchStore(pool.connection)
 
     @cached_property
@@ -286,11 +265,12 @@ class Docledger:
             canonical_checksum=partial(stored_canonical_checksum, self.storage.blobs),
             stage_types=self.executors,
             search=self.search_store,
-            database=self._read_pool(self.settings.pool_connections),
+            database=self.read_pool(self.settings.pool_connections),
             clock=now,
             new_id=new_id,
             limits=limits,
             rebuilds=self.rebuilds,
+            version=version(),
         )
         return create_app(ports, metrics)
 
@@ -298,7 +278,7 @@ class Docledger:
     def rebuilds(self) -> RebuildProcesses:
         """Starts rebuilds of the read models."""
         rebuilds = RebuildProcesses(self.connecting("rebuild"))
-        self._stack.callback(rebuilds.close)
+        self.closing.callback(rebuilds.close)
         return rebuilds
 
     def projector(self, purpose: str = "project") -> Projector:
@@ -309,122 +289,6 @@ class Docledger:
         )
         return Projector(self.connecting(purpose), self.history, pace=pace)
 
-    def projecting(self) -> Mapping[str, Callable[[threading.Event], None]]:
-        """Return what the role `project` runs, each until the event is set."""
-        tree = TreeProjector(self.connecting("tree"), self.storage.tree)
-        sweeper = Sweeper(
-            self.storage.blobs,
-            self.storage.tree,
-            partial(named_checksums, self.connecting("sweep")),
-            may_sweep=lambda: self.adoption.status().state == "adopted",
-            every_seconds=self.settings.sweep_seconds,
-            older_than_seconds=self.settings.sweep_age_seconds,
-        )
-        indexer = SearchIndexer(self.connecting("index"), self.search_filler)
-        sealer = Sealer(
-            self.connecting("seal"), every_seconds=self.settings.seal_seconds, clock=now
-        )
-        following: dict[str, Callable[[threading.Event], None]] = {}
-        if self.settings.follow_documents:
-            from workers.legacy_changes import LegacyChanges
-
-            changes = LegacyChanges(
-                self.database_url,
-                self.application,
-                self.pipeline,
-                poll_seconds=self.settings.poll_seconds,
-            )
-            following["documents of others"] = partial(_run_stoppable, changes)
-        return following | {
-            "read models": partial(_run_stoppable, self.projector()),
-            "uploads tree": tree.run,
-            "search store": indexer.run,
-            "sweeper": sweeper.run,
-            "sealer": sealer.run,
-        }
-
-    def working(self) -> Mapping[str, Callable[[threading.Event], None]]:
-        """Return what the role `work` runs, each until the event is set."""
-        from workers.dispatcher import Dispatcher
-        from workers.reaper import Reaper
-
-        worker = self.worker()
-        when_given_up(worker.give_up)
-        dispatcher = Dispatcher(self.database_url, beside=worker.taker)
-        reaper = Reaper(self.database_url, self.worker_commands)
-        return {
-            "dispatcher": partial(_run_stoppable, dispatcher),
-            "worker": partial(_run_stoppable, worker),
-            "reaper": partial(_run_stoppable, reaper),
-        }
-
-    def worker(self) -> Worker:
-        """Return a worker with the configured number of slots."""
-        from stages.sandbox import Sandbox
-        from workers.worker import Worker
-
-        settings = self.settings
-        for broken in self.executors.broken:
-            log.error(
-                "a stage's executor cannot be loaded", stage=broken.stage_name, why=broken.reason
-            )
-        sandbox = Sandbox(settings.worker_slots, settings.stage_memory_bytes)
-        self._stack.callback(sandbox.close)
-        sandbox.warm_up()
-        return Worker(
-            self.database_url,
-            commands=self.worker_commands,
-            blobs=self.storage.blobs,
-            imported=self.imported_contents.find,
-            sandbox=sandbox,
-            executor_of=self.executors.of,
-            stages=self.executors,
-            work_folder=settings.home / "work",
-            name=_process_name(),
-            slots=settings.worker_slots,
-            documents=settings.worker_documents,
-            lease_seconds=settings.lease_seconds,
-            grace_seconds=settings.shutdown_seconds,
-        )
-
-    def documents(self, document_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """Return these documents as `GET /v1/documents/{id}` shows them, unknown ones left out."""
-        return asyncio.run(self._documents(document_ids))
-
-    async def _documents(self, document_ids: Sequence[str]) -> list[dict[str, Any]]:
-        from api.queries import Queries
-
-        async with self._read_pool(1) as pool:
-            queries = Queries(pool, self.settings.database_seconds)
-            reads = [await queries.read(document_id, "document") for document_id in document_ids]
-        return [json.loads(read.body) for read in reads if read is not None and read.body]
-
-    def projections(self) -> list[dict[str, Any]]:
-        """Return every consumer of the log as `GET /v1/projections` shows it."""
-        return asyncio.run(self._projections())
-
-    async def _projections(self) -> list[dict[str, Any]]:
-        from api.projections import all_projections
-        from api.queries import Queries
-
-        async with self._read_pool(1) as pool:
-            return await all_projections(Queries(pool))
-
-    def document_as_of(self, document_id: str, moment: str) -> dict[str, Any]:
-        """Return the document as `GET /v1/documents/{id}?asOf=` shows it."""
-        return asyncio.run(self._document_as_of(document_id, moment))
-
-    async def _document_as_of(self, document_id: str, moment: str) -> dict[str, Any]:
-        from api.database_threads import DatabaseThreads
-        from api.past import PastReader
-        from api.queries import Queries
-
-        threads = DatabaseThreads(self.settings.database_seconds)
-        async with self._read_pool(1) as pool:
-            queries = Queries(pool, self.settings.database_seconds)
-            reader = PastReader(TimeTravel(self.history), queries, self.storage.blobs, threads)
-            return (await reader.document(document_id, moment)).content
-
     @property
     def _request_session(self) -> Session:
         """The session of a connection that serves requests."""
@@ -434,7 +298,7 @@ class Docledger:
         )
         return {**_SESSION, "statement_timeout": round(seconds * 1000)}
 
-    def _read_pool(self, size: int) -> AsyncConnectionPool[AsyncConnection[Any]]:
+    def read_pool(self, size: int) -> AsyncConnectionPool[AsyncConnection[Any]]:
         """Return the pool of the API's reads, not opened yet."""
         return async_connection_pool(
             self._conninfo("serve"),
@@ -459,7 +323,11 @@ class Docledger:
         """Return what runs, positions, lag, parked documents and sizes in bytes."""
         with self.connect("status") as connection:
             found = overview.status(connection, self.projector("status").status())
-        return {**found, "storage": overview.storage(self.adoption.status())}
+        return {
+            "version": version(),
+            **found,
+            "storage": overview.storage(self.adoption.status()),
+        }
 
     def logged_documents(self) -> list[str]:
         """Return the id of every document that the log knows, none if there is no log."""
@@ -480,7 +348,7 @@ class Docledger:
         with self.connect("pipeline") as connection:
             return findings(overview.dependencies(connection))
 
-    def standings(self, document_ids: Sequence[str]) -> list[Standing]:
+    def standings(self, document_ids: Sequence[str]) -> list[DocumentProgress]:
         """Return how these registered documents stand, as far as the read models know them."""
         with self.connect("progress") as connection:
             return overview.standings(connection, document_ids)

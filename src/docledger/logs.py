@@ -11,7 +11,18 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 _BARE = re.compile(r"[!#-&(-<>-~]*")  # what is printable in ASCII but for blanks, quotes and =
-ROOMS = ("api", "docledger", "eventstore", "files", "projections", "stages", "workers")
+ROOMS = (
+    "api",
+    "docledger",
+    "eventstore",
+    "files",
+    "importing",
+    "postgres",
+    "projections",
+    "stages",
+    "verification",
+    "workers",
+)
 
 
 def configure_logs(level: str, log_format: str, role: str) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import psycopg
 
 from docledger.adoption import StorageStatus
-from docledger.progress import Standing
 from domain.pipeline import StageDependency, check_configured
 from domain.pipeline_findings import findings
 from projections.status import ProjectionStatus
@@ -80,6 +79,39 @@ _SIZES = """
 """
 
 
+@dataclass(frozen=True)
+class DocumentProgress:
+    """How far one document is: its stages' statuses in order and its workflow's status.
+
+    The status of a deleted document is `deleted`. `missing_executor` names a stage
+    that may run and that no living worker can.
+    """
+
+    document_id: str
+    workflow_status: str
+    stages: tuple[tuple[str, str], ...]
+    missing_executor: str | None = None
+
+    @property
+    def over(self) -> bool:
+        """True when nothing more happens by itself."""
+        if self.missing_executor is not None and not self.running_stage:
+            return True
+        return self.workflow_status in ("completed", "failed", "cancelled", "deleted")
+
+    @property
+    def settled_stages(self) -> int:
+        """How many stages are completed or skipped; all of them once the document is over."""
+        if self.over:
+            return len(self.stages)
+        return sum(status in ("completed", "skipped") for _, status in self.stages)
+
+    @property
+    def running_stage(self) -> str:
+        """The name of the first stage in progress, empty if none is."""
+        return next((name for name, status in self.stages if status == "in_progress"), "")
+
+
 @dataclass(frozen=True, slots=True)
 class LivingWorker:
     """A worker that was seen within 15 seconds, and the stages whose executors it has."""
@@ -139,7 +171,7 @@ def pipeline(connection: Connection) -> tuple[StageDependency, ...]:
     return check_configured(tuple(row) for row in rows).dependencies
 
 
-def standings(connection: Connection, document_ids: Sequence[str]) -> list[Standing]:
+def standings(connection: Connection, document_ids: Sequence[str]) -> list[DocumentProgress]:
     """Return how these registered documents stand, as far as the read models know them."""
     ids = list(document_ids)
     rows = connection.execute(_STANDINGS, (ids,)).fetchall()
@@ -147,10 +179,10 @@ def standings(connection: Connection, document_ids: Sequence[str]) -> list[Stand
     waiting = dict(connection.execute(_WAITING_DOCUMENTS, (ids,)).fetchall())
     return [
         *(
-            Standing(i, status, tuple(map(tuple, stages)), waiting.get(i))
+            DocumentProgress(i, status, tuple(map(tuple, stages)), waiting.get(i))
             for i, status, stages in rows
         ),
-        *(Standing(document_id, "deleted", ()) for (document_id,) in gone),
+        *(DocumentProgress(document_id, "deleted", ()) for (document_id,) in gone),
     ]
 
 

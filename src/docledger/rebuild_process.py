@@ -20,7 +20,7 @@ import psycopg
 import structlog
 from psycopg import Connection
 
-from api.errors import RebuildRunning
+from api.http.errors import RebuildRunning
 from docledger.search_rebuild import SEARCH_TABLES
 from docledger.supervisor import COULD_NOT_RUN
 from domain.errors import LogFull, Unavailable

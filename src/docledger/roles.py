@@ -15,13 +15,14 @@ import structlog
 from rich.console import Console
 
 from docledger.bootstrap import Docledger
-from docledger.migration_files import DatabaseUnreachable
-from docledger.server_account import EmbeddedPostgresError
+from docledger.role_parts import projecting, working
 from docledger.settings import Settings
 from docledger.stopping import stop_on_signal, stop_signals
-from docledger.supervisor import Role, Supervisor, end_with_supervisor
+from docledger.supervisor import Role, RoleGaveUp, Supervisor, end_with_supervisor
 from domain.errors import DocledgerError
 from domain.storage_errors import StorageUnavailable
+from postgres.embedded.account import EmbeddedPostgresError
+from postgres.migration_files import DatabaseUnreachable
 
 log = structlog.get_logger(__name__)
 
@@ -36,10 +37,6 @@ class AddressInUse(DocledgerError):
 
 class RoleStopped(DocledgerError):
     """The role was told to stop before it had a database and a storage."""
-
-
-class RoleGaveUp(DocledgerError):
-    """A role cannot run; its reason is above."""
 
 
 def up(settings: Settings) -> None:
@@ -91,7 +88,7 @@ def project(settings: Settings, *, supervised: bool) -> None:
     """Run the projector of the read models and that of the uploads tree."""
     stop = stop_on_signal()
     with _started(settings, stop, supervised=supervised) as docledger:
-        runs = docledger.projecting()
+        runs = projecting(docledger)
         _collect_seldom()
         _run_threads(runs, stop)
 
@@ -100,7 +97,7 @@ def work(settings: Settings, *, supervised: bool) -> None:
     """Run the dispatcher, a worker and the reaper."""
     stop = stop_on_signal()
     with _started(settings, stop, supervised=supervised) as docledger:
-        runs = docledger.working()
+        runs = working(docledger)
         _collect_seldom()
         _run_threads(runs, stop)
 
@@ -233,4 +230,4 @@ def _answers(url: str) -> bool:
 
 def _raise_if_gave_up(supervisor: Supervisor) -> None:
     if (name := supervisor.gave_up()) is not None:
-        raise RoleGaveUp(f"The role '{name}' cannot run; its reason is above.")
+        raise RoleGaveUp(name)

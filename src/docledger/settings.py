@@ -188,10 +188,11 @@ class Settings(BaseSettings):
         """The URL of the storage: as set, or the folder `uploads` under the home."""
         return self.storage_url or (self.home / "uploads").as_uri()
 
-    @property
-    def heartbeat_seconds(self) -> float:
-        """How often a worker renews its lease: three times before it would run out."""
-        return self.lease_seconds / 3
+
+def runtime_folder() -> Path | None:
+    """Return the user's folder for sockets, None where the system names none."""
+    named = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(named) if named else None
 
 
 def _refuse_misspelt(environment: Mapping[str, str], known: Mapping[str, object]) -> None:

@@ -19,6 +19,8 @@ from typing import Self
 
 import structlog
 
+from domain.errors import DocledgerError
+
 log = structlog.get_logger(__name__)
 
 _FIRST_RESTART_SECONDS = 0.5
@@ -26,6 +28,13 @@ _LONGEST_RESTART_SECONDS = 15.0
 _STEADY_SECONDS = 30.0
 _PUTTING_AWAY_SECONDS = 15.0
 COULD_NOT_RUN = 3
+
+
+class RoleGaveUp(DocledgerError):
+    """A role cannot run; its own last message says why."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The role '{name}' cannot run; its reason is above.")
 
 
 @dataclass

@@ -120,14 +120,22 @@ class Executor(Protocol):
     name and without arguments.
     """
 
-    stage_name: str
-    file_type: str
-    suffix: str
-    mime_type: str
-    version: str
-    in_process: bool
-    reads: tuple[str, ...]
-    options_model: type[BaseModel]
+    @property
+    def stage_name(self) -> str: ...
+    @property
+    def file_type(self) -> str: ...
+    @property
+    def suffix(self) -> str: ...
+    @property
+    def mime_type(self) -> str: ...
+    @property
+    def version(self) -> str: ...
+    @property
+    def in_process(self) -> bool: ...
+    @property
+    def reads(self) -> tuple[str, ...]: ...
+    @property
+    def options_model(self) -> type[BaseModel]: ...
 
     def run(self, task: StageTask) -> StageOutcome:
         """Execute the stage; raise StageError, or anything else for a fault in the executor."""

@@ -23,9 +23,10 @@ from pydantic_core import from_json
 from domain.events import EVENT_TYPES
 from eventstore.array_literals import text_array
 from eventstore.mapper import upcast
+from postgres.backoff import keep_going
 from postgres.pipelines import pipelined, unawaited_transaction
 from workers import queue
-from workers.connections import Connection, connect, keep_going
+from workers.connections import Connection, connect
 from workers.hints import RELEVANT_TOPICS, UNREADABLE, Fact, Hint, hints
 
 _log = logging.getLogger(__name__)

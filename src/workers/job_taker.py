@@ -18,9 +18,10 @@ from typing import Any, TypeAlias
 from psycopg import sql
 
 from domain.errors import Unavailable
+from postgres.backoff import keep_going
 from postgres.pipelines import pipelined, unawaited_transaction
 from workers import queue
-from workers.connections import Connection, connect, keep_going
+from workers.connections import Connection, connect
 from workers.errors import JobPutOff
 from workers.hands import Hands
 from workers.hints import Hint

@@ -10,7 +10,8 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 
-from workers.connections import Connection, connect, keep_going
+from postgres.backoff import keep_going
+from workers.connections import Connection, connect
 
 LIVING_SECONDS = 15.0
 """For how long after its last sign a worker is taken to be alive."""

@@ -43,8 +43,3 @@ def stage_entrypoint(stage_name: str) -> str:
 def install_sql() -> str:
     """Return the DDL that the library would run; migration 3 holds it word for word."""
     return ENVIRONMENT.build_install_query()
-
-
-def uninstall_sql() -> str:
-    """Return the DDL that takes it away again, but for the schema itself."""
-    return ENVIRONMENT.build_uninstall_query()

@@ -16,8 +16,9 @@ from uuid import uuid4
 from domain import commands as c
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocledgerError, DocumentNotFound, Unavailable
+from postgres.backoff import keep_going
 from workers import leases, queue
-from workers.connections import Connection, connect, keep_going
+from workers.connections import Connection, connect
 from workers.hints import Hint
 from workers.leases import ExpiredLease
 from workers.ports import Commands

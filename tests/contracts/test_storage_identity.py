@@ -17,8 +17,8 @@ from domain.storage_errors import PathRefused
 from files.identity import MARKER, Marker, MarkerUnreadable
 from files.storage import Storage, local_storage, object_storage, open_storage
 from files.sweep import SweepResult
-from files.verify import LocalTreeReader, ObjectTreeReader, TreeReader
 from s3_server import S3Server
+from verification.tree_reader import LocalTreeReader, ObjectTreeReader, TreeReader
 
 ONE, OTHER = Marker("0193-one"), Marker("0193-other", is_shared=True)
 

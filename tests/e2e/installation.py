@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import httpx
 import psutil
 
-from docledger.embedded_postgres import EmbeddedPostgres
+from postgres.embedded.server import EmbeddedPostgres
 
 COMMAND = Path(sys.executable).with_name("docledger")
 _READY = "docledger is ready at "

@@ -12,10 +12,10 @@ import psycopg
 import pytest
 
 from conftest import Server
-from docledger.migrate import Migrator
-from docledger.rights import RightsMissing, require_rights
 from e2e.installation import Installation, installed, wait_for
 from pgbouncer import PgBouncer, find_pgbouncer
+from postgres.migrate import Migrator
+from postgres.rights import RightsMissing, require_rights
 
 _PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "own-postgresql.md"
 _SETTINGS = """

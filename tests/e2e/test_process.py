@@ -18,10 +18,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from docledger.embedded_postgres import EmbeddedPostgres
 from e2e.installation import COMMAND, Installation, wait_for
 from e2e.papers import long_pdf, small_papers
 from e2e.truth import assert_completed, assert_everything_agrees, tables_as_json
+from postgres.embedded.server import EmbeddedPostgres
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")

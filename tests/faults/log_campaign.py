@@ -24,8 +24,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from docledger.embedded_postgres import EmbeddedPostgres
-from docledger.migrate import Migrator
 from domain import commands as c
 from domain.errors import OutcomeUnknown, Refused, Unavailable
 from domain.events import DocumentRegistered, Event
@@ -42,6 +40,8 @@ from integration.eventstore.writing import (
     register,
     start,
 )
+from postgres.embedded.server import EmbeddedPostgres
+from postgres.migrate import Migrator
 
 THREADS = 8
 DOCUMENTS = tuple(f"d{number}" for number in range(4))

@@ -35,8 +35,6 @@ SOURCES = Path(__file__).parents[2]
 for folder in ("src", "tests"):
     sys.path.insert(0, str(SOURCES / folder))
 
-from docledger.embedded_postgres import EmbeddedPostgres  # noqa: E402 - the paths come first
-from docledger.migrate import Migrator  # noqa: E402
 from eventstore.application import WorkflowApplication  # noqa: E402
 from eventstore.group_commit import GroupCommit  # noqa: E402
 from eventstore.history import History  # noqa: E402
@@ -48,6 +46,8 @@ from integration.projections.projecting import (  # noqa: E402
     make_projector,
     running,
 )
+from postgres.embedded.server import EmbeddedPostgres  # noqa: E402 - the paths come first
+from postgres.migrate import Migrator  # noqa: E402
 from projections import fold  # noqa: E402
 
 _DOCUMENTS = 150

@@ -16,8 +16,6 @@ import pytest
 from msgspec.structs import asdict
 
 from conftest import SERVERS
-from docledger.embedded_postgres import EmbeddedPostgres
-from docledger.migrate import Migrator
 from domain import commands as c
 from domain.decisions import decide
 from domain.document_workflow import DocumentWorkflow
@@ -45,6 +43,8 @@ from integration.eventstore.writing import (
     start,
     wait_for,
 )
+from postgres.embedded.server import EmbeddedPostgres
+from postgres.migrate import Migrator
 
 both_servers = pytest.mark.parametrize("database", SERVERS, indirect=True)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from docledger.postgres_cluster import binaries
+from postgres.embedded.cluster import binaries
 
 # Tokens and versions of the dump itself, and a stamp that newer minor releases put on columns
 # whenever their table is made anew.

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 
 from conftest import SERVERS
-from docledger.migrate import Migrator
 from migrations.legacy import DOCUMENTS, make_legacy_database
 from migrations.schema import checksum_of_rows, dump_schema
+from postgres.migrate import Migrator
 
 pytestmark = pytest.mark.parametrize("empty_database", SERVERS, indirect=True)
 

@@ -10,9 +10,8 @@ from typing import Any, cast
 import psycopg
 
 from docledger.bootstrap import Docledger
-from docledger.migrate import Migrator
+from docledger.commands.verify import ledger_parts
 from docledger.settings import Settings
-from docledger.verification import Verification
 from domain import commands as c
 from domain.decisions import decided
 from domain.document_workflow import DocumentWorkflow
@@ -24,7 +23,9 @@ from files.tree_projector import TreeProjector
 from integration.rebuild.rebuilding import assert_nothing_differs
 from integration.verify.ledger import Silent
 from migrations.schema import dump_schema
+from postgres.migrate import Migrator
 from unit.projections.journeys import FIVE
+from verification.ledger import Verification
 
 BEFORE = 11
 AT = datetime(2026, 11, 24, 1, 54, 33, tzinfo=UTC)
@@ -183,6 +184,6 @@ def assert_clean(docledger: Docledger) -> None:
     while (step := tree.step()) is None or step.has_more:
         pass
     tree.close()
-    with Verification(docledger, Silent()) as verification:
+    with Verification(ledger_parts(docledger), Silent()) as verification:
         assert verification.check().differences == []
     assert_nothing_differs(docledger.database_url, docledger.history)

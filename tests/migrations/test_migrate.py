@@ -11,8 +11,9 @@ import psycopg
 import pytest
 
 from conftest import EVERY_SERVER, SERVERS
-from docledger.migrate import Migrator
-from docledger.migration_files import (
+from migrations.schema import dump_schema
+from postgres.migrate import Migrator
+from postgres.migration_files import (
     EventsWouldBeDeleted,
     MigrationBusy,
     MigrationChanged,
@@ -21,7 +22,6 @@ from docledger.migration_files import (
     default_folder,
     read_migrations,
 )
-from migrations.schema import dump_schema
 
 STATE = '{"at":"2026-01-01T00:00:00.000000Z"}'
 
@@ -224,8 +224,8 @@ def test_documents_may_have_a_text_id(empty_database: str) -> None:
 def test_a_table_in_use_is_told_and_nobody_queues_behind(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("docledger.migrate._STEP_TRIES", 1)
-    monkeypatch.setattr("docledger.migrate._STEP_LOCK_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("postgres.migrate._STEP_TRIES", 1)
+    monkeypatch.setattr("postgres.migrate._STEP_LOCK_WAIT_SECONDS", 0.1)
     migrator = Migrator(empty_database)
     migrator.up(to=2)
     with psycopg.connect(empty_database) as connection:

@@ -1,1 +1,1 @@
-"""HTTP/1.1 on the wire: connections within limits, and answers to what never becomes a request."""
+"""HTTP itself: connections within limits, bodies, conditions, cursors, and answers to faults."""

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from api.errors import (
+from api.http.errors import (
     BadRequest,
     BodyTooSlow,
     HeadersTooLarge,

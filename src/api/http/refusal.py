@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import httptools
 
-from api.errors import BadRequest, Malformed
+from api.http.errors import BadRequest, Malformed
 
 
 class Refusal(NamedTuple):

@@ -7,10 +7,10 @@ from collections.abc import Callable
 import structlog
 
 from api.access_log import UNMATCHED
-from api.errors import BadRequest
+from api.http.errors import BadRequest
+from api.http.problems import MEDIA_TYPE, document, problem_of
 from api.http.refusal import Refusal
 from api.metrics import Metrics
-from api.problems import MEDIA_TYPE, document, problem_of
 
 _log = structlog.get_logger("api")
 _NO_METHOD = "(none)"

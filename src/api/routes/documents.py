@@ -11,16 +11,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import examples, openapi, schemas
-from api.bodies import checked, is_json, media_type, read_json, too_large
-from api.conditional import MIN_POSITION, min_position
 from api.configurations import configuration_of
 from api.direct import DirectPath
-from api.errors import Unprocessable, UnsupportedMediaType
-from api.listing import DocumentFilter
-from api.multipart import FormReader, form_values
+from api.http.bodies import checked, is_json, media_type, read_json, too_large
+from api.http.conditional import MIN_POSITION, min_position
+from api.http.errors import Unprocessable, UnsupportedMediaType
+from api.http.multipart import FormReader, form_values
 from api.parameters import Cursor, DocumentPath, Limit
-from api.past import AsOf
 from api.ports import Blob
+from api.reads.listing import DocumentFilter
+from api.reads.past import AsOf
 from api.render import json_response, raw_json_response, registered_document, state_headers, written
 from api.schemas import DocumentFields, NewDocument
 from api.services import IfMatch, MinPosition, Services, Shared

@@ -11,8 +11,9 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
 
-from api import cursors, examples, openapi, render, schemas
-from api.errors import BeyondLog, Malformed, ReadModelUnavailable
+from api import examples, openapi, render, schemas
+from api.http import cursors
+from api.http.errors import BeyondLog, Malformed, ReadModelUnavailable
 from api.parameters import Cursor, DocumentPath, Limit
 from api.ports import RecordedEvent
 from api.services import MinPosition, Services, Shared

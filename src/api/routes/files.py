@@ -13,17 +13,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import examples, openapi, render, schemas
-from api.bodies import checked, is_json, media_type, read_json
-from api.contents import Content, ListedFile, content_response
-from api.errors import FileNotFound, Unprocessable
-from api.former_files import require_own_files
-from api.multipart import FormReader, form_values, receive_raw
+from api.http.bodies import checked, is_json, media_type, read_json
+from api.http.contents import Content, ListedFile, content_response
+from api.http.errors import FileNotFound, Unprocessable
+from api.http.multipart import FormReader, form_values, receive_raw
 from api.output_files import adopted, checked_name, file_type_of, output_file
 from api.parameters import Cursor, DocumentPath, Limit, StagePath, numbered_page
-from api.past import AsOf
+from api.reads.former_files import require_own_files
+from api.reads.past import AsOf
+from api.reads.versions import IMPORTED, version_of
 from api.schemas import StageFileFields, StoredFile
 from api.services import IfMatch, MinPosition, Services, Shared
-from api.versions import IMPORTED, version_of
 from domain.commands import RegisterOutputFile
 from domain.file_names import original_path, output_path
 from domain.values import OutputFile

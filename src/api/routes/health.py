@@ -7,7 +7,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from api import openapi, render, schemas
-from api.errors import ReadModelUnavailable
+from api.http.errors import ReadModelUnavailable
 from api.services import Shared
 from postgres.deadlines import Allowance
 

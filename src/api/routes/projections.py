@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api import examples, openapi, render, schemas
 from api.parameters import Cursor, Limit, numbered_page
-from api.projections import all_projections
+from api.reads.projections import all_projections
 from api.services import Shared
 
 router = APIRouter(prefix="/v1", tags=["projections"])

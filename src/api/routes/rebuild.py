@@ -10,8 +10,8 @@ from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from api import openapi, rebuilds, render
-from api.bodies import optional_json_body
-from api.errors import RebuildNotFound, Unprocessable
+from api.http.bodies import optional_json_body
+from api.http.errors import RebuildNotFound, Unprocessable
 from api.rebuilds import NewRebuild
 from api.services import Services, Shared
 from domain.errors import Unavailable

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from api import cursors, examples, openapi, render, schemas
+from api import examples, openapi, render, schemas
+from api.http import cursors
 from api.parameters import Cursor, Limit
 from api.ports import SearchHit
 from api.services import Shared

@@ -11,12 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import examples, openapi, render, schemas
-from api.bodies import json_body, optional_json_body, read_json
 from api.direct import DirectPath
 from api.execution import imported_paths, input_references, outcome
-from api.former_files import require_own_files
+from api.http.bodies import json_body, optional_json_body, read_json
 from api.output_files import all_adopted, refuse_other_owner
 from api.parameters import Cursor, DocumentPath, Limit, StagePath, numbered_page
+from api.reads.former_files import require_own_files
 from api.schemas import Execution, StatusReport
 from api.services import IfMatch, MinPosition, Services, Shared
 from domain import commands as c

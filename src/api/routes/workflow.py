@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api import examples, openapi, render, schemas
-from api.bodies import optional_json_body
 from api.configurations import configuration_of
-from api.errors import WorkflowNotFound
+from api.http.bodies import optional_json_body
+from api.http.errors import WorkflowNotFound
 from api.parameters import DocumentPath
 from api.schemas import NewWorkflow
 from api.services import IfMatch, MinPosition, Services, Shared

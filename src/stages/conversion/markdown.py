@@ -13,7 +13,6 @@ _UNPRINTABLE: Final = re.compile(
 )
 _CONTROLS: Final = bytes({*range(32), 127} - set(b"\t\n"))
 _NEWLINES: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
-_MANY_BLANK: Final = re.compile(r"\n(?:[ \t]*\n){2,}")
 _SPECIAL: Final = re.compile(r"([\\`*\[\]<]|(?<!\w)_++|(?<!_)_++(?!\w)|~~|&(?=#?\w+;))")
 _LINE_START: Final = re.compile(
     r"^(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|={2,}[^\S\n]*$|-{2,}[^\S\n]*$|~{3,})", re.MULTILINE
@@ -107,8 +106,3 @@ def _row(cells: Iterable[str]) -> str:
 def blocks(parts: Iterable[str]) -> str:
     """Join blocks by blank lines, leaving out empty ones."""
     return "\n\n".join(part for part in parts if part.strip())
-
-
-def squeezed(markdown: str) -> str:
-    """Reduce runs of blank lines to one; not for text with code in it."""
-    return _MANY_BLANK.sub("\n\n", markdown)

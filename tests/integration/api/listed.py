@@ -10,7 +10,7 @@ from itertools import product
 
 import psycopg
 
-from api.listing import DocumentFilter
+from api.reads.listing import DocumentFilter
 
 STAGES = ("markdown-conversion", "chunker", "ingestor")
 _STATUSES = ("pending", "in_progress", "completed", "failed", "skipped")

@@ -9,9 +9,9 @@ from typing import Any
 
 import uuid_utils
 
-from docledger.file_search import Reason, find_files
-from docledger.process import Parts, register
-from docledger.progress import Silence
+from docledger.commands.file_search import Reason, find_files
+from docledger.commands.process import Parts, register
+from docledger.commands.progress import Silence
 from domain.commands import Context
 from domain.media_types import BY_SUFFIX, UNKNOWN
 from domain.pipeline import StageDependency

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from api.estimates import Estimates
-from api.listing import DocumentFilter, Estimate
-from api.listing_sql import MANY
-from api.queries import Queries
+from api.reads.estimates import Estimates
+from api.reads.listing import DocumentFilter, Estimate
+from api.reads.listing_sql import MANY
+from api.reads.queries import Queries
 
 COMMON, RARE = Estimate(stages=MANY), Estimate(stages=3)
 WANTED = DocumentFilter(stage="chunker")

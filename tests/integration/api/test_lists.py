@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from api.listing import After, DocumentFilter, Estimate, page_query
-from api.listing_sql import MANY
-from api.title_words import COMMON_WORDS, CommonWords
+from api.reads.listing import After, DocumentFilter, Estimate, page_query
+from api.reads.listing_sql import MANY
+from api.reads.title_words import COMMON_WORDS, CommonWords
 from conftest import SERVERS
 from integration.api.conftest import Service
 from integration.api.listed import Listed, filters, insert, newest_first, random_documents

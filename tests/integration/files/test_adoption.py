@@ -19,13 +19,13 @@ import pytest
 
 from conftest import Server
 from docledger.adoption import Adoption, ContentMissing, OtherStorage
-from docledger.migrate import Migrator
 from domain.storage_errors import StorageUnavailable
 from eventstore.named_blobs import named_checksums
 from files.identity import MARKER, LocalIdentity, Marker
 from files.layout import blob_path
 from files.storage import Storage, local_storage
 from files.sweeper import Sweeper
+from postgres.migrate import Migrator
 
 _IDS = itertools.count()
 

@@ -12,12 +12,12 @@ from typing import Any
 
 import psycopg
 
-from docledger.import_pipeline import DocumentImport, Imported, ImportParts
 from domain import commands as c
 from domain.events import Event
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
+from importing.pipeline import DocumentImport, Imported, ImportParts
 from integration.projections.comparison import assert_tables_are_the_fold
 from integration.projections.projecting import make_projector
 from projections import fold

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from docledger.import_command import Report, _from_file
-from docledger.import_progress import ImportProgress
+from docledger.commands.import_documents import Report, _from_file
+from docledger.commands.import_progress import ImportProgress
 from domain.errors import InvalidValue
 from integration.importing.importing import Installation
 

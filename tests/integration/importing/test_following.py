@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import psycopg
 import pytest
@@ -16,11 +17,11 @@ from domain.errors import DocumentNotFound
 from domain.pipeline import StageDependency, check_configured
 from domain.values import Original
 from eventstore.bulk_append import prepare_bulk_appends
+from importing.follower import LegacyChanges
 from integration.importing.importing import STAGES, Installation
 from integration.projections.projecting import eventually
 from unit.projections.journeys import FIVE
 from workers.connections import connect
-from workers.legacy_changes import LegacyChanges
 
 IMPORTED = ["DocumentRegistered", "WorkflowStarted"]
 both_servers = pytest.mark.parametrize("database", SERVERS, indirect=True)
@@ -29,7 +30,10 @@ both_servers = pytest.mark.parametrize("database", SERVERS, indirect=True)
 def follower(installation: Installation) -> LegacyChanges:
     """Return what follows the other application."""
     return LegacyChanges(
-        installation.dsn, installation.application, lambda: FIVE, poll_seconds=0.05
+        partial(connect, installation.dsn, "test"),
+        installation.application,
+        lambda: FIVE,
+        poll_seconds=0.05,
     )
 
 
@@ -74,7 +78,9 @@ def test_with_a_bad_row_of_the_stages_only_registrations_wait(installation: Inst
     assert follow(installation) == 1
     installation.query("DELETE FROM documents WHERE id = 'old'")
     installation.insert("new")
-    role = LegacyChanges(installation.dsn, installation.application, invalid)
+    role = LegacyChanges(
+        partial(connect, installation.dsn, "test"), installation.application, invalid
+    )
     with connect(installation.dsn, "test") as connection:
         prepare_bulk_appends(connection)
         assert role.follow(connection) == 1
@@ -136,7 +142,10 @@ def test_so_it_is_however_the_notes_are_divided(installation: Installation, batc
         legacy.execute("DELETE FROM documents")
         legacy.execute("INSERT INTO documents (id) VALUES ('d'), ('a')")
     role = LegacyChanges(
-        installation.dsn, installation.application, lambda: FIVE, batch_changes=batch
+        partial(connect, installation.dsn, "test"),
+        installation.application,
+        lambda: FIVE,
+        batch_changes=batch,
     )
     with connect(installation.dsn, "test") as connection:
         prepare_bulk_appends(connection)

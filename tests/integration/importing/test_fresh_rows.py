@@ -11,7 +11,7 @@ import pytest
 
 from domain.commands import Context
 from eventstore.bulk_append import bulk_append, prepare_bulk_appends
-from eventstore.importing import Registrations, rows_after
+from importing.registrations import Registrations, rows_after
 from integration.importing.importing import Installation
 from projections.batch import Batch, apply_batch
 from projections.fresh_rows import SAMPLE_ID, FreshDocuments, write_fresh_rows

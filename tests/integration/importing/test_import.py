@@ -8,12 +8,12 @@ import psycopg
 import pytest
 
 from conftest import SERVERS
-from docledger.import_pipeline import ACTOR, DocumentImport
 from domain import commands as c
 from domain import events as e
 from domain.values import Original, WorkflowType
-from eventstore.importing import IMPORT_PREFIX, Registrations, rows_after
 from eventstore.mapper import EventMapper
+from importing.pipeline import ACTOR, DocumentImport
+from importing.registrations import IMPORT_PREFIX, Registrations, rows_after
 from integration.importing.importing import STAGES, Installation, installed
 from unit.projections.journeys import FIVE
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 
-from docledger.import_pipeline import DocumentImport
+from importing.pipeline import DocumentImport
 from integration.importing.importing import Installation
 from integration.projections.projecting import make_projector
 

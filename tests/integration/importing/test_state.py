@@ -9,13 +9,13 @@ import psycopg
 import pytest
 
 from conftest import SERVERS
-from docledger.import_pipeline import DocumentImport, Imported
-from docledger.import_state import LegacyState, NoLegacyState, StateImport
-from docledger.migrate import Migrator
 from domain import commands as c
 from domain import events as e
 from domain.values import OutputFile, StageStatus, WorkflowStatus
+from importing.legacy_state import LegacyState, NoLegacyState, StateImport
+from importing.pipeline import DocumentImport, Imported
 from integration.importing.importing import STAGES, Installation, installed
+from postgres.migrate import Migrator
 from unit.projections.journeys import FIVE
 
 TABLES = """

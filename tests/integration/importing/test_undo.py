@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from docledger.import_command import _undo
+from docledger.commands.import_documents import _undo
 from domain import commands as c
 from domain.values import Original
 from integration.importing.importing import STAGES, Installation

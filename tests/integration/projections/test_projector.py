@@ -12,8 +12,6 @@ import psycopg
 import pytest
 
 from conftest import SERVERS
-from docledger.embedded_postgres import EmbeddedPostgres
-from docledger.migrate import Migrator
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
@@ -27,6 +25,8 @@ from integration.projections.projecting import (
     position_of,
     running,
 )
+from postgres.embedded.server import EmbeddedPostgres
+from postgres.migrate import Migrator
 from projections.errors import NotCaughtUp
 from projections.projector import READ_MODELS_CHANNEL
 from projections.status import projection_status

@@ -20,7 +20,7 @@ import psycopg
 import pytest
 from fastapi import FastAPI
 
-from api.problems import problem_of
+from api.http.problems import problem_of
 from api.server import Server
 from docledger.bootstrap import Docledger
 from docledger.rebuild_process import RebuildProcesses

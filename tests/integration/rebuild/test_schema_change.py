@@ -26,7 +26,6 @@ import pytest
 from adopting import adopt
 from api.server import Server
 from docledger.bootstrap import Docledger
-from docledger.migrate import Migrator
 from docledger.settings import Settings
 from domain import commands as c
 from domain import events as e
@@ -40,6 +39,7 @@ from integration.projections.projecting import (
 )
 from integration.rebuild.rebuilding import execute, project_all
 from migrations.schema import dump_schema
+from postgres.migrate import Migrator
 
 REPOSITORY = Path(__file__).parents[3]
 HOW_TO = REPOSITORY / "docs/how-to/change-a-read-model.md"

@@ -9,10 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from docledger import stages_command
 from docledger.bootstrap import Docledger
+from docledger.commands import stages as stages_command
+from docledger.commands.stages import NewStage
 from docledger.settings import Settings
-from docledger.stages_command import NewStage
 from domain import commands as c
 from domain.errors import InvalidValue, PipelineInvalid
 from domain.pipeline import StageDependency

@@ -11,13 +11,14 @@ import psycopg
 import pytest
 
 from conftest import Server
-from docledger.verification import Verification
+from docledger.commands.verify import ledger_parts
 from domain.events import DocumentRegistered
-from eventstore.event_lines import NotImportable
-from eventstore.event_transfer import export_events, import_events
+from eventstore.transfer.event_lines import NotImportable
+from eventstore.transfer.event_transfer import export_events, import_events
 from integration.projections.comparison import assert_tables_are_the_fold
 from integration.time_travel.ledgers import LOG, MovableLedger, movable
 from integration.verify.ledger import Silent
+from verification.ledger import Verification
 
 IDS = [f"doc-{number}" for number in range(12)]
 
@@ -64,7 +65,7 @@ def test_an_imported_log_verifies_but_for_contents_that_are_not_there(
 ) -> None:
     target.take_in(source.export())
     target.project()
-    with Verification(target.docledger, Silent()) as verification:
+    with Verification(ledger_parts(target.docledger), Silent()) as verification:
         differences = verification.check([]).differences
     assert {d.kind for d in differences} == {"blob-missing"}
 

@@ -10,20 +10,21 @@ from typing import Any
 
 import psycopg
 
-from docledger.bootstrap import Docledger
-from docledger.mending import Mending
+from docledger.bootstrap import Docledger, now
+from docledger.commands.verify import ledger_parts
 from docledger.settings import Settings
-from docledger.verification import Findings, Verification
 from domain import commands as c
 from domain.values import Original, OutputFile, WorkflowType
-from domain.verification import Difference
-from eventstore.checkpoint import Checkpoint
-from eventstore.seals import Seal, seal_batch
+from eventstore.seals.checkpoint import Checkpoint
+from eventstore.seals.sealer import Seal, seal_batch
 from files.layout import blob_path
 from files.tree_projector import TreeProjector
 from integration.projections.log_writer import context
 from stages.search.indexer import SearchIndexer
 from unit.projections.journeys import FIVE, START
+from verification.difference import Difference
+from verification.ledger import Findings, Verification
+from verification.repair import Repair
 
 FIRST = "markdown-conversion"
 
@@ -154,7 +155,7 @@ class Ledger:
 
     def check(self, *notes: Checkpoint) -> Findings:
         """Look at everything."""
-        with Verification(self.docledger, Silent()) as verification:
+        with Verification(ledger_parts(self.docledger), Silent()) as verification:
             return verification.check(notes)
 
     def found(self, *notes: Checkpoint) -> list[tuple[str | None, str]]:
@@ -165,11 +166,13 @@ class Ledger:
         """Return the details of each difference."""
         return [d.detail for d in self.check().differences]
 
-    def mend(self) -> tuple[list[Difference], list[Difference]]:
-        """Look and mend; return what was found and what was mended."""
-        with Verification(self.docledger, Silent()) as verification:
+    def repair(self) -> tuple[list[Difference], list[Difference]]:
+        """Look and repair; return what was found and what was repaired."""
+        with Verification(ledger_parts(self.docledger), Silent()) as verification:
             findings = verification.check()
-            return findings.differences, Mending(self.docledger, verification).mend(findings)
+            return findings.differences, Repair(
+                ledger_parts(self.docledger), verification, now
+            ).repair(findings)
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[psycopg.Connection[Any]]:

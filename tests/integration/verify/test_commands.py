@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from docledger import seal_command, verify_command
+from docledger.commands import seal as seal_command
+from docledger.commands import verify as verify_command
 from domain.errors import DocumentNotFound
 from e2e.installation import installed
-from eventstore.checkpoint import SignedNote
-from eventstore.seals import AlteredSinceSealed
+from eventstore.seals.checkpoint import SignedNote
+from eventstore.seals.sealer import AlteredSinceSealed
 from integration.verify.ledger import Ledger, ledger_at
 
 CHECKER = Path(__file__).parents[3] / "docs" / "prove.py"

@@ -11,11 +11,11 @@ import obstore
 import pytest
 from obstore.store import MemoryStore
 
-from files import verify_tree
 from files.object_blobs import ObjectBlobStore
 from files.object_tree import ObjectTree
-from files.verify import ObjectTreeReader, blob_fault
 from integration.verify.ledger import FIRST, Ledger, flip_one_bit
+from verification import tree as verify_tree
+from verification.tree_reader import ObjectTreeReader, blob_fault
 
 
 def _checksum(text: str) -> str:

@@ -11,12 +11,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from eventstore import seals
-from eventstore.checkpoint import Checkpoint
-from eventstore.merkle import CompactRange, is_consistent, root_by_inclusion
-from eventstore.merkle import consistency_proof as proof_between
-from eventstore.seal_tiles import SealTiles
-from eventstore.seals import (
+from eventstore.merkle import CompactRange
+from eventstore.seals import sealer as seals
+from eventstore.seals.checkpoint import Checkpoint
+from eventstore.seals.sealer import (
     AlteredSinceSealed,
     Sealer,
     last_seal,
@@ -27,9 +25,12 @@ from eventstore.seals import (
     seal_batch,
     size_until,
 )
+from eventstore.seals.tiles import SealTiles
 from eventstore.stored_log import read_between
 from integration.eventstore.writing import wait_for
 from integration.verify.ledger import Ledger
+from unit.eventstore.merkle_proofs import consistency_proof as proof_between
+from unit.eventstore.merkle_proofs import is_consistent, root_by_inclusion
 from unit.projections.journeys import START
 
 _SEALED_AT = "SELECT size FROM log_seals WHERE position = %s"

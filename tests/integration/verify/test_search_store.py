@@ -9,12 +9,12 @@ import psycopg
 import pytest
 
 from docledger.bootstrap import Docledger
-from docledger.migrate import Migrator
 from docledger.settings import Settings
 from domain import commands as c
-from eventstore.event_transfer import export_events, import_events
+from eventstore.transfer.event_transfer import export_events, import_events
 from integration.projections.log_writer import context
 from integration.verify.ledger import Ledger, ledger_at
+from postgres.migrate import Migrator
 from stages import postgres_search
 from stages.search import current, indexer
 
@@ -210,7 +210,7 @@ def test_each_difference_is_named_and_repaired(ledger: Ledger) -> None:
         found = differences(ledger)
         assert expected in found, change
         assert {kind for _, kind, _ in found} <= {"search-missing", expected[1]}
-        before, repaired = ledger.mend()
+        before, repaired = ledger.repair()
         assert repaired == before
         assert differences(ledger) == []
     assert ledger.found_by("lamp") == ["doc-1", "doc-2"]

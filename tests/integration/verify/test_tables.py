@@ -12,15 +12,15 @@ from domain import commands as c
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
-from eventstore.verify_streams import StreamsUnderCheck
 from files.tree_projector import TreeProjector
 from integration.projections.log_writer import LogWriter, context
 from integration.projections.projecting import eventually, make_projector
 from integration.verify.ledger import Ledger, ledger_at
 from projections import fold
 from projections.rebuild_lock import RebuildRunning, rebuild_lock
-from projections.verify import check_tables
-from projections.verify_rows import same_json
+from verification.rows import same_json
+from verification.streams_reader import StreamsUnderCheck
+from verification.tables import check_tables
 
 
 @pytest.mark.parametrize("database", SERVERS, indirect=True)

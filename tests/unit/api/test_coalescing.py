@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.coalescing import Coalesced
+from api.reads.coalescing import Coalesced
 from domain.errors import LogUnavailable
 
 

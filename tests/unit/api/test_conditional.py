@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.conditional import byte_range, min_position, none_match, versions_matched
-from api.errors import Malformed, RangeNotSatisfiable
+from api.http.conditional import byte_range, min_position, none_match, versions_matched
+from api.http.errors import Malformed, RangeNotSatisfiable
 
 
 @pytest.mark.parametrize(

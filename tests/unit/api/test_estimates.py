@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from api.estimates import Estimates
-from api.listing import DocumentFilter
-from api.title_words import COMMON_WORDS
+from api.reads.estimates import Estimates
+from api.reads.listing import DocumentFilter
+from api.reads.title_words import COMMON_WORDS
 
 
 class Database:

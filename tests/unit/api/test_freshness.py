@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from api.database_threads import DatabaseThreads
-from api.errors import NotYetReadable
-from api.freshness import DocumentReader, GrowingPosition
-from api.queries import DocumentRead
+from api.http.errors import NotYetReadable
+from api.reads.freshness import DocumentReader, GrowingPosition
+from api.reads.queries import DocumentRead
 from domain.errors import DocumentNotFound
 
 WHOLE = DocumentRead("{}", 5, 15, projected=True, parked_position=None, tracked=20)

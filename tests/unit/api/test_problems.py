@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-import api.errors
+import api.http.errors
 import domain.errors
 import domain.storage_errors
-from api.problems import INTERNAL, PROBLEMS, problem_of
+from api.http.problems import INTERNAL, PROBLEMS, problem_of
 from domain.errors import DocledgerError
 
 _DEFECTS = {"BlobNotFound", "BlobCorrupt", "UploadFinished", "LogUnreadable"}
@@ -20,8 +20,8 @@ def _leaves(kind: type[DocledgerError]) -> list[type[DocledgerError]]:
 
 
 def _known() -> list[type[DocledgerError]]:
-    rooms = {m.__name__ for m in (api.errors, domain.errors, domain.storage_errors)}
-    return [kind for kind in _leaves(DocledgerError) if kind.__module__ in rooms]
+    modules = {m.__name__ for m in (api.http.errors, domain.errors, domain.storage_errors)}
+    return [kind for kind in _leaves(DocledgerError) if kind.__module__ in modules]
 
 
 @pytest.mark.parametrize("kind", _known(), ids=lambda kind: kind.__name__)

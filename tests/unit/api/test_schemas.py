@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from api.bodies import checked
-from api.errors import Unprocessable
+from api.http.bodies import checked
+from api.http.errors import Unprocessable
 from api.schemas import NewDocument, StatusReport
 
 

@@ -8,9 +8,9 @@ import pytest
 from pydantic import BaseModel
 
 from api import examples, schemas
-from api.contents import disposition
-from api.shapes import FILE, STAGE, WORKFLOW, Shape, time_text
-from api.title_words import prefix_query
+from api.http.contents import disposition
+from api.reads.shapes import FILE, STAGE, WORKFLOW, Shape, time_text
+from api.reads.title_words import prefix_query
 from domain.media_types import media_type_of
 
 

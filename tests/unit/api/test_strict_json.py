@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api import strict_json
-from api.errors import Malformed, Unprocessable
-from api.strict_json import MAX_DEPTH, parse
+from api.http import strict_json
+from api.http.errors import Malformed, Unprocessable
+from api.http.strict_json import MAX_DEPTH, parse
 
 
 def fields(body: bytes | str) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from docledger.file_search import (
+from docledger.commands.file_search import (
     FoundFiles,
     NothingToProcess,
     Reason,

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from docledger import cli
+from docledger.command_line import options
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DOCLEDGER_HOME", str(found))
     monkeypatch.delenv("DOCLEDGER_DATABASE_URL", raising=False)
     # Logs of this process would go where this test's standard error went.
-    monkeypatch.setattr(cli, "configure_logs", lambda *_: None)
+    monkeypatch.setattr(options, "configure_logs", lambda *_: None)
     return found
 
 

@@ -1,0 +1,1 @@
+"""The PostgreSQL server that docledger starts and stops itself, from a package."""
