@@ -45,7 +45,7 @@ from eventstore.application import WorkflowApplication
 from eventstore.history import History
 from eventstore.mapper import SealedEvent
 from eventstore.verify_streams import StreamsUnderCheck
-from projections.projector import Pace, Projector
+from projections.live.projector import Pace, Projector
 from projections.verify import check_tables
 from verify import AT, appends
 

@@ -39,7 +39,7 @@ from eventstore.seals import prove, seal_all
 from eventstore.stored_log import read_between
 from eventstore.verify_log import LogCheck, log_end
 from eventstore.verify_streams import StreamsUnderCheck
-from projections.projector import Pace, Projector
+from projections.live.projector import Pace, Projector
 from projections.verify import check_tables
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)

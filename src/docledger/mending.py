@@ -19,7 +19,7 @@ from domain.errors import DocumentNotFound
 from domain.verification import Difference
 from eventstore.verify_log import log_end
 from files.tree_projector import TreeProjector
-from projections.parking import retry_document
+from projections.live.parking import retry_document
 from projections.tracking import READ_MODELS, lock_position
 from projections.verify import check_document
 from projections.verify_rows import TABLES

@@ -12,7 +12,7 @@ from docledger.adoption import StorageStatus
 from docledger.progress import Standing
 from domain.pipeline import StageDependency, check_configured
 from domain.pipeline_findings import findings
-from projections.status import ProjectionStatus
+from projections.live.status import ProjectionStatus
 
 Connection = psycopg.Connection[Any]
 

@@ -21,8 +21,8 @@ from psycopg import Connection, IsolationLevel
 from psycopg.rows import tuple_row
 
 from domain.errors import InvalidValue
+from projections.live.projector import READ_MODELS_CHANNEL
 from projections.log_reader import LogReader
-from projections.projector import READ_MODELS_CHANNEL
 from projections.rebuild_catch_up import CatchUp
 from projections.rebuild_differences import Difference, differences
 from projections.rebuild_errors import RebuildRefused

@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from projections.batch import is_fault_of_rows, write_reason
+from projections.live.batch import is_fault_of_rows, write_reason
+from projections.live.document_fold import Refusal
 from projections.log_reader import Recorded
-from projections.outcomes import Refusal
 from projections.rebuild_catalog import Layout
 from projections.rebuild_copy import Encoded, Rows, RowWriter
 from projections.rebuild_log import ShardedLog
