@@ -34,7 +34,7 @@ from eventstore.application import WorkflowApplication
 from eventstore.history import History
 from eventstore.log_shards import LogShards
 from eventstore.verify_streams import StreamsUnderCheck
-from projections.rebuild import Rebuilder
+from projections.rebuild.rebuilder import Rebuilder
 from projections.verify import check_document
 from rebuild_parts import runner
 from rebuild_parts.floor import UNSEAL, Floor

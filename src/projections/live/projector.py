@@ -27,7 +27,6 @@ from projections.live.row_cache import KnownRows
 from projections.live.status import ProjectionStatus, projection_status
 from projections.log_reader import LogReader
 from projections.rebuild_errors import OtherVersion
-from projections.rebuild_version import READ_MODELS_VERSION, require_version
 from projections.tables import asked_to_lock, asked_without_files
 from projections.tracking import (
     READ_MODELS,
@@ -35,6 +34,7 @@ from projections.tracking import (
     ensure_tracked,
     read_position,
 )
+from projections.version import READ_MODELS_VERSION, require_version
 from projections.wakeup import Wakeup, listen
 
 READ_MODELS_CHANNEL = "docledger_read_models"
