@@ -44,7 +44,7 @@ from eventstore.application import WorkflowApplication
 from eventstore.history import History
 from eventstore.mapper import SealedEvent
 from postgres.migrate import Migrator
-from projections.projector import Pace, Projector
+from projections.live.projector import Pace, Projector
 from verification.streams_reader import StreamsUnderCheck
 from verification.tables import check_tables
 from verify import AT, appends

@@ -33,7 +33,7 @@ from eventstore.application import WorkflowApplication
 from eventstore.history import History
 from eventstore.log_shards import LogShards
 from postgres.migrate import Migrator
-from projections.rebuild import Rebuilder
+from projections.rebuild.rebuilder import Rebuilder
 from rebuild_parts import runner
 from rebuild_parts.floor import UNSEAL, Floor
 from rebuild_parts.log import EVENTS_EACH, document_id, fill

@@ -37,7 +37,7 @@ from eventstore.mapper import SealedEvent
 from eventstore.seals.sealer import prove, seal_all
 from eventstore.stored_log import read_between
 from postgres.migrate import Migrator
-from projections.projector import Pace, Projector
+from projections.live.projector import Pace, Projector
 from verification.log import LogCheck, log_end
 from verification.streams_reader import StreamsUnderCheck
 from verification.tables import check_tables

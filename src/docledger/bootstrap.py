@@ -41,7 +41,7 @@ from postgres.embedded.watch import ServerWatch
 from postgres.migrate import Migrator
 from postgres.pools import AsyncConnectionPool, async_connection_pool, connection_pool
 from projections import fold
-from projections.projector import Pace, Projector
+from projections.live.projector import Pace, Projector
 from projections.time_travel import TimeTravel
 from projections.tracking import read_position
 from stages.postgres_search import PostgresSearchStore

@@ -11,7 +11,7 @@ import psycopg
 from docledger.adoption import StorageStatus
 from domain.pipeline import StageDependency, check_configured
 from domain.pipeline_findings import findings
-from projections.status import ProjectionStatus
+from projections.live.status import ProjectionStatus
 
 Connection = psycopg.Connection[Any]
 

@@ -24,10 +24,10 @@ from api.http.errors import RebuildRunning
 from docledger.search_rebuild import SEARCH_TABLES
 from docledger.supervisor import COULD_NOT_RUN
 from domain.errors import LogFull, Unavailable
+from projections.rebuild.progress import note_failure, register_rebuild
+from projections.rebuild.shadow import TABLES
 from projections.rebuild_lock import RebuildRunning as LockHeld
 from projections.rebuild_lock import is_awaited, rebuild_lock
-from projections.rebuild_progress import note_failure, register_rebuild
-from projections.rebuild_shadow import TABLES
 
 _log = structlog.get_logger(__name__)
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 
 import psycopg
 
-from projections.rebuild import Rebuilt
+from projections.rebuild.progress import Progress, Reporter
+from projections.rebuild.rebuilder import Rebuilt
+from projections.rebuild.session import reason_of
+from projections.rebuild.worker import Connect
 from projections.rebuild_lock import rebuild_lock
-from projections.rebuild_progress import Progress, Reporter
-from projections.rebuild_session import reason_of
-from projections.rebuild_worker import Connect
 from projections.tracking import READ_MODELS, read_position
 from stages.search.filler import SearchFiller
 

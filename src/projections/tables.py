@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from projections.known_rows import NOT_ASKED
+from projections.live.row_cache import NOT_ASKED
 from projections.rows import (
     DocumentRows,
     FileKey,

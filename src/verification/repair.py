@@ -17,7 +17,7 @@ import psycopg
 
 from domain.errors import DocumentNotFound
 from files.tree_projector import TreeProjector
-from projections.parking import retry_document
+from projections.live.parking import retry_document
 from projections.tracking import READ_MODELS, lock_position
 from stages.search.current import ingested_among
 from verification.difference import Difference

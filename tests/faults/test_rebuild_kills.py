@@ -86,7 +86,7 @@ def test_a_worker_that_dies_ends_the_rebuild_and_nothing_else(
         while time.monotonic() < deadline:
             for child in psutil.Process().children():
                 with contextlib.suppress(psutil.Error):
-                    if "rebuild_worker" in " ".join(child.cmdline()):
+                    if "projections.rebuild.worker" in " ".join(child.cmdline()):
                         child.kill()
                         return
 

@@ -26,10 +26,10 @@ from docledger.supervisor import end_with_supervisor
 from domain.errors import InvalidValue
 from eventstore.log_shards import LogShards
 from postgres.rights import require_rights
-from projections.rebuild import Rebuilder, Rebuilt
-from projections.rebuild_differences import Difference
-from projections.rebuild_progress import Progress
-from projections.rebuild_session import reason_of
+from projections.rebuild.differences import Difference
+from projections.rebuild.progress import Progress
+from projections.rebuild.rebuilder import Rebuilder, Rebuilt
+from projections.rebuild.session import reason_of
 
 _HAND_OVER_SECONDS = 30.0
 _LINE_EVERY_SECONDS = 5.0

@@ -36,7 +36,7 @@ from files.local_blobs import LocalBlobStore
 from files.stored_files import LocalStoredFiles
 from integration.api.described import Described
 from projections import fold
-from projections.projector import Pace, Projector
+from projections.live.projector import Pace, Projector
 from projections.time_travel import TimeTravel
 from stages.postgres_search import PostgresSearchStore
 

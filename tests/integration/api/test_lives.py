@@ -16,7 +16,7 @@ from eventstore.recorded import RecordedEvent
 from files.tree import UploadsTree
 from files.tree_projector import TreeProjector
 from integration.api.conftest import Service, until
-from projections.projector import Projector
+from projections.live.projector import Projector
 
 CONVERSION = "markdown-conversion"
 FILES = f"stages/{CONVERSION}/files"

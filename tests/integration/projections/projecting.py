@@ -11,7 +11,7 @@ from functools import partial
 import psycopg
 
 from eventstore.history import History
-from projections.projector import Pace, Projector
+from projections.live.projector import Pace, Projector
 from projections.tracking import READ_MODELS, read_position
 
 NAME = "projector under test"

@@ -16,8 +16,8 @@ from integration.projections.projecting import (
     running,
 )
 from projections import tables
-from projections.batch import Batch, apply_batch
-from projections.projector import _SETTINGS
+from projections.live.batch import Batch, apply_batch
+from projections.live.projector import _SETTINGS
 from projections.tracking import READ_MODELS, ensure_tracked
 from unit.projections.journeys import FIVE, START
 

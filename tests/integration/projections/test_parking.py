@@ -20,7 +20,7 @@ from integration.projections.projecting import (
     running,
 )
 from projections.errors import StillParked
-from projections.parking import ParkedDocument
+from projections.live.parking import ParkedDocument
 
 SECRET = "Dr. Faust's diary"
 

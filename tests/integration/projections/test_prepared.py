@@ -13,7 +13,7 @@ from integration.projections.comparison import assert_tables_are_the_fold
 from integration.projections.log_writer import LogWriter, delete_elsewhere
 from integration.projections.projecting import make_projector
 from projections.errors import NotCaughtUp
-from projections.prepared import Prepared
+from projections.live.prepared import Prepared
 from projections.tables import Standing
 
 FIRST = "markdown-conversion"

@@ -12,9 +12,9 @@ from eventstore.history import History
 from eventstore.log_shards import LogShards
 from integration.projections.log_writer import LogWriter, delete_elsewhere
 from integration.projections.projecting import make_projector
-from projections.rebuild import Rebuilder
-from projections.rebuild_differences import Difference
-from projections.rebuild_progress import Progress
+from projections.rebuild.differences import Difference
+from projections.rebuild.progress import Progress
+from projections.rebuild.rebuilder import Rebuilder
 
 NAME = "rebuild under test"
 

@@ -16,7 +16,7 @@ from integration.rebuild.rebuilding import (
     rows,
 )
 from migrations.schema import dump_schema
-from projections.rebuild_differences import Difference
+from projections.rebuild.differences import Difference
 
 
 def test_nothing_differs_from_what_the_projector_made(

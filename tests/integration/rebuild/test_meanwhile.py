@@ -30,10 +30,10 @@ from integration.rebuild.rebuilding import (
     rebuilder,
     rows,
 )
+from projections.rebuild.progress import Progress
+from projections.rebuild.shadow import TABLES
 from projections.rebuild_errors import OtherVersion
 from projections.rebuild_lock import RebuildRunning, rebuild_lock
-from projections.rebuild_progress import Progress
-from projections.rebuild_shadow import TABLES
 
 EVERY_TABLE = [None, *TABLES]
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from psycopg import Connection
 
 from conftest import Server
-from projections.rebuild_catalog import Layout, read_layout
-from projections.rebuild_copy import RowWriter
+from projections.rebuild.binary_copy import RowWriter
+from projections.rebuild.catalog import Layout, read_layout
 from projections.rows import FileRow
 from projections.tables import FILES, Changes
 

@@ -281,7 +281,7 @@ def test_it_goes_through_under_load_and_back(
                 second.folder / "migrations", third.folder / "migrations", dirs_exist_ok=True
             )
             version = "READ_MODELS_VERSION = 1"
-            third.change("src/projections/rebuild_version.py", version, version[:-1] + "3")
+            third.change("src/projections/version.py", version, version[:-1] + "3")
             third.migrate_with(
                 "SELECT docledger_change_read_models(3, 'ALTER TABLE documents_processing_stages"
                 " DROP COLUMN failures, ALTER COLUMN retry_count TYPE int');",

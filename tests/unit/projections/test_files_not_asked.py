@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from projections.fold import fold
-from projections.known_rows import NOT_ASKED
-from projections.outcomes import ABOUT_NO_FILE
+from projections.live.document_fold import ABOUT_NO_FILE
+from projections.live.row_cache import NOT_ASKED
 from projections.rows import DocumentRows
 from unit.projections.journeys import journey, steps
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from projections.projector import Pace
+from projections.live.projector import Pace
 
 
 @pytest.mark.parametrize(

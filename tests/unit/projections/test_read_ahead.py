@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from projections.live.read_ahead import ReadAhead
 from projections.log_reader import Recorded
-from projections.read_ahead import ReadAhead
 from unit.projections.test_log_reader import Happened, Log
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from projections.rebuild_catalog import Layout
-from projections.rebuild_filler import Filler
-from projections.rebuild_log import DocumentEvents, Shard, ShardedLog
-from projections.rebuild_rows import Folds
+from projections.rebuild.catalog import Layout
+from projections.rebuild.filler import Filler
+from projections.rebuild.log import DocumentEvents, Shard, ShardedLog
+from projections.rebuild.rows import Folds
 
 Connect = Callable[[], Connection[Any]]
 

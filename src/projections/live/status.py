@@ -8,8 +8,8 @@ from typing import Any
 
 from psycopg import Connection
 
+from projections.live.parking import ParkedDocument, parked_documents
 from projections.log_reader import LogReader
-from projections.parking import ParkedDocument, parked_documents
 from projections.tracking import READ_MODELS, read_position
 
 

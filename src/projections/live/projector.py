@@ -18,16 +18,15 @@ from psycopg import Connection
 
 from postgres.causes import cause
 from postgres.pipelines import pipelined, unawaited_transaction
-from projections.batch import Applied, Batch, NotAsKnown, apply_batch, is_fault_of_rows
 from projections.errors import NotCaughtUp, StillParked
-from projections.known_rows import KnownRows
+from projections.live.batch import Applied, Batch, NotAsKnown, apply_batch, is_fault_of_rows
+from projections.live.parking import put_off_documents, retry_document
+from projections.live.prepared import Prepared
+from projections.live.read_ahead import ReadAhead
+from projections.live.row_cache import KnownRows
+from projections.live.status import ProjectionStatus, projection_status
 from projections.log_reader import LogReader
-from projections.parking import put_off_documents, retry_document
-from projections.prepared import Prepared
-from projections.read_ahead import ReadAhead
 from projections.rebuild_errors import OtherVersion
-from projections.rebuild_version import READ_MODELS_VERSION, require_version
-from projections.status import ProjectionStatus, projection_status
 from projections.tables import asked_to_lock, asked_without_files
 from projections.tracking import (
     READ_MODELS,
@@ -35,6 +34,7 @@ from projections.tracking import (
     ensure_tracked,
     read_position,
 )
+from projections.version import READ_MODELS_VERSION, require_version
 from projections.wakeup import Wakeup, listen
 
 READ_MODELS_CHANNEL = "docledger_read_models"

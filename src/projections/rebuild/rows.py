@@ -14,8 +14,8 @@ from psycopg.rows import tuple_row
 
 from domain.events import DocumentDeleted
 from projections.folding import Folding
+from projections.live.document_fold import Refusal, fold_all, parked_stream
 from projections.log_reader import Recorded
-from projections.outcomes import Refusal, fold_all, parked_stream
 from projections.rows import DocumentRows, StreamRow
 
 

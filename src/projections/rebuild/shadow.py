@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from projections.rebuild_catalog import RELATION, Constraint, Index, Layout, read_layout
+from projections.rebuild.catalog import RELATION, Constraint, Index, Layout, read_layout
 from projections.rebuild_errors import RebuildRefused
 from projections.table import Table
 from projections.tables import FILES, STAGES, STREAMS, WORKFLOWS

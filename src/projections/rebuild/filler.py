@@ -8,13 +8,13 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from projections.batch import is_fault_of_rows, write_reason
+from projections.live.batch import is_fault_of_rows, write_reason
+from projections.live.document_fold import Refusal
 from projections.log_reader import Recorded
-from projections.outcomes import Refusal
-from projections.rebuild_catalog import Layout
-from projections.rebuild_copy import Encoded, Rows, RowWriter
-from projections.rebuild_log import ShardedLog
-from projections.rebuild_rows import DocumentFold, Folds
+from projections.rebuild.binary_copy import Encoded, Rows, RowWriter
+from projections.rebuild.catalog import Layout
+from projections.rebuild.log import ShardedLog
+from projections.rebuild.rows import DocumentFold, Folds
 from projections.tables import READ_MODELS
 
 _ENCODED_DOCUMENTS = 100

@@ -10,9 +10,9 @@ from typing import Any
 from psycopg import Connection
 
 from projections.log_reader import LogReader
-from projections.rebuild_filler import Filler
-from projections.rebuild_rows import read_parked
-from projections.rebuild_shadow import quoted
+from projections.rebuild.filler import Filler
+from projections.rebuild.rows import read_parked
+from projections.rebuild.shadow import quoted
 from projections.swap_patience import InTheWay, holders
 from projections.tables import lock_documents
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 
-from projections.rebuild_shadow import LIVE, TABLES
+from projections.rebuild.shadow import LIVE, TABLES
 
 Kind = Literal["missing", "extra", "changed"]
 

@@ -11,14 +11,14 @@ from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from typing import Any
 
+from projections.rebuild.log import Shard, ShardedLog
+from projections.rebuild.worker import Done, Failed, Work
 from projections.rebuild_errors import RebuildFailed
-from projections.rebuild_log import Shard, ShardedLog
-from projections.rebuild_worker import Done, Failed, Work
 
 _LOOK_SECONDS = 0.5
 # Not multiprocessing's own way: it would have each process import the whole command line.
 _MAIN = (
-    "import sys; sys.path[:] = {path!r}; from projections.rebuild_worker import main; main({fd})"
+    "import sys; sys.path[:] = {path!r}; from projections.rebuild.worker import main; main({fd})"
 )
 
 

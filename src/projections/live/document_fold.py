@@ -13,7 +13,7 @@ from domain import events as e
 from domain.values import WorkflowStatus
 from projections.errors import CannotApply
 from projections.folding import Folding
-from projections.known_rows import NOT_ASKED, Kept
+from projections.live.row_cache import NOT_ASKED, Kept
 from projections.log_reader import Recorded
 from projections.rows import DocumentRows, StreamRow
 from projections.tables import STREAMS, Changes, Standing

@@ -21,21 +21,21 @@ from psycopg import Connection, IsolationLevel
 from psycopg.rows import tuple_row
 
 from domain.errors import InvalidValue
+from projections.live.projector import READ_MODELS_CHANNEL
 from projections.log_reader import LogReader
-from projections.projector import READ_MODELS_CHANNEL
-from projections.rebuild_catch_up import CatchUp
-from projections.rebuild_differences import Difference, differences
+from projections.rebuild.catch_up import CatchUp
+from projections.rebuild.differences import Difference, differences
+from projections.rebuild.log import ShardedLog
+from projections.rebuild.progress import Progress
+from projections.rebuild.session import Built, RebuildSession, open_session
+from projections.rebuild.shadow import TABLES, literal, make_schema, quoted, run, wake
+from projections.rebuild.swap import Swap, plan_swap
+from projections.rebuild.worker import Connect
 from projections.rebuild_errors import RebuildRefused
-from projections.rebuild_log import ShardedLog
-from projections.rebuild_progress import Progress
-from projections.rebuild_session import Built, RebuildSession, open_session
-from projections.rebuild_shadow import TABLES, literal, make_schema, quoted, run, wake
-from projections.rebuild_version import mark_applied
-from projections.rebuild_worker import Connect
-from projections.swap import Swap, plan_swap
 from projections.swap_patience import InTheWay, patiently
 from projections.tables import READ_MODELS as REFERRING_TABLES
 from projections.tracking import READ_MODELS, move_position, read_position
+from projections.version import mark_applied
 
 _TRACKING_WAIT_MS = 2000
 _PAUSE_SECONDS = 0.2

@@ -11,11 +11,11 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from domain.errors import DocumentNotFound
-from projections.batch import LOCKED_ELSEWHERE, replace_rows
+from projections.live.batch import LOCKED_ELSEWHERE, replace_rows
+from projections.live.document_fold import Refusal
 from projections.log_reader import Recorded
-from projections.outcomes import Refusal
-from projections.rebuild_version import require_version
 from projections.tracking import READ_MODELS, lock_position
+from projections.version import require_version
 
 ReadStream = Callable[[str], Sequence[Recorded]]
 

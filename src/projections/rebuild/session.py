@@ -14,23 +14,23 @@ from psycopg import Connection
 
 from domain.errors import DocledgerError
 from projections.log_reader import LogReader
-from projections.rebuild_catalog import VIEW, Layout, read_layout, unknown_dependents
-from projections.rebuild_catch_up import CatchUp
+from projections.rebuild.catalog import VIEW, Layout, read_layout, unknown_dependents
+from projections.rebuild.catch_up import CatchUp
+from projections.rebuild.filler import Filler
+from projections.rebuild.indexes import finish_tables
+from projections.rebuild.log import ShardedLog
+from projections.rebuild.pool import fill_in_parallel, processes
+from projections.rebuild.progress import Progress, Reporter
+from projections.rebuild.rows import Folds, read_parked
+from projections.rebuild.shadow import LIVE, REBUILD, REPLACED, make_schema, make_tables
+from projections.rebuild.swap import drop_all
+from projections.rebuild.worker import APPLICATION_NAME, Connect, Done, Work, prepare
 from projections.rebuild_errors import RebuildRefused
-from projections.rebuild_filler import Filler
-from projections.rebuild_indexes import finish_tables
 from projections.rebuild_lock import rebuild_lock
-from projections.rebuild_log import ShardedLog
-from projections.rebuild_pool import fill_in_parallel, processes
-from projections.rebuild_progress import Progress, Reporter
-from projections.rebuild_rows import Folds, read_parked
-from projections.rebuild_shadow import LIVE, REBUILD, REPLACED, make_schema, make_tables
-from projections.rebuild_version import Versions, read_versions
-from projections.rebuild_worker import APPLICATION_NAME, Connect, Done, Work, prepare
-from projections.swap import drop_all
 from projections.swap_patience import StillInTheWay
 from projections.tables import STAGES
 from projections.tracking import READ_MODELS, ensure_tracked
+from projections.version import Versions, read_versions
 
 EVENTS_A_SHARD = 10_000
 

@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from projections.rebuild_catalog import Constraint, Index, Layout
-from projections.rebuild_shadow import (
+from projections.rebuild.catalog import Constraint, Index, Layout
+from projections.rebuild.shadow import (
     LIVE,
     comment_on_constraint,
     finish_index,
@@ -20,7 +20,7 @@ from projections.rebuild_shadow import (
     quoted,
     run,
 )
-from projections.rebuild_worker import Connect, prepare
+from projections.rebuild.worker import Connect, prepare
 from projections.swap_patience import patiently
 
 _NOT_VALID = " NOT VALID"

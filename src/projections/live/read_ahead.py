@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
-from projections.known_rows import Kept
+from projections.live.prepared import Prepared, prepare
+from projections.live.row_cache import Kept
 from projections.log_reader import LogReader, Recorded, Stretch, read_appends
-from projections.prepared import Prepared, prepare
 
 
 class Read(NamedTuple):

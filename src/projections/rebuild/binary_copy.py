@@ -23,8 +23,8 @@ from msgspec.json import Encoder
 from psycopg import Connection
 from psycopg.pq import Format
 
-from projections.rebuild_catalog import Layout
-from projections.rebuild_shadow import TABLES, quoted
+from projections.rebuild.catalog import Layout
+from projections.rebuild.shadow import TABLES, quoted
 from projections.table import Table, same
 
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack("!ii", 0, 0)

@@ -10,8 +10,8 @@ from typing import Any
 
 from psycopg import Connection
 
-from projections.rebuild_catalog import VIEW, Layout, read_layout
-from projections.rebuild_shadow import (
+from projections.rebuild.catalog import VIEW, Layout, read_layout
+from projections.rebuild.shadow import (
     LIVE,
     REBUILD,
     REPLACED,

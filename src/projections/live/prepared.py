@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from projections.folding import Folding
-from projections.known_rows import Kept
+from projections.live.document_fold import Outcome, by_document, fold_on, lacks_rows, needs_files
+from projections.live.row_cache import Kept
 from projections.log_reader import Recorded
-from projections.outcomes import Outcome, by_document, fold_on, lacks_rows, needs_files
 from projections.rows import DocumentRows
 from projections.tables import Changes, Standing
 

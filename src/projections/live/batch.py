@@ -14,9 +14,7 @@ from psycopg import Connection
 
 from domain import events as e
 from projections.folding import Folding
-from projections.known_rows import Kept, KnownRows
-from projections.log_reader import Recorded
-from projections.outcomes import (
+from projections.live.document_fold import (
     Outcome,
     Refusal,
     by_document,
@@ -27,7 +25,9 @@ from projections.outcomes import (
     needs_files,
     parked_stream,
 )
-from projections.prepared import Prepared
+from projections.live.prepared import Prepared
+from projections.live.row_cache import Kept, KnownRows
+from projections.log_reader import Recorded
 from projections.rows import DocumentRows, StreamRow
 from projections.table import Part, write
 from projections.tables import (

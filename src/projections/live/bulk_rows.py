@@ -16,10 +16,10 @@ from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 
 from domain.events import Event
-from projections.batch import Batch, apply_batch
 from projections.fold import fold
+from projections.live.batch import Batch, apply_batch
+from projections.live.projector import READ_MODELS_CHANNEL
 from projections.log_reader import LogReader
-from projections.projector import READ_MODELS_CHANNEL
 from projections.rows import DocumentRows
 from projections.table import Table
 from projections.tables import STAGES, STREAMS, WORKFLOWS
