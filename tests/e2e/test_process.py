@@ -75,6 +75,20 @@ def test_one_that_cannot_be_converted_harms_no_other(
         assert_completed(document, installation.uploads)
 
 
+def test_a_failure_is_told_whole_at_any_width(installation: Installation, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.pdf"
+    broken.write_bytes(b"%PDF-1.7\nnot really\n%%EOF\n")
+    installation.environment["COLUMNS"] = "80"
+    done = installation.run("process", SAMPLES / "toudai.txt", broken)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    (failed,) = [number for number, line in enumerate(lines) if line.startswith("✘ broken.pdf ")]
+    told = " ".join(line.strip() for line in lines[failed + 1 : -2])
+    listed = installation.json("show", lines[failed].split()[2])
+    assert told == f"markdown-conversion: {listed['stages'][0]['errorMessage']}"
+
+
 @pytest.mark.parametrize("arguments", [["no/such/path", "--json"], [], ["--no-such-option", "."]])
 def test_wrong_use_is_told_in_one_line(
     installation: Installation, arguments: Sequence[str]
@@ -88,18 +102,17 @@ def test_wrong_use_is_told_in_one_line(
 
 def test_a_person_sees_how_it_goes(installation: Installation, tmp_path: Path) -> None:
     paths = [*small_papers(tmp_path, 2), tmp_path / "long.pdf"]
-    paths[-1].write_bytes(long_pdf(60))
+    paths[-1].write_bytes(long_pdf(200))
     code, shown = on_a_terminal(installation, "process", *map(str, paths))
     assert code == 0
     assert "Registering" in shown
     assert re.search(r"Stages.*\d+/15", shown)
-    # while it runs, each document has its line; afterwards its table
+    # while it runs and afterwards, each document has its line
     assert re.search(r"long\.pdf +▸ · · · · +markdown-conversion", shown)
-    _, _, tables = shown.rpartition("15/15")
+    _, _, lines = shown.rpartition("15/15")
     for path in paths:
-        assert path.name in tables
-    assert tables.count("ingestor") == 3
-    assert re.search(r"3 documents: 3 completed", tables)
+        assert re.search(rf"✔ {re.escape(path.name)} +\S+ +[\d.]+ s  completed", lines)
+    assert re.search(r"3 documents: 3 completed", lines)
 
 
 def on_a_terminal(installation: Installation, *arguments: str) -> tuple[int, str]:

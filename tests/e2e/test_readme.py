@@ -15,6 +15,7 @@ from e2e.installation import COMMAND, Installation
 
 ROOT = Path(__file__).parents[2]
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_PRINTED = re.compile(r"^```\n(✔.*?)^```$", re.DOTALL | re.MULTILINE)
 _ADDRESS = "http://127.0.0.1:8000"
 # curl says what went wrong and fails, as a reader would notice.
 _STRICT = 'set -euo pipefail\ncurl() { command curl --fail-with-body "$@"; echo; }\n'
@@ -80,6 +81,19 @@ def test_its_commands_work_in_the_order_in_which_they_stand(installation: Instal
         done = _run(line, installation)
         assert done.returncode == 0, line + done.stdout + done.stderr
     assert service.stop(signal.SIGINT) == 0
+
+
+def test_it_shows_what_the_demo_prints(installation: Installation) -> None:
+    done = _run("COLUMNS=80 docledger process samples", installation)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = _PRINTED.search((ROOT / "README.md").read_text())
+    assert shown is not None
+    assert _alike(shown[1]) == _alike(done.stdout[done.stdout.index("✔") :])
+
+
+def _alike(printed: str) -> str:
+    """Leave out what differs from run to run."""
+    return re.sub(r" +\d+\.\d\d s", " SECONDS", re.sub(r"\b[0-9a-f-]{36}\b", "ID", printed))
 
 
 def _do(block: str, url: str, installation: Installation) -> None:

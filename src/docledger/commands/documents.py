@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from docledger.bootstrap import Docledger
-from docledger.commands import answers, reports
+from docledger.commands import answers, document_report, reports
 from docledger.settings import Settings
 from domain.errors import DocumentNotFound
 
@@ -19,7 +19,7 @@ def show(settings: Settings, document_id: str, *, as_json: bool) -> None:
     if as_json:
         reports.print_json(found[0])
     else:
-        reports.documents(reports.console(), found, {}, location)
+        document_report.detail(reports.console(), found[0], found[0]["title"], location)
 
 
 def search(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import psycopg
 
 from docledger.bootstrap import Docledger
-from docledger.commands import answers, reports
+from docledger.commands import answers, document_report, reports
 from docledger.commands.timeline import Timeline
 from docledger.settings import Settings
 from domain.errors import DocumentNotFound, LogUnavailable
@@ -69,7 +69,7 @@ def show_as_of(settings: Settings, document_id: str, moment: str, *, as_json: bo
         return
     console = reports.console()
     console.print(f"as of version {found['version']}, position {found['position']}")
-    reports.documents(console, [found], {document_id: found["title"] or "(erased)"}, location)
+    document_report.detail(console, found, found["title"] or "(erased)", location)
 
 
 def _printed() -> Callable[[Sequence[RecordedEvent]], None]:

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from docledger.bootstrap import Docledger, new_id
-from docledger.commands import answers, reports
+from docledger.commands import answers, document_report, reports
 from docledger.commands.file_search import FoundFiles, Reason, Unreadable, content_of, find_files
 from docledger.commands.progress import Bars, Lines, Silence, Watching
 from docledger.overview import DocumentProgress
@@ -85,7 +85,7 @@ def process(
     if as_json:
         reports.print_json({"documents": documents})
     else:
-        reports.documents(console, documents, titles, docledger.storage.location)
+        document_report.overview(console, documents, titles)
     for line in found.lines():
         print(f"docledger: {line}", file=sys.stderr)
     return found.is_complete and all(standing.workflow_status == "completed" for standing in ended)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from pathlib import PurePosixPath
 from typing import Any
 
 from rich import box
@@ -14,87 +13,25 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from docledger.commands.progress import MARKS
-from domain.file_names import document_folder
 from eventstore.recorded import RecordedEvent
 from stages.search_store import SearchHit
 
-_PIPED_WIDTH = 120
 _NUMBERS = ("position", "lag")
+_LEAST_WIDTH, _PIPED_WIDTH = 60, 120
 
 
 def console() -> Console:
-    """Return a console as wide as the terminal; what is piped or logged is given more room."""
+    """Return a console as wide as the terminal or `COLUMNS` says; a pipe has room for more."""
     found = Console()
-    return found if found.is_terminal else Console(width=_PIPED_WIDTH)
+    if not found.is_terminal and not os.environ.get("COLUMNS", "").isdigit():
+        return Console(width=_PIPED_WIDTH)
+    return found if found.width >= _LEAST_WIDTH else Console(width=_LEAST_WIDTH)
 
 
 def print_json(document: object) -> None:
     """Print one JSON document on standard output."""
     json.dump(document, sys.stdout, ensure_ascii=False, indent=2)
     print()
-
-
-def documents(
-    console: Console,
-    found: Sequence[Mapping[str, Any]],
-    titles: Mapping[str, str],
-    location: str,
-) -> None:
-    """Print each document's stages and files, then how many ended how."""
-    for document in found:
-        _document(console, document, titles.get(document["id"]) or document["title"], location)
-    ends = [(d["processingWorkflow"] or {}).get("status", "no workflow") for d in found]
-    counts = ", ".join(f"{ends.count(end)} {end}" for end in sorted(set(ends)))
-    console.print(f"[bold]{len(found)} documents:[/] {counts}")
-
-
-def _document(console: Console, document: Mapping[str, Any], title: str, location: str) -> None:
-    folder = f"{location}/documents/{document_folder(document['id'])}/stages/"
-    console.print(Text(title, "bold"), Text(document["id"], "dim"))
-    console.print(Text(folder, "dim"), soft_wrap=True)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1, 0, 0))
-    for name, width in (("", 1), ("stage", 19), ("status", 11), ("attempt", 7), ("took", 8)):
-        table.add_column(name, no_wrap=True, min_width=width)
-    table.add_column("file", overflow="ellipsis", no_wrap=True)
-    table.add_column("bytes", justify="right", no_wrap=True, min_width=9)
-    table.add_column("sha-256", no_wrap=True, min_width=8)
-    for stage in document["stages"]:
-        _stage_rows(table, stage, [f for f in document["outputFiles"] if _is_of(f, stage)])
-    console.print(table)
-
-
-def _is_of(file: Mapping[str, Any], stage: Mapping[str, Any]) -> bool:
-    return bool(file["stageName"] == stage["stageName"])
-
-
-def _stage_rows(table: Table, stage: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> None:
-    sign, style = MARKS.get(stage["status"], ("?", ""))
-    cells: list[Text | str] = [
-        Text(sign, style),
-        stage["stageName"],
-        Text(stage["status"], style),
-        str(stage["attempt"]),
-        _took(stage["startedAt"], stage["completedAt"]),
-    ]
-    if stage["errorMessage"] and stage["status"] != "completed":
-        table.add_row(*cells, Text(stage["errorMessage"], "red"), "", "")
-        return
-    no_file: Sequence[Mapping[str, Any] | None] = [None]
-    for file in files or no_file:
-        name, size, checksum = "", "", ""
-        if file is not None:
-            name, size = PurePosixPath(file["filePath"]).name, f"{file['fileSize']:,}"
-            checksum = (file["checksum"] or "")[:8]
-        table.add_row(*cells, Text(name), size, checksum)
-        cells = ["", "", "", "", ""]
-
-
-def _took(started_at: str | None, completed_at: str | None) -> str:
-    if started_at is None or completed_at is None:
-        return ""
-    took = datetime.fromisoformat(completed_at) - datetime.fromisoformat(started_at)
-    return f"{took.total_seconds():.2f} s"
 
 
 def event(recorded: RecordedEvent) -> dict[str, Any]:
