@@ -106,12 +106,12 @@ def test_a_person_sees_how_it_goes(installation: Installation, tmp_path: Path) -
     code, shown = on_a_terminal(installation, "process", *map(str, paths))
     assert code == 0
     assert "Registering" in shown
-    assert re.search(r"Stages.*\d+/15", shown)
+    assert re.search(r"Stages.*\d+/15", shown), shown
     # while it runs and afterwards, each document has its line
-    assert re.search(r"long\.pdf +▸ · · · · +markdown-conversion", shown)
+    assert re.search(r"long\.pdf +▸ · · · · +markdown-conversion", shown), shown
     _, _, lines = shown.rpartition("15/15")
     for path in paths:
-        assert re.search(rf"✔ {re.escape(path.name)} +\S+ +[\d.]+ s  completed", lines)
+        assert re.search(rf"✔ {re.escape(path.name)} +\S+ +[\d.]+ s  completed", lines), lines
     assert re.search(r"3 documents: 3 completed", lines)
 
 
