@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
-from stages.conversion.pdf.lines import Line
+from stages.conversion.pdf.layout.lines import Line
 
 _MIN_COLUMN_LINES: Final = 4
 _MIN_COLUMN_CHARS: Final = 18  # a column of prose, not of a table

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from stages.conversion.markdown import fence, heading, paragraph
-from stages.conversion.pdf.grid import Cell, Grid
 from stages.conversion.pdf.inline import TICKED, UNTICKED
-from stages.conversion.pdf.lines import Line, lines_of
-from stages.conversion.pdf.tables import Aligned, Block, Row, Table, differ
+from stages.conversion.pdf.layout.grid import Cell, Grid
+from stages.conversion.pdf.layout.lines import Line, lines_of
+from stages.conversion.pdf.layout.tables import Aligned, Block, Row, Table, differ
 
 _BULLET: Final = re.compile(r"^([•◦▪‣●○■□\u2013\u2014·\uf0b7\u2043*-]|\(?\d{1,3}[.)])\s+(?=\S)")
 _LETTERED: Final = re.compile(r"^(\(?)([A-Za-z]|[ivx]{1,5}|[IVX]{1,5})([.)])\s+(?=\S)")

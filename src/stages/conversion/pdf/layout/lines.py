@@ -9,8 +9,8 @@ from functools import cached_property
 from itertools import pairwise
 from operator import attrgetter
 
-from stages.conversion.pdf.grid import Grid
 from stages.conversion.pdf.inline import text_of
+from stages.conversion.pdf.layout.grid import Grid
 from stages.conversion.pdf.word import Word
 
 _CELL_GAP = 1.5  # of the font's size: words further apart are cells of a table or of two columns

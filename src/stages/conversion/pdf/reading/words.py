@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from stages.conversion.pdf import native
 from stages.conversion.pdf.frames import DOWNWARDS, Box, frame_of
-from stages.conversion.pdf.runs import Run, Runs
+from stages.conversion.pdf.reading import native
+from stages.conversion.pdf.reading.runs import Run, Runs
 from stages.conversion.pdf.word import (
     ASCENT,
     DESCENT,

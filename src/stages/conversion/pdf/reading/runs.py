@@ -7,9 +7,9 @@ import math
 import re
 from typing import Final, NamedTuple
 
-from stages.conversion.pdf import native
 from stages.conversion.pdf.frames import DOWNWARDS, Box
-from stages.conversion.pdf.structure import HIDDEN_MARK
+from stages.conversion.pdf.reading import native
+from stages.conversion.pdf.reading.structure import HIDDEN_MARK
 
 _BOLD: Final = re.compile(r"bold|black|heavy|semibold|demi|cmbx|cmssbx", re.IGNORECASE)
 _MONO: Final = re.compile(

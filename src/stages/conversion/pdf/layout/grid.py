@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from stages.conversion.pdf.drawing import Rule
+from stages.conversion.pdf.reading.drawing import Rule
 from stages.conversion.pdf.word import Word
 
 _NEAR_POINTS: Final = 3.0
