@@ -24,6 +24,7 @@ _ROMAN: Final = {
 _ITEM: Final = re.compile(r"(?:-|\d+\.) ")
 _NUMBER: Final = re.compile(r"(\d+)(\. )")
 _LEADER: Final = re.compile(r"\s*(?:[.·…_‥]\s?){4,}\s*(?=[\divxlcA-Z-]{0,8}$)")
+_PAGE_NUMBER: Final = re.compile(r"[\divxlc]{1,8}")
 _LABEL: Final = re.compile(r"^\w[^:.!?]{0,40}:(?:\s|$)")
 _LARGER: Final = 1.08
 _MAX_HEADING_CHARS = 160
@@ -215,9 +216,16 @@ def _unbulleted(row: list[Line]) -> Row:
     """Join a bullet or number that stands far before its text with that text."""
     if len(row) == 2 and _BULLET.match(row[0].text + " x"):
         return (Line(row[0].words + row[1].words),)
-    if len(row) == 2 and _LEADER.search(row[0].text + row[1].text):
+    if len(row) == 2 and _is_entry(row[0].text, row[1].text):
         return (Line(row[0].words + row[1].words),)
     return tuple(row)
+
+
+def _is_entry(text: str, number: str) -> bool:
+    """Tell whether two cells are an entry of contents: dots lead from the first to a number."""
+    return bool(
+        _LEADER.search(text + number) or (text.endswith(" .") and _PAGE_NUMBER.fullmatch(number))
+    )
 
 
 def _leading(lines: Sequence[Line]) -> float:
@@ -261,6 +269,8 @@ def _parted(first: Line, before: Line, after: Line, measure: _Measure, fonts: Fo
 def _ends_early(before: Line, after: Line, distance: float, measure: _Measure) -> bool:
     """Tell whether a line ends on purpose: an entry of contents, a label, an address."""
     if _LEADER.search(before.text) or after.words[0].text in (TICKED, UNTICKED):
+        return True
+    if before.words[-1].text.isdigit() and _LEADER.search(after.text):
         return True
     if _LABEL.match(before.text) and _LABEL.match(after.text) and not after.text[:1].islower():
         return True

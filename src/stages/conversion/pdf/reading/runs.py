@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from stages.conversion.pdf.frames import DOWNWARDS, Box
 from stages.conversion.pdf.reading import native
 from stages.conversion.pdf.reading.structure import HIDDEN_MARK
+from stages.conversion.pdf.word import combines
 
 _BOLD: Final = re.compile(r"bold|black|heavy|semibold|demi|cmbx|cmssbx", re.IGNORECASE)
 _MONO: Final = re.compile(
@@ -48,6 +49,7 @@ class Runs(dict[int, Run]):
         self._page = text_page
         self._has_layers = has_layers
         self._styles: dict[int, tuple[bool, bool]] = {}
+        self._odd = set[int]()  # fonts whose size says nothing of the height of their letters
         self._matrix = native.Matrix()
         self._matrix_ref = ctypes.byref(self._matrix)
         self._x, self._y = ctypes.c_double(), ctypes.c_double()
@@ -55,14 +57,15 @@ class Runs(dict[int, Run]):
 
     def of(self, char: str, index: int, handle: int, box: Box) -> Run:
         """Return how a text object is set, from its first character and that one's box."""
-        return self.get(handle) or self._read(char, index, handle, box)
+        return self.get(handle) or self.read(char, index, handle, box)
 
     def origin(self, index: int) -> tuple[float, float]:
         """Return the point in the file's coordinates at which a character stands."""
         native.origin(self._page, index, self._x_ref, self._y_ref)
         return self._x.value, self._y.value
 
-    def _read(self, char: str, index: int, handle: int, box: Box) -> Run:
+    def read(self, char: str, index: int, handle: int, box: Box) -> Run:
+        """Read how a text object is set that was not met yet."""
         native.char_matrix(self._page, index, self._matrix_ref)
         a, b, d = self._matrix.a, self._matrix.b, self._matrix.d
         size = abs(native.font_size(self._page, index)) * (math.hypot(b, d) or 1.0)
@@ -70,11 +73,14 @@ class Runs(dict[int, Run]):
         if b or a < 0:
             angle = round(math.degrees(math.atan2(b, a)) / 90) * 90 % 360
         height = box[2] - box[0] if angle % 180 else box[3] - box[1]
+        font = native.font_of(handle) or 0 if handle else 0
         if height and not height * _PLAUSIBLE[0] < size < height * _PLAUSIBLE[1]:
-            size = height / 1.15
+            if size < height or (char.isalnum() and not combines(char)):
+                self._odd.add(font)
+            if font in self._odd:
+                size = height / 1.15
         if angle == 0 and char >= _FIRST_VERTICAL and self._runs_down(index, handle):
             angle = DOWNWARDS
-        font = native.font_of(handle) or 0 if handle else 0
         bold, mono = self._style(index, font)
         hidden = self._has_layers and bool(handle) and _is_hidden(handle)
         unmapped = native.is_unmapped(self._page, index) == 1
