@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from typing import Final
 
 from stages.conversion.pdf.frames import DOWNWARDS, UPRIGHT, Box, frame_of
 from stages.conversion.pdf.reading import native
+from stages.conversion.pdf.reading.accents import TAKEN, with_composed
 from stages.conversion.pdf.reading.runs import Run, Runs
 from stages.conversion.pdf.word import (
     ASCENT,
@@ -37,13 +37,6 @@ _WORD: Final = re.compile(
     f"|[^{HYPHEN_MARK}{_SPACE}]*{HYPHEN_MARK}|[^{HYPHEN_MARK}{_SPACE}]+"
 )
 _PRIVATE: Final = re.compile("[\ue000-\uf8ff]")
-_COMBINING: Final = {
-    "\u00b4": "\u0301", "`": "\u0300", "¨": "\u0308", "^": "\u0302",
-    "\u02c6": "\u0302", "~": "\u0303",
-    "\u02dc": "\u0303", "¯": "\u0304", "˘": "\u0306", "˙": "\u0307", "˚": "\u030a", "˝": "\u030b",
-    "ˇ": "\u030c", "\u00b8": "\u0327",
-}  # fmt: skip
-_ACCENT: Final = re.compile(f"[{re.escape(''.join(_COMBINING))}][A-Za-z\u0131]")
 _HYPHEN_CODE: Final = 2
 _BREAKS: Final = (HYPHEN_MARK, SOFT_HYPHEN)
 _WIDE: Final = 0.75  # of the font's size, a character: a word that is wider may be several
@@ -89,7 +82,8 @@ class _Reader:
         self._plain_characters = 0
 
     def read(self) -> PageWords:
-        for match in _WORD.finditer(_characters(self._page)):
+        characters = with_composed(_characters(self._page), lambda at: self._box(at, at + 1))
+        for match in _WORD.finditer(characters):
             start, end = match.span()
             kind = match.lastgroup
             if kind == "leader":
@@ -205,8 +199,12 @@ class _Reader:
         if run.hidden:
             self.found.left_out["hiddenLayers"] += 1
             return None
+        if TAKEN in text:
+            text = text.replace(TAKEN, "")
+            if not text:
+                return before
         if run.unmapped or not text.isalnum():
-            text = self._readable(self._composed(text, start), run)
+            text = self._readable(text, run)
         elif not text.isascii():
             text = normalized(text)
         word = self._word(text, start, box, run) if text else None
@@ -221,19 +219,6 @@ class _Reader:
                 word = word._replace(glued=True)
         words.append(word)
         return word, run.angle
-
-    def _composed(self, text: str, start: int) -> str:
-        """Return the text with accents that are drawn over the next letter as one character."""
-        pieces: list[str] = []
-        at = 0
-        for match in _ACCENT.finditer(text):
-            index = start + match.start()
-            accent, letter = self._box(index, index + 1), self._box(index + 1, index + 2)
-            if letter[0] < (accent[0] + accent[2]) / 2 < letter[2]:
-                both = match[0][1] + _COMBINING[match[0][0]]
-                pieces.append(text[at : match.start()] + unicodedata.normalize("NFC", both))
-                at = match.end()
-        return "".join(pieces) + text[at:]
 
     def _readable(self, text: str, run: Run) -> str:
         """Return the text without what stands for no character, counting that."""
