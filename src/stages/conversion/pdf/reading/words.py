@@ -237,6 +237,7 @@ class _Reader:
     def _word(self, text: str, start: int, box: Box, run: Run) -> Word | None:
         left, low, right, high = self._crop
         size = run.size
+        box = run.stood(box) if run.column is not None else box
         if not (left <= (box[0] + box[2]) / 2 <= right and low <= (box[1] + box[3]) / 2 <= high):
             self.found.left_out["outsidePage"] += 1
             return None
@@ -257,7 +258,9 @@ class _Reader:
         frame = frame_of(run.angle, self._crop)
         x0, top, x1, bottom = frame.box(*box)
         baseline = frame.point(*self._runs.origin(start))[1]
-        if run.angle == DOWNWARDS and not top - run.size < baseline < bottom + run.size:
+        if run.column is not None or (
+            run.angle == DOWNWARDS and not top - run.size < baseline < bottom + run.size
+        ):
             baseline = bottom
         return x0, x1, baseline
 
