@@ -16,6 +16,7 @@ from stages.conversion.pdf.layout.lazy import lazy
 from stages.conversion.pdf.word import Word
 
 _CELL_GAP = 1.5  # of the font's size: words further apart are cells of a table or of two columns
+_MAX_PAGE_CHARS = 6
 _MIN_SPACED = 4
 _FAR_SMALLER = 2.1  # a size so many times another's: a dropped capital beside its lines
 _RTL = ("R", "AL")
@@ -168,7 +169,7 @@ def _split(row: list[Word], narrow: list[float]) -> list[list[Word]]:
     right, size = row[0].x1, row[0].size
     for word in row[1:]:
         gap, larger = word.x0 - right, max(word.size, size)
-        if gap > _CELL_GAP * larger:
+        if gap > _CELL_GAP * larger and not _is_led_to(word, piece[-1]):
             piece = [word]
             pieces.append(piece)
         else:
@@ -179,6 +180,11 @@ def _split(row: list[Word], narrow: list[float]) -> list[list[Word]]:
         if word.x1 > right:
             right = word.x1
     return pieces
+
+
+def _is_led_to(word: Word, before: Word) -> bool:
+    """Tell whether a row of dots leads to a page's number."""
+    return before.text.startswith("..") and len(word.text) <= _MAX_PAGE_CHARS
 
 
 def _letterspaced(words: list[Word]) -> list[Word]:
