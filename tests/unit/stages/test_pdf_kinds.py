@@ -115,17 +115,17 @@ def test_signs_of_a_program_are_no_accents(tmp_path: Path) -> None:
 
 
 def test_a_gap_within_a_word_of_several_texts_is_a_blank(tmp_path: Path) -> None:
-    first = b"BT /F1 10 Tf 72 700 Td (inde) Tj ET\n"
-    second = b"BT /F1 10 Tf 89.2 700 Td [(x) -230 (fr)] TJ ET\n"
-    third = b"BT /F1 10 Tf 102.6 700 Td (om) Tj ET\n"
-    assert made(tmp_path, first, second, third).markdown == "index from\n"
+    first = b"BT /F1 10 Tf 72 700 Td (inde) Tj 2.5 Tc (xf) Tj ET\n"
+    second = b"BT /F1 10 Tf 0 Tc 102 700 Td (rom) Tj ET\n"
+    assert made(tmp_path, first, second).markdown == "index from\n"
 
 
 def test_lines_set_loosely_that_each_begin_a_sentence_are_no_paragraph(tmp_path: Path) -> None:
-    cards = [text_at(72, 700 - 20 * n, text) for n, text in enumerate(("Mole", "Quay", "Light"))]
-    prose = [text_at(72, 600 - 20 * n, text) for n, text in enumerate(_LEFT[1:4])]
-    parts = made(tmp_path, *cards, *prose).markdown.strip().split("\n\n")
-    assert parts == ["Mole", "Quay", "Light", " ".join(_LEFT[1:4])]
+    cards = ["First line of the card", "Second line of the card", "Third line here"]
+    apart = made(tmp_path, *(text_at(72, 700 - 20 * n, text) for n, text in enumerate(cards)))
+    assert apart.markdown.strip().split("\n\n") == cards
+    prose = made(tmp_path, *(text_at(72, 700 - 20 * n, text) for n, text in enumerate(_LEFT[1:4])))
+    assert prose.markdown.strip() == " ".join(_LEFT[1:4])
 
 
 @pytest.mark.parametrize("encoding", ["UniJIS-UTF16-V", "90ms-RKSJ-V"])

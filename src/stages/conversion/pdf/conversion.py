@@ -27,7 +27,7 @@ from stages.conversion.pdf.reading.structure import with_horizontal_fonts, with_
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.errors import UnconvertibleDocument
 
-CONVERTER: Final = "pdfium-layout/2"
+CONVERTER: Final = "pdfium-layout/3"
 _MAX_UNREADABLE: Final = 0.5  # of the characters that are drawn
 _MAX_PICTURES: Final = 0.5  # of the pages
 
