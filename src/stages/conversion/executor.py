@@ -38,7 +38,7 @@ class MarkdownConversion:
     file_type: str = "markdown"
     suffix: str = ".md"
     mime_type: str = "text/markdown; charset=utf-8"
-    version: str = "2"
+    version: str = "3"
     in_process: bool = False
     reads: tuple[str, ...] = (ORIGINAL,)
     options_model: type[BaseModel] = ConversionOptions

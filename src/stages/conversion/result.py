@@ -46,7 +46,7 @@ class Converted:
 
     `left_out` counts the words left out on purpose, by kind (`runningLines`, `hiddenText`, …);
     `lossy` tells that characters could not be read; `converter` is a short name with its major
-    version, e.g. `pdfium-layout/2`.
+    version, e.g. `pdfium-layout/3`.
     """
 
     markdown: str

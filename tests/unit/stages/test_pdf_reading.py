@@ -14,8 +14,8 @@ from reportlab.pdfgen.canvas import Canvas
 from stages.conversion.detection import Format
 from stages.conversion.gate import agreement
 from stages.conversion.pdf import convert, fallback, second_reading
-from stages.conversion.pdf.lines import lines_of
-from stages.conversion.pdf.reading import by_poppler
+from stages.conversion.pdf.layout.lines import lines_of
+from stages.conversion.pdf.second_reading import by_poppler
 from stages.conversion.pdf.word import Word, normalized
 from stages.conversion.result import ConversionOptions, Source
 from stages.errors import UnconvertibleDocument

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from stages.conversion.pdf.conversion import convert
-from stages.conversion.pdf.reading import fallback, second_reading
+from stages.conversion.pdf.second_reading import fallback, second_reading
 
 __all__ = ["convert", "fallback", "second_reading"]

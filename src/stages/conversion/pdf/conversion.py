@@ -13,21 +13,21 @@ from typing import Any, Final
 
 import pypdfium2
 
-from stages.conversion.pdf.blocks import Fonts, blocks_of, fonts_of, joined_blocks
-from stages.conversion.pdf.columns import in_reading_order
-from stages.conversion.pdf.furniture import Furniture, PageLines
-from stages.conversion.pdf.grid import find_grids
-from stages.conversion.pdf.hyphens import Hyphens
 from stages.conversion.pdf.inline import plain, rendered
-from stages.conversion.pdf.lines import Line, lines_of
-from stages.conversion.pdf.opening import content_of, opened
-from stages.conversion.pdf.page import Page, Sheet, read_page
-from stages.conversion.pdf.structure import with_horizontal_fonts, with_marked_layers
-from stages.conversion.pdf.tables import Block, continues, joined
+from stages.conversion.pdf.layout.blocks import Fonts, blocks_of, fonts_of, joined_blocks
+from stages.conversion.pdf.layout.columns import in_reading_order
+from stages.conversion.pdf.layout.furniture import Furniture, PageLines
+from stages.conversion.pdf.layout.grid import find_grids
+from stages.conversion.pdf.layout.hyphens import Hyphens
+from stages.conversion.pdf.layout.lines import Line, lines_of
+from stages.conversion.pdf.layout.tables import Block, continues, joined
+from stages.conversion.pdf.reading.opening import content_of, opened
+from stages.conversion.pdf.reading.page import Page, Sheet, read_page
+from stages.conversion.pdf.reading.structure import with_horizontal_fonts, with_marked_layers
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.errors import UnconvertibleDocument
 
-CONVERTER: Final = "pdfium-layout/2"
+CONVERTER: Final = "pdfium-layout/3"
 _MAX_UNREADABLE: Final = 0.5  # of the characters that are drawn
 _MAX_PICTURES: Final = 0.5  # of the pages
 

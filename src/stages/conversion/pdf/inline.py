@@ -38,8 +38,13 @@ _MAX_SCRIPT_CHARS: Final = 12
 def text_of(words: Sequence[Word]) -> str:
     """Return the words of a line with spaces between them, raised and lowered ones marked."""
     size = words[0].size
-    if all(word.size == size and not word.glued and not word.link for word in words):
-        return " ".join([word.text for word in words])
+    for word in words:
+        if word.size != size or word.glued or word.link:
+            return _marked_text_of(words)
+    return " ".join([word.text for word in words])
+
+
+def _marked_text_of(words: Sequence[Word]) -> str:
     pieces: list[str] = []
     base: Word | None = None
     before: Word | None = None

@@ -15,6 +15,7 @@ UNREADABLE: Final = re.compile(
 )
 _LIGATURE: Final = re.compile("[\ufb00-\ufb06\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc]")
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SYLLABLE_PART: Final = re.compile("[\u1160-\u11ff\ud7b0-\ud7ff]")  # vowels, endings: Korean
 _GAP: Final = 0.16  # of the font's size: beyond it, two words though no space is between
 
 
@@ -59,12 +60,20 @@ class Word(NamedTuple):
 
     def with_more(self, after: Word) -> Word:
         """Return this word with more characters at its end."""
+        text = self.text + after.text
         return self._replace(
-            text=self.text + after.text,
+            text=unicodedata.normalize("NFC", text) if combines(after.text) else text,
             x0=min(self.x0, after.x0),
             x1=max(self.x1, after.x1),
             broken=after.broken,
         )
+
+
+def combines(text: str) -> bool:
+    """Tell whether a text begins with a mark or a part of a syllable that joins what is before."""
+    return not text.isascii() and bool(
+        _SYLLABLE_PART.match(text) or unicodedata.category(text[0]) in ("Mn", "Mc")
+    )
 
 
 def normalized(text: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final
 import pikepdf
 
 HIDDEN_MARK: Final = "docledger: layer is off"
+LAID_MARK: Final = "DocledgerLaid"
 _UNREADABLE: Final = (
     pikepdf.PdfError, pikepdf.PasswordError, ValueError, TypeError, AttributeError, LookupError,
     RecursionError, OverflowError,
@@ -39,7 +40,8 @@ def with_marked_layers(content: bytes) -> bytes:
 def with_horizontal_fonts(content: bytes) -> bytes | None:
     """Return the PDF with vertical encodings of fonts that are not embedded as horizontal ones.
 
-    None if there are no such fonts. The text comes out in its order, each column as a line.
+    None if there are no such fonts. Their names begin with `LAID_MARK`: what is read of them as a
+    line is a column.
     """
     try:
         with pikepdf.open(io.BytesIO(content)) as pdf:
@@ -144,4 +146,6 @@ def _lay(font: Any) -> bool:
     if not encoding.endswith("-V") or encoding == "/Identity-V" or embedded:
         return False
     font["/Encoding"] = pikepdf.Name(encoding[:-1] + "H")
+    for each in (font, font.DescendantFonts[0]):
+        each["/BaseFont"] = pikepdf.Name(f"/{LAID_MARK}{str(each.get('/BaseFont', '/'))[1:]}")
     return True

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Final
 
-from stages.conversion.pdf.lines import Line
+from stages.conversion.pdf.layout.lines import Line
 
 _MIN_COLUMN_LINES: Final = 4
 _MIN_COLUMN_CHARS: Final = 18  # a column of prose, not of a table
+_MAX_NUMBER_CHARS: Final = 3  # a page's number behind an entry of contents is no column
 _MAX_COLUMNS_DEEP: Final = 6
 
 
@@ -52,6 +53,7 @@ def _columns(band: list[Line], gutter: float, depth: int) -> list[list[Line]]:
 
 def _gutter(lines: Sequence[Line]) -> float | None:
     """Return where a second column of prose begins, less half the gap before it."""
+    lines = [line for line in lines if line.length > _MAX_NUMBER_CHARS or line.grid is not None]
     if len(lines) < 2 * _MIN_COLUMN_LINES:
         return None
     starts = sorted({round(line.x0) for line in lines})

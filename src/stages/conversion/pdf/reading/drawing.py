@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 import pypdfium2.raw as pdfium
 
-from stages.conversion.pdf import native
 from stages.conversion.pdf.frames import Box, Frame
+from stages.conversion.pdf.reading import native
 
 _THIN_POINTS: Final = 3.0
 _MAX_DEPTH: Final = 4

@@ -10,12 +10,12 @@ from typing import Any, Final
 
 import pypdfium2.raw as pdfium
 
-from stages.conversion.pdf import native
-from stages.conversion.pdf.annotations import Link, Overlay, read_overlay, words_of
-from stages.conversion.pdf.drawing import Drawing, Rule, read_drawing
 from stages.conversion.pdf.frames import Box, Frame, frame_of
+from stages.conversion.pdf.reading import native
+from stages.conversion.pdf.reading.annotations import Link, Overlay, read_overlay, words_of
+from stages.conversion.pdf.reading.drawing import Drawing, Rule, read_drawing
+from stages.conversion.pdf.reading.words import read_words
 from stages.conversion.pdf.word import Word
-from stages.conversion.pdf.words import read_words
 
 _PICTURE_SHARE: Final = 0.6  # of a page's area
 _STAMP_WORDS: Final = 5  # a number or a name set on a scanned page

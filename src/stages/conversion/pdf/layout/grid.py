@@ -10,15 +10,18 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final, NamedTuple
 
-from stages.conversion.pdf.drawing import Rule
+from stages.conversion.pdf.reading.drawing import Rule
 from stages.conversion.pdf.word import Word
 
 _NEAR_POINTS: Final = 3.0
 _SNAP_POINTS: Final = 2.0
 _MIN_CELL_POINTS: Final = 4.0
 _MAX_CROSSINGS: Final = 250_000  # rules lying times rules standing: beyond it a diagram
+_MIN_ENDS: Final = 3  # rules that end at one place: the side of a table that is left open
+_MAX_OPEN: Final = 20_000  # as `_MAX_CROSSINGS`, for tables whose sides are left open
 _MAX_LOOK: Final = 8  # crossings tried in each direction for a cell's opposite corner
 _LAYOUT_SHARE: Final = 0.6  # of a table's words in one cell of many lines: a page's frame
 _LAYOUT_LINES: Final = 8
@@ -59,8 +62,13 @@ def find_grids(rules: Sequence[Rule], words: Sequence[Word]) -> list[Grid]:
     standing = _merged_edges(
         _Edge((r.x0 + r.x1) / 2, r.top, r.bottom) for r in rules if not r.horizontal
     )
-    if len(lying) < 3 or len(standing) < 3 or len(lying) * len(standing) > _MAX_CROSSINGS:
+    if len(lying) * len(standing) > _MAX_CROSSINGS:
         return []
+    lying, standing = lying + _missing(standing, lying), standing + _missing(lying, standing)
+    if len(lying) < 3 or len(standing) < 3:
+        return []
+    lying.sort()
+    standing.sort()
     grids = (_grid(cells, words) for cells in _tables(_cells(lying, standing)))
     return [grid for grid in grids if grid is not None]
 
@@ -74,6 +82,42 @@ def _merged_edges(edges: Iterable[_Edge]) -> list[_Edge]:
         else:
             groups.append([edge])
     return [edge for group in groups for edge in _joined(group)]
+
+
+def _missing(edges: Sequence[_Edge], across: Sequence[_Edge]) -> list[_Edge]:
+    """Return the outer edges that a table leaves open, at which its other rules end together."""
+    if len(edges) * len(across) > _MAX_OPEN:
+        return []
+    inner = [edge for edge in edges if any(_is_within(edge, other) for other in across)]
+    ends = [(edge.start, edge) for edge in inner] + [(edge.end, edge) for edge in inner]
+    ends.sort(key=itemgetter(0))
+    groups: list[list[tuple[float, _Edge]]] = []
+    for end in ends:
+        if groups and end[0] - groups[-1][0][0] <= _NEAR_POINTS:
+            groups[-1].append(end)
+        else:
+            groups.append([end])
+    sides = [_side(group) for group in groups if len(group) >= _MIN_ENDS]
+    return [side for side in sides if not any(_is_along(side, other) for other in across)]
+
+
+def _side(ends: Sequence[tuple[float, _Edge]]) -> _Edge:
+    places = [edge.at for _, edge in ends]
+    return _Edge(ends[0][0], min(places), max(places))
+
+
+def _is_within(edge: _Edge, other: _Edge) -> bool:
+    """Tell whether another rule crosses this one, away from its ends."""
+    return (
+        edge.start + _MIN_CELL_POINTS < other.at < edge.end - _MIN_CELL_POINTS
+        and other.start - _NEAR_POINTS <= edge.at <= other.end + _NEAR_POINTS
+    )
+
+
+def _is_along(side: _Edge, other: _Edge) -> bool:
+    """Tell whether a rule is drawn where a side would be."""
+    near = abs(side.at - other.at) <= _MIN_CELL_POINTS
+    return near and other.start < side.end and side.start < other.end
 
 
 def _joined(group: list[_Edge]) -> Iterator[_Edge]:

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 from stages.conversion.markdown import table
 from stages.conversion.pdf.inline import plain
-from stages.conversion.pdf.lines import Line
+from stages.conversion.pdf.layout.lines import Line
 from stages.conversion.pdf.word import Word
 
 _NEAR_POINTS: Final = 6.0

@@ -19,7 +19,7 @@ from typing import Final
 from stages.conversion.markdown import paragraph
 from stages.conversion.pdf.conversion import metadata_of, read_pages, take_pages
 from stages.conversion.pdf.inline import text_of, unmarked
-from stages.conversion.pdf.page import Page
+from stages.conversion.pdf.reading.page import Page
 from stages.conversion.pdf.word import Word
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.second_reading import SecondReading

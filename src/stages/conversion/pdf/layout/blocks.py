@@ -10,20 +10,16 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from stages.conversion.markdown import fence, heading, paragraph
-from stages.conversion.pdf.grid import Cell, Grid
 from stages.conversion.pdf.inline import TICKED, UNTICKED
-from stages.conversion.pdf.lines import Line, lines_of
-from stages.conversion.pdf.tables import Aligned, Block, Row, Table, differ
+from stages.conversion.pdf.layout.grid import Cell, Grid
+from stages.conversion.pdf.layout.lines import Line, lines_of
+from stages.conversion.pdf.layout.measure import BULLET, Measure
+from stages.conversion.pdf.layout.tables import Aligned, Block, Row, Table, differ
 
-_BULLET: Final = re.compile(r"^([•◦▪‣●○■□\u2013\u2014·\uf0b7\u2043*-]|\(?\d{1,3}[.)])\s+(?=\S)")
-_LETTERED: Final = re.compile(r"^(\(?)([A-Za-z]|[ivx]{1,5}|[IVX]{1,5})([.)])\s+(?=\S)")
-_ROMAN: Final = {
-    "i": 1, "ii": 2, "iii": 3, "iv": 4, "v": 5, "vi": 6, "vii": 7, "viii": 8, "ix": 9, "x": 10,
-    "xi": 11, "xii": 12, "xiii": 13, "xiv": 14, "xv": 15,
-}  # fmt: skip
 _ITEM: Final = re.compile(r"(?:-|\d+\.) ")
 _NUMBER: Final = re.compile(r"(\d+)(\. )")
 _LEADER: Final = re.compile(r"\s*(?:[.·…_‥]\s?){4,}\s*(?=[\divxlcA-Z-]{0,8}$)")
+_PAGE_NUMBER: Final = re.compile(r"[\divxlc]{1,8}")
 _LABEL: Final = re.compile(r"^\w[^:.!?]{0,40}:(?:\s|$)")
 _LARGER: Final = 1.08
 _MAX_HEADING_CHARS = 160
@@ -70,7 +66,7 @@ def fonts_of(lines: Iterable[Line]) -> Fonts:
 def blocks_of(region: Sequence[Line], fonts: Fonts, join: Joiner) -> Iterator[Block]:
     """Give the blocks of one region's lines."""
     rows = _rows(region)
-    measure = _Measure.of(region, rows)
+    measure = Measure.of(region, rows)
     index = 0
     while index < len(rows):
         if any(line.grid is not None for line in rows[index]):
@@ -141,57 +137,6 @@ def _as_numbered(texts: Sequence[str]) -> Iterator[str]:
         yield text if in_list else _NUMBER.sub(r"\1\\\2", text, count=1)
 
 
-@dataclass(frozen=True)
-class _Measure:
-    """The usual distance of baselines in a region, and where its lines begin and end, in points.
-
-    `lettered` are the lines, by their identity, that begin items such as "a)" or "iv.".
-    """
-
-    leading: float
-    left: float
-    right: float
-    lettered: frozenset[int]
-
-    @staticmethod
-    def of(region: Sequence[Line], rows: Sequence[Row]) -> _Measure:
-        lines = [line for line in region if line.grid is None]
-        return _Measure(
-            _leading(lines),
-            min((line.x0 for line in lines), default=0.0),
-            max((line.x1 for line in lines), default=0.0),
-            _lettered(row[0] for row in rows),
-        )
-
-    def begins_item(self, line: Line) -> bool:
-        """Tell whether a line begins an item of a list."""
-        return id(line) in self.lettered or bool(_BULLET.match(line.text))
-
-
-def _lettered(lines: Iterable[Line]) -> frozenset[int]:
-    """Return the lines that begin with letters or Roman numbers that follow one another."""
-    items: set[int] = set()
-    last: dict[tuple[str, str, str, int], Line] = {}
-    for line in lines:
-        match = _LETTERED.match(line.text) if line.grid is None else None
-        if match is None:
-            continue
-        for style, value in _values(match[2]):
-            before = last.get((match[1], style, match[3], value - 1))
-            if before is not None and abs(before.x0 - line.x0) <= 2 * line.size:
-                items.update((id(before), id(line)))
-            last[match[1], style, match[3], value] = line
-    return frozenset(items)
-
-
-def _values(mark: str) -> Iterator[tuple[str, int]]:
-    case = "capital" if mark.isupper() else "small"
-    if len(mark) == 1:
-        yield case, ord(mark.lower()) - ord("a") + 1
-    if mark.lower() in _ROMAN:
-        yield f"{case} Roman", _ROMAN[mark.lower()]
-
-
 def _rows(lines: Sequence[Line]) -> list[Row]:
     """Group lines that stand side by side."""
     rows: list[list[Line]] = []
@@ -213,24 +158,21 @@ def _beside(a: Line, b: Line) -> bool:
 
 def _unbulleted(row: list[Line]) -> Row:
     """Join a bullet or number that stands far before its text with that text."""
-    if len(row) == 2 and _BULLET.match(row[0].text + " x"):
+    if len(row) == 2 and BULLET.match(row[0].text + " x"):
         return (Line(row[0].words + row[1].words),)
-    if len(row) == 2 and _LEADER.search(row[0].text + row[1].text):
+    if len(row) == 2 and _is_entry(row[0].text, row[1].text):
         return (Line(row[0].words + row[1].words),)
     return tuple(row)
 
 
-def _leading(lines: Sequence[Line]) -> float:
-    """Return the usual distance of two baselines, in points."""
-    gaps = Counter(
-        round(after.bottom - before.bottom)
-        for before, after in itertools.pairwise(lines)
-        if 0 < after.bottom - before.bottom < 3 * after.size and after.size == before.size
+def _is_entry(text: str, number: str) -> bool:
+    """Tell whether two cells are an entry of contents: dots lead from the first to a number."""
+    return bool(
+        _LEADER.search(text + number) or (text.endswith(" .") and _PAGE_NUMBER.fullmatch(number))
     )
-    return float(gaps.most_common(1)[0][0]) if gaps else 14.0
 
 
-def _block_length(rows: Sequence[Row], start: int, measure: _Measure, fonts: Fonts) -> int:
+def _block_length(rows: Sequence[Row], start: int, measure: Measure, fonts: Fonts) -> int:
     length = 1
     while start + length < len(rows) and Aligned.at(rows, start + length) is None:
         before, after = rows[start + length - 1][-1], rows[start + length][0]
@@ -240,7 +182,7 @@ def _block_length(rows: Sequence[Row], start: int, measure: _Measure, fonts: Fon
     return length
 
 
-def _parted(first: Line, before: Line, after: Line, measure: _Measure, fonts: Fonts) -> bool:
+def _parted(first: Line, before: Line, after: Line, measure: Measure, fonts: Fonts) -> bool:
     """Tell whether a new block begins between two lines that follow each other."""
     distance = after.bottom - before.bottom
     level = fonts.level_of(before)
@@ -258,9 +200,11 @@ def _parted(first: Line, before: Line, after: Line, measure: _Measure, fonts: Fo
     return measure.begins_item(after) or _indented(first, before, after, measure)
 
 
-def _ends_early(before: Line, after: Line, distance: float, measure: _Measure) -> bool:
+def _ends_early(before: Line, after: Line, distance: float, measure: Measure) -> bool:
     """Tell whether a line ends on purpose: an entry of contents, a label, an address."""
     if _LEADER.search(before.text) or after.words[0].text in (TICKED, UNTICKED):
+        return True
+    if before.words[-1].text.isdigit() and _LEADER.search(after.text):
         return True
     if _LABEL.match(before.text) and _LABEL.match(after.text) and not after.text[:1].islower():
         return True
@@ -276,7 +220,7 @@ def _ends_early(before: Line, after: Line, distance: float, measure: _Measure) -
     return free > _SHORT * (measure.right - measure.left) and after.x0 - before.x0 < 1.0
 
 
-def _indented(first: Line, before: Line, after: Line, measure: _Measure) -> bool:
+def _indented(first: Line, before: Line, after: Line, measure: Measure) -> bool:
     """Tell whether a line begins a paragraph by its indent, or ends an item of a list by none."""
     if measure.begins_item(first):
         hangs = len(first.words) > 1 and after.x0 >= first.words[1].x0 - _INDENT_POINTS / 2
@@ -295,7 +239,7 @@ def _block(rows: Sequence[Row], fonts: Fonts, join: Joiner) -> str:
     if level is not None and len(rows) <= _MAX_HEADING_LINES and len(text) <= _MAX_HEADING_CHARS:
         return heading(text, level)
     text = _LEADER.sub(" … ", text)
-    match = _BULLET.match(text)
+    match = BULLET.match(text)
     return _item(match, text) if match else paragraph(text)
 
 

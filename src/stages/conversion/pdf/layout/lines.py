@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from operator import attrgetter
 
-from stages.conversion.pdf.grid import Grid
 from stages.conversion.pdf.inline import text_of
+from stages.conversion.pdf.layout.grid import Grid
+from stages.conversion.pdf.layout.gutters import NARROW, at_gutters
+from stages.conversion.pdf.layout.lazy import lazy
 from stages.conversion.pdf.word import Word
 
 _CELL_GAP = 1.5  # of the font's size: words further apart are cells of a table or of two columns
+_MAX_PAGE_CHARS = 6
 _MIN_SPACED = 4
 _FAR_SMALLER = 2.1  # a size so many times another's: a dropped capital beside its lines
 _RTL = ("R", "AL")
 _LEFT_END = attrgetter("x0")
-_FIRST_RTL = "\u0590"
+_SMALL_SIZE = 1 / 0.45
+_LEFTWARDS = re.compile(
+    "[\u0590-\u08ff\u200f\u202b\u202e\u2067\ufb1d-\ufdff\ufe70-\ufeff"
+    "\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 
 
 @dataclass(frozen=True)
@@ -34,32 +41,32 @@ class Line:
         box = Word("", grid.x0, grid.top, grid.x1, grid.bottom, 0.0, bold=False, mono=False)
         return Line((box,), grid)
 
-    @cached_property
+    @lazy
     def text(self) -> str:
         """The words with a space between any two that none joins, with marks (see `inline`)."""
         return text_of(self.words)
 
-    @cached_property
+    @lazy
     def length(self) -> int:
         """How many characters its words have."""
-        return sum(len(word.text) for word in self.words) + len(self.words) - 1
+        return sum([len(word.text) for word in self.words]) + len(self.words) - 1
 
-    @cached_property
+    @lazy
     def x0(self) -> float:
         """The left end."""
-        return min(word.x0 for word in self.words)
+        return min([word.x0 for word in self.words])
 
-    @cached_property
+    @lazy
     def x1(self) -> float:
         """The right end."""
-        return max(word.x1 for word in self.words)
+        return max([word.x1 for word in self.words])
 
-    @cached_property
+    @lazy
     def top(self) -> float:
         """The upper end."""
-        return min(word.top for word in self.words)
+        return min([word.top for word in self.words])
 
-    @cached_property
+    @lazy
     def bottom(self) -> float:
         """The lower end of its largest words, on which its distance from others is measured."""
         if len(self.words) == 1:
@@ -67,28 +74,27 @@ class Line:
         largest = self.size
         return max([word.bottom for word in self.words if word.size >= largest])
 
-    @cached_property
+    @lazy
     def size(self) -> float:
         """The size of most of its characters, in points."""
-        first = self.words[0].size
-        if all(word.size == first for word in self.words):
-            return first
-        sizes: dict[float, int] = {}
+        sizes: dict[float, int] = {word.size: 0 for word in self.words}
+        if len(sizes) == 1:
+            return self.words[0].size
         for word in self.words:
-            sizes[word.size] = sizes.get(word.size, 0) + len(word.text)
+            sizes[word.size] += len(word.text)
         return max(sizes, key=lambda size: (sizes[size], size))
 
-    @cached_property
+    @lazy
     def bold(self) -> bool:
         """True if every word is."""
         return all(word.bold for word in self.words)
 
-    @cached_property
+    @lazy
     def mono(self) -> bool:
         """True if every word is set in a typewriter's font."""
         return all(word.mono for word in self.words)
 
-    @cached_property
+    @lazy
     def link(self) -> bool:
         """True if every word leads somewhere."""
         return all(word.link for word in self.words)
@@ -98,14 +104,18 @@ def lines_of(words: Iterable[Word]) -> list[Line]:
     """Return lines from top to bottom, those on one baseline from left to right."""
     rows: list[_Row] = []
     row: _Row | None = None
-    for _, _, run, anchor in sorted(_runs(words)):
-        if row is None or not row.takes(anchor):
-            row = _Row(anchor)
+    for middle, _, run, anchor in sorted(_runs(words)):
+        if row is None or not row.takes(anchor, middle):
+            row = _Row(anchor, middle)
             rows.append(row)
-        row.add(run, anchor)
-    pieces = [piece for row in rows for piece in _split(sorted(row.words, key=_LEFT_END))]
+        elif anchor.size > row.anchor.size:
+            row.anchor, row.middle = anchor, middle
+        row.words += run
+    narrow: list[float] = []
+    pieces = [piece for row in rows for piece in _split(sorted(row.words, key=_LEFT_END), narrow)]
+    pieces = [_letterspaced(piece) for piece in at_gutters(pieces, narrow)]
     foreign = [_is_foreign(piece) for piece in pieces]
-    if not any(foreign):
+    if True not in foreign:
         return [Line(tuple(piece)) for piece in pieces]
     usual = _usual_direction(pieces)
     return [
@@ -134,42 +144,47 @@ def _runs(words: Iterable[Word]) -> list[tuple[float, int, list[Word], Word]]:
 
 
 class _Row:
-    """Words on one baseline; the tallest of them is their anchor."""
+    """Words on one baseline; the tallest of them is their anchor, with the height of its middle."""
 
-    __slots__ = ("_middle", "anchor", "words")
+    __slots__ = ("anchor", "middle", "words")
 
-    def __init__(self, anchor: Word) -> None:
+    def __init__(self, anchor: Word, middle: float) -> None:
         self.words: list[Word] = []
         self.anchor = anchor
-        self._middle = (anchor.top + anchor.bottom) / 2
+        self.middle = middle
 
-    def takes(self, word: Word) -> bool:
+    def takes(self, word: Word, middle: float) -> bool:
         """Tell whether a word's middle lies within the row that its neighbours span."""
         size, other = self.anchor.size, word.size
         larger, smaller = (size, other) if size > other else (other, size)
         if larger > smaller * _FAR_SMALLER:
             return abs(self.anchor.baseline - word.baseline) <= max(smaller * 0.4, 1.0)
-        return (word.top + word.bottom) / 2 - self._middle <= max(larger * 0.45, 1.0)
-
-    def add(self, run: list[Word], anchor: Word) -> None:
-        """Take words and the tallest of them."""
-        self.words.extend(run)
-        if anchor.size > self.anchor.size:
-            self.anchor = anchor
-            self._middle = (anchor.top + anchor.bottom) / 2
+        return middle - self.middle <= (larger * 0.45 if larger > _SMALL_SIZE else 1.0)
 
 
-def _split(row: list[Word]) -> list[list[Word]]:
-    pieces = [[row[0]]]
-    right = row[0].x1
+def _split(row: list[Word], narrow: list[float]) -> list[list[Word]]:
+    """Part a row at wide gaps; tell where words behind narrow ones begin."""
+    piece = [row[0]]
+    pieces = [piece]
+    right, size = row[0].x1, row[0].size
     for word in row[1:]:
-        before = pieces[-1][-1]
-        if word.x0 - right > _CELL_GAP * max(before.size, word.size):
-            pieces.append([word])
+        gap, larger = word.x0 - right, max(word.size, size)
+        if gap > _CELL_GAP * larger and not _is_led_to(word, piece[-1]):
+            piece = [word]
+            pieces.append(piece)
         else:
-            pieces[-1].append(word)
-        right = max(right, word.x1)
-    return [_letterspaced(piece) for piece in pieces]
+            piece.append(word)
+            if gap > NARROW * larger:
+                narrow.append(word.x0)
+        size = word.size
+        if word.x1 > right:
+            right = word.x1
+    return pieces
+
+
+def _is_led_to(word: Word, before: Word) -> bool:
+    """Tell whether a row of dots leads to a page's number."""
+    return before.text.startswith("..") and len(word.text) <= _MAX_PAGE_CHARS
 
 
 def _letterspaced(words: list[Word]) -> list[Word]:
@@ -191,7 +206,7 @@ def _letterspaced(words: list[Word]) -> list[Word]:
 
 def _is_foreign(words: Sequence[Word]) -> bool:
     """Tell, fast, whether a line may have letters that run leftwards."""
-    return not all(word.text.isascii() or max(word.text) < _FIRST_RTL for word in words)
+    return any(not word.text.isascii() and _LEFTWARDS.search(word.text) for word in words)
 
 
 def _usual_direction(lines: Iterable[Sequence[Word]]) -> int:

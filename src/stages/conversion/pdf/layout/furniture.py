@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from stages.conversion.pdf.inline import plain
-from stages.conversion.pdf.lines import Line
+from stages.conversion.pdf.layout.lines import Line
 
 _PAGE_NUMBER: Final = re.compile(
     r"\W*(?:(?:page|seite|página|pagina|strana|sida|side|p\.?|s\.)\s*)?"

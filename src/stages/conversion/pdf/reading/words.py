@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import ctypes
 import re
-import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from stages.conversion.pdf import native
-from stages.conversion.pdf.frames import DOWNWARDS, Box, frame_of
-from stages.conversion.pdf.runs import Run, Runs
+from stages.conversion.pdf.frames import DOWNWARDS, UPRIGHT, Box, frame_of
+from stages.conversion.pdf.reading import native
+from stages.conversion.pdf.reading.accents import TAKEN, with_composed
+from stages.conversion.pdf.reading.runs import Run, Runs
 from stages.conversion.pdf.word import (
     ASCENT,
     DESCENT,
@@ -25,6 +25,7 @@ from stages.conversion.pdf.word import (
     SOFT_HYPHEN,
     UNREADABLE,
     Word,
+    combines,
     normalized,
     without_breaks,
 )
@@ -36,17 +37,11 @@ _WORD: Final = re.compile(
     f"|[^{HYPHEN_MARK}{_SPACE}]*{HYPHEN_MARK}|[^{HYPHEN_MARK}{_SPACE}]+"
 )
 _PRIVATE: Final = re.compile("[\ue000-\uf8ff]")
-_COMBINING: Final = {
-    "\u00b4": "\u0301", "`": "\u0300", "¨": "\u0308", "^": "\u0302",
-    "\u02c6": "\u0302", "~": "\u0303",
-    "\u02dc": "\u0303", "¯": "\u0304", "˘": "\u0306", "˙": "\u0307", "˚": "\u030a", "˝": "\u030b",
-    "ˇ": "\u030c", "\u00b8": "\u0327",
-}  # fmt: skip
-_ACCENT: Final = re.compile(f"[{re.escape(''.join(_COMBINING))}][A-Za-z\u0131]")
 _HYPHEN_CODE: Final = 2
 _BREAKS: Final = (HYPHEN_MARK, SOFT_HYPHEN)
 _WIDE: Final = 0.75  # of the font's size, a character: a word that is wider may be several
 _FAR: Final = 0.6  # of the font's size, beyond what is usual in the word
+_BLANK: Final = 0.2  # likewise, in a word of several text objects, which may hide a blank
 _DUPLICATE: Final = 0.2  # of the font's size: the same word drawn twice to look bold, or shaded
 _TOUCHING: Final = 0.05  # of the font's size
 _BUCKET_POINTS: Final = 3.0
@@ -83,14 +78,17 @@ class _Reader:
         self._rect_ref = ctypes.byref(self._rect)
         self._doubtful: dict[int, list[int]] = defaultdict(lambda: [0, 0])
         self.found = PageWords()
+        self._plain_words = self.found.by_angle[UPRIGHT]
+        self._plain_characters = 0
 
     def read(self) -> PageWords:
-        for match in _WORD.finditer(_characters(self._page)):
+        characters = with_composed(_characters(self._page), lambda at: self._box(at, at + 1))
+        for match in _WORD.finditer(characters):
             start, end = match.span()
             kind = match.lastgroup
             if kind == "leader":
                 self._take_leader(match[0].rstrip(" "), start)
-            elif kind is None or not self._take_plain(match[0], start, end):
+            elif kind is None or not self._take_plain(match[0], start, end - 1):
                 self._take(match[0], start, end)
         # Numbers of glyphs in place of letters: some of them are control characters, most are not.
         self.found.unreadable += sum(
@@ -98,33 +96,38 @@ class _Reader:
             for seeming, bad in self._doubtful.values()
             if bad > _GLYPH_NUMBERS * (seeming + bad)
         )
+        self.found.drawn += self._plain_characters
         self.found.objects = frozenset(self._runs)
-        for angle, words in self.found.by_angle.items():
-            self.found.by_angle[angle] = _with_touching_glued(_without_duplicates(words))
+        by_angle = {angle: words for angle, words in self.found.by_angle.items() if words}
+        for angle, words in by_angle.items():
+            by_angle[angle] = _with_touching_glued(_without_duplicates(words))
+        self.found.by_angle = by_angle
         return self.found
 
-    def _take_plain(self, text: str, start: int, end: int) -> bool:
-        """Take a word of ASCII in an object that is known, as most are; False if it is not so."""
-        handle = native.object_of(self._page, start)
-        run = self._runs.get(handle)
-        if run is None or not run.is_plain:
+    def _take_plain(self, text: str, start: int, last: int) -> bool:
+        """Take a word of ASCII in one text object, as most are; False if it is not so."""
+        page, rect = self._page, self._rect
+        handle = native.object_of(page, start)
+        if handle is None or (last > start and handle != native.object_of(page, last)):
             return False
-        if end - start > 1 and handle != native.object_of(self._page, end - 1):
-            return False
-        rect, crop = self._rect, self._crop
-        native.loose_box(self._page, start, self._rect_ref)
+        native.loose_box(page, start, self._rect_ref)
         x0, x1 = rect.left, rect.right
-        if end - start > 1:
-            native.loose_box(self._page, end - 1, self._rect_ref)
+        run = self._runs.get(handle)
+        if run is None:
+            run = self._runs.read(text[0], start, handle, (x0, rect.bottom, x1, rect.top))
+        if not run.is_plain:
+            return False
+        if last > start:
+            native.loose_box(page, last, self._rect_ref)
             x1 = rect.right
-        size, level = run.size, run.level
-        if not 0 < x1 - x0 <= size * (_WIDE * (end - start) + 0.5):
+        size, level, crop = run.size, run.level, self._crop
+        if not 0 < x1 - x0 <= size * (_WIDE * len(text) + 0.5):
             return False
         if not (crop[0] <= x0 and x1 <= crop[2] and crop[1] <= level <= crop[3]):
             return False
-        self.found.drawn += end - start
+        self._plain_characters += len(text)
         baseline = crop[3] - level
-        self.found.by_angle[0].append(
+        self._plain_words.append(
             Word(
                 text, x0 - crop[0], baseline - size * ASCENT, x1 - crop[0],
                 baseline + size * DESCENT, run.rounded, run.bold, run.mono,
@@ -141,10 +144,11 @@ class _Reader:
             return
         before: tuple[Word, int] | None = None
         for begin, finish, handle in self._pieces(start, stop, first):
-            piece = text[begin - start : end - start if finish == stop else finish - start]
-            box = self._box(begin, finish)
-            run = self._runs.of(piece[0], begin, handle, box)
-            before = self._add(piece, begin, box, run, before)
+            run = self._runs.of(text[begin - start], begin, handle, self._box(begin, finish))
+            cuts = [begin, *self._cuts(begin, finish, run, _BLANK), finish]
+            for at, to in pairwise(cuts):
+                piece = text[at - start : end - start if to == stop else to - start]
+                before = self._add(piece, at, self._box(at, to), run, before)
 
     def _take_leader(self, text: str, start: int) -> None:
         """Take a row of dots as one word: there are thousands of them in a table of contents."""
@@ -160,17 +164,15 @@ class _Reader:
         if box[2] - box[0] <= size and box[3] - box[1] <= size:
             self._add(text, start, box, run)
             return
-        begin = start
-        for cut in [*self._cuts(start, end, run), end]:
-            piece = text[begin - start : None if cut == end else cut - start]
-            self._add(piece, begin, self._box(begin, cut), run)
-            begin = cut
+        for at, to in pairwise([start, *self._cuts(start, end, run, _FAR), end]):
+            piece = text[at - start : None if to == end else to - start]
+            self._add(piece, at, self._box(at, to), run)
 
-    def _cuts(self, start: int, end: int, run: Run) -> list[int]:
-        """Return where characters stand far apart, in a word that is wider than it can be."""
+    def _cuts(self, start: int, end: int, run: Run, share: float) -> list[int]:
+        """Return where characters stand further apart than usual by a share of the font's size."""
         gaps = [self._gap(index, run.angle) for index in range(start + 1, end)]
         usual = sorted(gaps)[len(gaps) // 2] if len(gaps) > 2 else 0.0
-        far = max(usual * 2, 0.0) + run.size * _FAR
+        far = max(usual * 2, 0.0) + run.size * share
         return [start + 1 + n for n, gap in enumerate(gaps) if gap > far]
 
     def _gap(self, index: int, angle: int) -> float:
@@ -197,8 +199,12 @@ class _Reader:
         if run.hidden:
             self.found.left_out["hiddenLayers"] += 1
             return None
+        if TAKEN in text:
+            text = text.replace(TAKEN, "")
+            if not text:
+                return before
         if run.unmapped or not text.isalnum():
-            text = self._readable(self._composed(text, start), run)
+            text = self._readable(text, run)
         elif not text.isascii():
             text = normalized(text)
         word = self._word(text, start, box, run) if text else None
@@ -213,19 +219,6 @@ class _Reader:
                 word = word._replace(glued=True)
         words.append(word)
         return word, run.angle
-
-    def _composed(self, text: str, start: int) -> str:
-        """Return the text with accents that are drawn over the next letter as one character."""
-        pieces: list[str] = []
-        at = 0
-        for match in _ACCENT.finditer(text):
-            index = start + match.start()
-            accent, letter = self._box(index, index + 1), self._box(index + 1, index + 2)
-            if letter[0] < (accent[0] + accent[2]) / 2 < letter[2]:
-                both = match[0][1] + _COMBINING[match[0][0]]
-                pieces.append(text[at : match.start()] + unicodedata.normalize("NFC", both))
-                at = match.end()
-        return "".join(pieces) + text[at:]
 
     def _readable(self, text: str, run: Run) -> str:
         """Return the text without what stands for no character, counting that."""
@@ -244,6 +237,7 @@ class _Reader:
     def _word(self, text: str, start: int, box: Box, run: Run) -> Word | None:
         left, low, right, high = self._crop
         size = run.size
+        box = run.stood(box) if run.column is not None else box
         if not (left <= (box[0] + box[2]) / 2 <= right and low <= (box[1] + box[3]) / 2 <= high):
             self.found.left_out["outsidePage"] += 1
             return None
@@ -264,7 +258,9 @@ class _Reader:
         frame = frame_of(run.angle, self._crop)
         x0, top, x1, bottom = frame.box(*box)
         baseline = frame.point(*self._runs.origin(start))[1]
-        if run.angle == DOWNWARDS and not top - run.size < baseline < bottom + run.size:
+        if run.column is not None or (
+            run.angle == DOWNWARDS and not top - run.size < baseline < bottom + run.size
+        ):
             baseline = bottom
         return x0, x1, baseline
 
@@ -298,12 +294,20 @@ def _characters(text_page: int) -> str:
 
 
 def _with_touching_glued(words: list[Word]) -> list[Word]:
-    """Glue words that nothing parts, though the library tells of a space or a line's end there."""
-    glued = list(words)
-    for number, (before, word) in enumerate(pairwise(words), start=1):
+    """Glue words that nothing parts, though the library tells of a space or a line's end there.
+
+    A mark that combines with the letter before it, such as the last part of a Korean syllable,
+    becomes one word with that letter.
+    """
+    glued: list[Word] = words[:1]
+    for word in words[1:]:
+        before = glued[-1]
+        if not word.text.isascii() and combines(word.text) and before.touches(word):
+            glued[-1] = before.with_more(word)
+            continue
         near = _TOUCHING * word.size
-        if abs(word.x0 - before.x1) < near and abs(word.bottom - before.bottom) < near:
-            glued[number] = word._replace(glued=True)
+        touching = abs(word.x0 - before.x1) < near and abs(word.bottom - before.bottom) < near
+        glued.append(word._replace(glued=True) if touching else word)
     return glued
 
 

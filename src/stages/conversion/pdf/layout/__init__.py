@@ -1,0 +1,1 @@
+"""What words with places make: lines, columns, tables, blocks and running lines."""

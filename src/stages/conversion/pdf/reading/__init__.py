@@ -1,0 +1,1 @@
+"""What stands on the pages of a PDF: words, rules, fields and links with their places."""
