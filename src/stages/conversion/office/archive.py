@@ -16,6 +16,15 @@ _MAX_PART_BYTES = 16 << 20
 _ENCRYPTED_FLAG = 0x1
 
 
+def is_package(path: Path) -> bool:
+    """Tell whether a file is a zip container, not one that merely has one within.
+
+    Excel puts its theme, which is one, at the end of the old binary format.
+    """
+    with path.open("rb") as file:
+        return file.read(4) in (b"PK\x03\x04", b"PK\x05\x06")
+
+
 def read_part(archive: zipfile.ZipFile, name: str) -> bytes:
     """Return one small part; raise ValueError if it is too large to be what it should be."""
     with archive.open(name) as part:

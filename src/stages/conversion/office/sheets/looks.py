@@ -104,9 +104,16 @@ def _look(
     fonts: list[tuple[bool, str]],
     since_1904: bool,
 ) -> Look:
-    code = codes.get(_number(element.get("numFmtId")), GENERAL_CODE) or GENERAL_CODE
+    code = codes.get(_number(element.get("numFmtId")), GENERAL_CODE)
     font = _number(element.get("fontId"))
-    strike, vertical = fonts[font] if 0 <= font < len(fonts) else (False, "")
+    known = fonts[font] if 0 <= font < len(fonts) else (False, "")
+    return look_of(code, known, since_1904=since_1904)
+
+
+def look_of(code: str, font: tuple[bool, str], *, since_1904: bool) -> Look:
+    """Return the look of a number format and of a font, which strikes out, raises or lowers."""
+    code = code or GENERAL_CODE
+    strike, vertical = font
     return Look(
         _escaping(writer(code, since_1904), code),
         code,

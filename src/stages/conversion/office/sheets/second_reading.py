@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import html
 import re
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from stages.conversion.office.archive import is_package
 from stages.conversion.office.package import Package
 from stages.conversion.office.sheets.looks import Look, looks_of
 from stages.conversion.office.sheets.workbook import counts_from_1904, sheet_places
@@ -35,7 +35,7 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
 
     Raises UnconvertibleDocument for one in a binary format, which has no text to look for.
     """
-    if not zipfile.is_zipfile(source.path):
+    if not is_package(source.path):
         raise UnconvertibleDocument(_BINARY)
     with Package(source.path) as package:
         main = package.main_part()

@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from stages.conversion.markdown import escaped
 from stages.conversion.office.chart import chart_markdown
 from stages.conversion.office.diagram import diagram_markdown
 from stages.conversion.office.formula import display_formulas, inline_formula
 from stages.conversion.office.markup import PAGE_BREAK, Span
 from stages.conversion.office.package import Element, local
+from stages.conversion.office.pictures import picture
 from stages.conversion.office.word.document import Document
 from stages.conversion.office.word.fields import Fields, counts_pages, link_of
 from stages.conversion.office.word.names import W14, R, W, child, value
@@ -275,13 +275,8 @@ class RunReader:
             text = each.get("descr") if name in ("docPr", "cNvPr") else None
             text = text or (each.get("alt") if name in ("shape", "rect", "imagedata") else None)
             if text and text.strip():
-                self._content.spans.append(Span(picture(text), raw=True))
+                self._emit(picture(text), _PLAIN, raw=True)
                 return
-
-
-def picture(description: str) -> str:
-    """Return the Markdown of a picture that is left out but for its description."""
-    return f"![{' '.join(escaped(description).split())}]()"
 
 
 def _text_within(element: Element) -> str:

@@ -15,7 +15,15 @@ from stages.conversion.result import ConversionOptions, Source
 from stages.conversion.second_reading import SecondReading
 
 _STORIES: Final = re.compile(r"word/(document\d*|footnotes|endnotes)\.xml", re.IGNORECASE)
+_RUNNING: Final = re.compile(r"word/(header|footer)\d*\.xml", re.IGNORECASE)
+_UNREAD: Final = frozenset(["runningLines", "comments"])
 _WORD: Final = re.compile(r"\w+")
+# A letter of a formula is a word, but in names of functions and in words of several letters.
+_COMMAND: Final = re.compile(r"\\[A-Za-z]+")
+_SYMBOL: Final = re.compile(
+    r"[^\W\d_]{4,}|(?:sin|cos|tan|cot|log|lim|max|min|exp|sup|inf|ln|lg)(?![^\W\d_])"
+    r"|[^\W\d_]|\d+(?:[.,]\d+)*"
+)
 _OFF: Final = ("0", "false", "off")
 _BLANKS: Final = {"tab": " ", "br": "\n", "cr": "\n", "ptab": " ", "noBreakHyphen": "-"}
 _BUFFERED: Final = ("r", "tc", "tr", "sdtContent")
@@ -24,8 +32,8 @@ _DELETED: Final = ("del", "moveFrom")
 
 
 def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
-    """Return the text that a reader of the document sees; headers and footers are not read."""
-    reader = _Reader()
+    """Return the text that a reader of the document sees; headers and footers are optional."""
+    reader, running = _Reader(), _Reader()
     with zipfile.ZipFile(source.path) as archive:
         for name in archive.namelist():
             if name.lower() == "word/styles.xml":
@@ -33,7 +41,11 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
         for name in archive.namelist():
             if _STORIES.fullmatch(name):
                 reader.read(archive.read(name))
-    return SecondReading("".join(reader.pieces), dict(+reader.left_out))
+            elif _RUNNING.fullmatch(name):
+                running.read(archive.read(name))
+    return SecondReading(
+        "".join(reader.pieces), dict(+reader.left_out), "".join(running.pieces), _UNREAD
+    )
 
 
 @dataclass
@@ -44,6 +56,7 @@ class _Buffer:
     pieces: list[str] = field(default_factory=list)
     hidden: str = ""
     raised: bool = False
+    is_text: bool = False  # a text within a formula
 
 
 class _Reader:
@@ -151,6 +164,8 @@ class _Reader:
             run.hidden = "hiddenText"
         elif name in ("vertAlign", "position"):
             run.raised = True
+        elif name == "nor":
+            run.is_text = True
 
     def _mark_row(self, element: etree._Element) -> None:
         parent = element.getparent()
@@ -164,10 +179,11 @@ class _Reader:
         if self._deleted or name == "delText":
             self.left_out["deletedText"] += len(_WORD.findall(text))
         else:
-            is_formula = str(element.tag).endswith("/math}t")
-            self._put(
-                f" {text} " if is_formula else text.replace("\u00ad", "").replace("\u2011", "-")
-            )
+            if str(element.tag).endswith("/math}t"):
+                is_text = bool(self._buffers) and self._buffers[-1].is_text
+                self._put(f" {text if is_text else ' '.join(_SYMBOL.findall(_COMMAND.sub(' ', text)))} ")
+            else:
+                self._put(text.replace("\u00ad", "").replace("\u2011", "-"))
 
     def _turn(self, kind: str) -> None:
         if kind == "begin":
@@ -217,3 +233,4 @@ def _attribute(element: etree._Element, name: str, default: str = "") -> str:
         if str(key).rpartition("}")[2] == name:
             return str(value)
     return default
+
