@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from stages.errors import UnconvertibleDocument
@@ -35,18 +36,31 @@ def read_part(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def refuse_harmful_archive(path: Path) -> None:
-    """Raise UnconvertibleDocument for a container that is damaged, encrypted or a bomb.
+    """Raise UnconvertibleDocument for a container that is damaged, encrypted or a bomb."""
+    opened(path).close()
+
+
+def opened(path: Path) -> zipfile.ZipFile:
+    """Open a container; raise UnconvertibleDocument for a damaged or encrypted one, or a bomb.
 
     Readers unpack no more of an entry than its header declares, so the headers are enough.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
+        archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise UnconvertibleDocument(
             "The file is cut off or damaged (its zip container cannot be read); export or download "
-            "it anew."
+            "it again."
         ) from error
+    try:
+        _refuse_harmful(archive.infolist(), path)
+    except UnconvertibleDocument:
+        archive.close()
+        raise
+    return archive
+
+
+def _refuse_harmful(entries: Sequence[zipfile.ZipInfo], path: Path) -> None:
     if any(entry.flag_bits & _ENCRYPTED_FLAG for entry in entries):
         raise UnconvertibleDocument(
             "The document is protected by a password; remove the password and hand it in again."
@@ -57,5 +71,5 @@ def refuse_harmful_archive(path: Path) -> None:
     if len(entries) > _MAX_ENTRIES or unpacked > _MAX_UNPACKED_BYTES or bomb:
         raise UnconvertibleDocument(
             f"The file unpacks to {unpacked >> 20} MiB, more than is safe to open; split the "
-            "document, or save it anew without what it does not need."
+            "document, or save it again without what it does not need."
         )

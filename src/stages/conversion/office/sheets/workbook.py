@@ -11,7 +11,7 @@ from stages.conversion.office.drawing import R
 from stages.conversion.office.package import Element, Package, local
 from stages.conversion.office.sheets.cells import WORD, Sheet, SheetReader, Workbook
 from stages.conversion.office.sheets.drawn import drawn_on
-from stages.conversion.office.sheets.looks import looks_of
+from stages.conversion.office.sheets.looks import shared_looks
 from stages.conversion.office.sheets.strings import shared_strings
 from stages.conversion.office.sheets.tables import sheet_markdown
 from stages.conversion.result import ConversionOptions, Converted
@@ -74,7 +74,7 @@ def _workbook(package: Package, main: str, root: Element, options: ConversionOpt
     styles = next(package.related(main, "styles"), None)
     return Workbook(
         shared_strings(package, strings),
-        looks_of(package.xml(styles) if styles else None, since_1904=counts_from_1904(root)),
+        shared_looks(package.read(styles) if styles else b"", counts_from_1904(root)),
         options.include_hidden,
         options.max_cells,
     )
