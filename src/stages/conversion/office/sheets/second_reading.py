@@ -24,7 +24,7 @@ _ONE_TEXT: Final = re.compile(r"\s*<t\b[^>]*>([^<]*)</t>\s*")
 _TEXT: Final = re.compile(r"<(?:\w+:)?t\b[^>]*?(?:/>|>([^<]*)</)")
 _ROW: Final = re.compile(r"<(?:\w+:)?row\b([^>]*)>(.*?)</(?:\w+:)?row>", re.DOTALL)
 _CELL: Final = re.compile(r"<(?:\w+:)?c\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
-_VALUE: Final = re.compile(r"<(?:\w+:)?v\b[^>]*>([^<]*)</")
+_VALUE: Final = re.compile(r"<(?:\w+:)?v\b[^>]*?(?:/>|>([^<]*)</)")
 _FORMULA: Final = re.compile(r"<(?:\w+:)?f\b[^>]*>([^<]+)</")
 _HIDDEN: Final = re.compile(r'\b(?:hidden="(?:1|true)"|(?:ht|width)="0")')
 _COLUMN: Final = re.compile(r"<(?:\w+:)?col\b[^>]*>")
@@ -34,7 +34,7 @@ _ATTRIBUTE: Final = re.compile(r'(\w+)\s*=\s*"([^"]*)"')
 # Nearly all programs write cells so; where one does not, all are taken apart by their attributes.
 _USUAL_CELL: Final = re.compile(
     r'<c r="([A-Z]{1,3})\d+"([^>]*?)(?:/>|>'
-    r"(?:<f\b[^>]*?(?:/>|>([^<]*)</f>))?(?:<v>([^<]*)</v>)?(?:<is>(.*?)</is>)?</c>)",
+    r"(?:<f\b[^>]*?(?:/>|>([^<]*)</f>))?(?:<v(?:[ ][^>]*)?>([^<]+)</v>|(<v)(?:/>|></v>))?(?:<is>(.*?)</is>)?</c>)",
     re.DOTALL,
 )
 _PREFIXED: Final = re.compile(r"<\w+:c[ >]")
@@ -86,7 +86,8 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text) if "_x" in text else text
 
 
-Show = Callable[[str, str, str], str]  # of a cell's formula, value and inline text
+# Of a cell's formula, value and inline text; the last tells that its value is empty.
+Show = Callable[[str, str, str, str], str]
 
 
 class _Reader:
@@ -117,9 +118,9 @@ class _Reader:
         """Return letters of the column and text of each cell."""
         found = _USUAL_CELL.findall(rows)
         if len(found) == rows.count("<c ") and not _PREFIXED.search(rows):
-            for letters, attributes, formula, value, inline in found:
+            for letters, attributes, formula, value, empty, inline in found:
                 show = self._shows.get(attributes) or self._show(attributes)
-                yield letters, show(formula, value, inline)
+                yield letters, show(formula, value, inline, empty)
             return
         for cell in _CELL.finditer(rows):
             attributes = _attributes(cell[1])
@@ -132,11 +133,11 @@ class _Reader:
         kind, style = known.get("t", "n"), known.get("s", "0")
         strings, count = self._strings, len(self._strings)
 
-        def shared(formula: str, value: str, inline: str) -> str:  # noqa: ARG001
+        def shared(formula: str, value: str, inline: str, empty: str) -> str:  # noqa: ARG001
             at = int(value) if value.isdigit() else count
             return strings[at] if at < count else ""
 
-        def number(formula: str, value: str, inline: str) -> str:  # noqa: ARG001
+        def number(formula: str, value: str, inline: str, empty: str) -> str:  # noqa: ARG001
             if not value:
                 return html.unescape(formula)
             try:
@@ -144,9 +145,11 @@ class _Reader:
             except (ValueError, OverflowError):
                 return value
 
-        def other(formula: str, value: str, inline: str) -> str:
+        def other(formula: str, value: str, inline: str, empty: str) -> str:
             if inline:
                 return _text(inline)
+            if empty and kind == "str":
+                return ""
             return self._valued(kind, style, value) if value else html.unescape(formula)
 
         is_number = kind == "n" and style.isdigit() and int(style) < len(self._looks)
@@ -160,10 +163,10 @@ class _Reader:
         if kind == "inlineStr":
             return _text(inner)
         match = _VALUE.search(inner)
-        if match is None:
+        if match is None or (not match[1] and kind != "str"):
             formula = _FORMULA.search(inner)
             return html.unescape(formula[1]) if formula else ""
-        return self._valued(kind, style, match[1])
+        return self._valued(kind, style, match[1] or "")
 
     def _valued(self, kind: str, style: str, value: str) -> str:
         value = html.unescape(value)
