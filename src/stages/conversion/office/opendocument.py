@@ -10,10 +10,14 @@ from typing import Final, cast
 
 from lxml import etree
 
-from stages.conversion.office.archive import refuse_harmful_archive
+from stages.conversion.detection import Format
+from stages.conversion.markdown import blocks
+from stages.conversion.office.archive import opened
 from stages.conversion.office.others.library import CONVERTER, Kind, markdown_of
+from stages.conversion.office.others.marks import tagged
 from stages.conversion.office.others.odf_content import prepare
 from stages.conversion.office.package import Element, parse
+from stages.conversion.office.sheets.open_document import SheetsReader
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.second_reading import SecondReading
 from stages.errors import UnconvertibleDocument
@@ -33,6 +37,8 @@ _STYLE_NAME: Final = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}style-name
 def convert(source: Source, options: ConversionOptions) -> Converted:
     """Convert an OpenDocument; what is hidden or deleted is left out and counted."""
     try:
+        if source.kind is Format.ODS:
+            return _spreadsheet(source, options)
         content, left_out = _prepared(source, options)
     except (etree.XMLSyntaxError, zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
         raise UnconvertibleDocument(_DAMAGED) from error
@@ -59,21 +65,37 @@ def _raised(root: Element) -> Iterator[str]:
             yield next((str(v) for k, v in style.attrib.items() if str(k).endswith("}name")), "")
 
 
+def _spreadsheet(source: Source, options: ConversionOptions) -> Converted:
+    with opened(source.path) as archive:
+        root, left_out = _content(archive, options)
+    reader = SheetsReader(root, options, left_out)
+    bodies = (each for body in root.iterchildren("{*}body") for each in body)
+    markdown = tagged(blocks(map(reader.markdown, bodies)))
+    metadata = {"sheets": len(reader.rows), "rows": reader.rows}
+    if reader.formulas:
+        metadata["formulasWithoutValue"] = reader.formulas
+    return Converted(markdown, metadata, left_out=dict(+left_out), converter="ods-xml/1")
+
+
+def _content(archive: zipfile.ZipFile, options: ConversionOptions) -> tuple[Element, Counter[str]]:
+    """Return the document's content without what is hidden, raised text marked, and its counts."""
+    names = archive.namelist()
+    if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read(
+        "META-INF/manifest.xml"
+    ):
+        raise UnconvertibleDocument(_LOCKED)
+    root = parse(archive.read("content.xml"))
+    styles = parse(archive.read("styles.xml")) if "styles.xml" in names else None
+    return root, prepare(root, styles, include_hidden=options.include_hidden)
+
+
 def _prepared(source: Source, options: ConversionOptions) -> tuple[bytes, Counter[str]]:
     """Return the document as the library is to read it."""
-    refuse_harmful_archive(source.path)
     out = io.BytesIO()
-    with zipfile.ZipFile(source.path) as archive:
-        names = archive.namelist()
-        if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read(
-            "META-INF/manifest.xml"
-        ):
-            raise UnconvertibleDocument(_LOCKED)
-        root = parse(archive.read("content.xml"))
-        styles = parse(archive.read("styles.xml")) if "styles.xml" in names else None
-        left_out = prepare(root, styles, include_hidden=options.include_hidden)
+    with opened(source.path) as archive:
+        root, left_out = _content(archive, options)
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as copy:
-            for name in names:
+            for name in archive.namelist():
                 if name == "content.xml":
                     copy.writestr(
                         name, etree.tostring(root, xml_declaration=True, encoding="UTF-8")

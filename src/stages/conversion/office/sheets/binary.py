@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -113,7 +114,7 @@ class _Reader:
     def _spans(self, text: str, runs: list[tuple[int, int]]) -> Iterator[Span]:
         starts = [*runs, (len(text), 0)]
         yield Span(text[: starts[0][0]])
-        for (start, font), (end, _) in zip(starts, starts[1:], strict=False):
+        for (start, font), (end, _) in pairwise(starts):
             strike, vertical = _font(self._book, font)
             yield Span(text[start:end], strike=strike, vertical=vertical)
 

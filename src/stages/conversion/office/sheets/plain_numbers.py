@@ -83,9 +83,7 @@ def _is_common(whole: Sequence[Token], decimals: Sequence[Token], places: int) -
     return all_digits and all_shown and digits.lstrip("#") == "0" and places < _FAST_PLACES
 
 
-def _quick_writer(
-    head: str, spec: str, tail: str, scale: tuple[int, int], exact: Writer
-) -> Writer:
+def _quick_writer(head: str, spec: str, tail: str, scale: tuple[int, int], exact: Writer) -> Writer:
     factor, places = 10 ** scale[0], 10 ** scale[1]
 
     def write(value: float) -> str:

@@ -17,6 +17,7 @@ from stages.conversion.second_reading import SecondReading
 from stages.errors import UnconvertibleDocument
 
 _BINARY: Final = "A workbook in a binary format is read once."
+_UNREAD: Final = frozenset(["comments"])
 _WORD: Final = re.compile(r"\w+")
 _ITEM: Final = re.compile(r"<(?:\w+:)?si\b[^>]*?(?:/>|>(.*?)</(?:\w+:)?si>)", re.DOTALL)
 _READING: Final = re.compile(r"<(?:\w+:)?rPh\b.*?</(?:\w+:)?rPh>", re.DOTALL)
@@ -34,7 +35,8 @@ _ATTRIBUTE: Final = re.compile(r'(\w+)\s*=\s*"([^"]*)"')
 # Nearly all programs write cells so; where one does not, all are taken apart by their attributes.
 _USUAL_CELL: Final = re.compile(
     r'<c r="([A-Z]{1,3})\d+"([^>]*?)(?:/>|>'
-    r"(?:<f\b[^>]*?(?:/>|>([^<]*)</f>))?(?:<v(?:[ ][^>]*)?>([^<]+)</v>|(<v)(?:/>|></v>))?(?:<is>(.*?)</is>)?</c>)",
+    r"(?:<f\b[^>]*?(?:/>|>([^<]*)</f>))?"
+    r"(?:<v(?:[ ][^>]*)?>([^<]+)</v>|(<v)(?:/>|></v>))?(?:<is>(.*?)</is>)?</c>)",
     re.DOTALL,
 )
 _PREFIXED: Final = re.compile(r"<\w+:c[ >]")
@@ -44,10 +46,10 @@ _ESCAPE: Final = re.compile(r"_x([0-9A-Fa-f]{4})_")
 def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
     """Return the text of a workbook's cells that are shown.
 
-    Raises UnconvertibleDocument for one in a binary format, which has no text to look for.
+    Raises UnconvertibleDocument for one in the binary format of 2007, which only one library reads.
     """
     if not is_package(source.path):
-        raise UnconvertibleDocument(_BINARY)
+        return _texts_of_records(source, options)
     with Package(source.path) as package:
         main = package.main_part()
         root = package.xml(main) if main and main.lower().endswith(".xml") else None
@@ -62,7 +64,26 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
             reader.read(content, hidden=place.is_hidden)
             if len(reader.pieces) > before:
                 reader.pieces.append(place.name)
-    return SecondReading("\n".join(reader.pieces), dict(+reader.left_out))
+    return SecondReading("\n".join(reader.pieces), dict(+reader.left_out), unread=_UNREAD)
+
+
+def _texts_of_records(source: Source, options: ConversionOptions) -> SecondReading:
+    """Return the texts of a workbook from before 2007; its numbers are shown by formats.
+
+    They are read by another library than the converter's, which knows no hidden rows and columns.
+    """
+    from python_calamine import CalamineWorkbook, SheetVisibleEnum
+
+    texts: list[str] = []
+    hidden: list[str] = []
+    with CalamineWorkbook.from_path(str(source.path)) as workbook:
+        for sheet in workbook.sheets_metadata:
+            is_shown = sheet.visible == SheetVisibleEnum.Visible or options.include_hidden
+            for row in workbook.get_sheet_by_name(sheet.name).iter_rows():
+                found = (value for value in row if isinstance(value, str))
+                (texts if is_shown else hidden).extend(found)
+    left_out = {"hiddenSheets": len(_WORD.findall(" ".join(hidden)))} if hidden else {}
+    return SecondReading("\n".join(texts), left_out, unread=_UNREAD)
 
 
 def _strings(package: Package, main: str) -> list[str]:
@@ -131,19 +152,6 @@ class _Reader:
         """Return the function that shows cells of these attributes: a sheet has few kinds."""
         known = _attributes(attributes)
         kind, style = known.get("t", "n"), known.get("s", "0")
-        strings, count = self._strings, len(self._strings)
-
-        def shared(formula: str, value: str, inline: str, empty: str) -> str:  # noqa: ARG001
-            at = int(value) if value.isdigit() else count
-            return strings[at] if at < count else ""
-
-        def number(formula: str, value: str, inline: str, empty: str) -> str:  # noqa: ARG001
-            if not value:
-                return html.unescape(formula)
-            try:
-                return look(value)
-            except (ValueError, OverflowError):
-                return value
 
         def other(formula: str, value: str, inline: str, empty: str) -> str:
             if inline:
@@ -152,9 +160,11 @@ class _Reader:
                 return ""
             return self._valued(kind, style, value) if value else html.unescape(formula)
 
-        is_number = kind == "n" and style.isdigit() and int(style) < len(self._looks)
-        look = self._looks[int(style)].number if is_number else None
-        show = shared if kind == "s" else number if is_number else other
+        show: Show = other
+        if kind == "s":
+            show = _shared(self._strings)
+        elif kind == "n" and style.isdigit() and int(style) < len(self._looks):
+            show = _number(self._looks[int(style)])
         self._shows[attributes] = show
         return show
 
@@ -181,6 +191,28 @@ class _Reader:
         if kind == "d":
             return value.replace("T", " ").removesuffix(" 00:00:00")
         return {"1": "TRUE", "0": "FALSE"}.get(value, value) if kind == "b" else value
+
+
+def _shared(strings: list[str]) -> Show:
+    count = len(strings)
+
+    def shared(formula: str, value: str, inline: str, empty: str) -> str:  # noqa: ARG001
+        at = int(value) if value.isdigit() else count
+        return strings[at] if at < count else ""
+
+    return shared
+
+
+def _number(look: Look) -> Show:
+    def number(formula: str, value: str, inline: str, empty: str) -> str:  # noqa: ARG001
+        if not value:
+            return html.unescape(formula)
+        try:
+            return look.number(value)
+        except (ValueError, OverflowError):
+            return value
+
+    return number
 
 
 def _hidden_columns(content: str) -> Iterator[str]:

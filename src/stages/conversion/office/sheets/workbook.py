@@ -17,7 +17,8 @@ from stages.conversion.office.sheets.tables import sheet_markdown
 from stages.conversion.result import ConversionOptions, Converted
 
 _YES = ("1", "true")
-_SHEETS = ("worksheet", "chartsheet")
+
+_SHEETS = ("worksheet", "chartsheet", "xlMacrosheet", "xlIntlMacrosheet")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def convert_workbook(package: Package, options: ConversionOptions) -> Converted:
             continue
         cells, formulas = sheet.cells, formulas + sheet.formulas
         left_out += sheet.left_out
-        rows += [len(sheet.rows)] if place.kind == "worksheet" else []
+        rows += [len(sheet.rows)] if place.kind != "chartsheet" else []
         found = [sheet_markdown(sheet, options.max_cells) if sheet.rows else ""]
         found += _beside(package, place, options, left_out)
         if any(each.strip() for each in found):
@@ -86,7 +87,7 @@ def counts_from_1904(root: Element) -> bool:
 
 
 def _read(package: Package, place: SheetPlace, reader: SheetReader) -> Sheet:
-    if place.kind != "worksheet":
+    if place.kind == "chartsheet":
         return Sheet()
     with package.open(place.part) as part:
         return reader.read(part, package.size_bytes(place.part))

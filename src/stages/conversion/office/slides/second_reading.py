@@ -17,6 +17,7 @@ _NUMBER: Final = re.compile(r"[-+\d.,eE%]*")
 _WORD: Final = re.compile(r"\w+")
 _YES: Final = ("1", "true")
 _SHAPES: Final = ("sp", "pic", "graphicFrame", "grpSp", "cxnSp")
+_UNREAD: Final = frozenset(["comments", "runningLines"])
 _SAFE: Final = {"resolve_entities": False, "no_network": True, "load_dtd": False}
 
 
@@ -41,7 +42,7 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
                 pieces += _values(package, chart)
             for notes in package.related(slide, "notesSlide") if options.speaker_notes else ():
                 pieces += _notes(package, notes)
-    return SecondReading("\n".join(pieces), dict(+left_out))
+    return SecondReading("\n".join(pieces), dict(+left_out), unread=_UNREAD)
 
 
 def _texts(content: bytes) -> tuple[list[str], list[str]]:

@@ -44,7 +44,10 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
             elif _RUNNING.fullmatch(name):
                 running.read(archive.read(name))
     return SecondReading(
-        "".join(reader.pieces), dict(+reader.left_out), "".join(running.pieces), _UNREAD
+        "".join(reader.pieces),
+        dict(+reader.left_out),
+        optional="".join(running.pieces),
+        unread=_UNREAD,
     )
 
 
@@ -181,7 +184,9 @@ class _Reader:
         else:
             if str(element.tag).endswith("/math}t"):
                 is_text = bool(self._buffers) and self._buffers[-1].is_text
-                self._put(f" {text if is_text else ' '.join(_SYMBOL.findall(_COMMAND.sub(' ', text)))} ")
+                self._put(
+                    f" {text if is_text else ' '.join(_SYMBOL.findall(_COMMAND.sub(' ', text)))} "
+                )
             else:
                 self._put(text.replace("\u00ad", "").replace("\u2011", "-"))
 
@@ -233,4 +238,3 @@ def _attribute(element: etree._Element, name: str, default: str = "") -> str:
         if str(key).rpartition("}")[2] == name:
             return str(value)
     return default
-
