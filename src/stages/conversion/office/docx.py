@@ -38,7 +38,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
             markdown = _markdown(document, root, options)
     except (etree.XMLSyntaxError, BadZipFile, ValueError, EOFError, OSError, KeyError) as error:
         raise UnconvertibleDocument(_DAMAGED) from error
-    return Converted(markdown, {}, left_out=dict(document.left_out), converter="docx-xml/1")
+    return Converted(markdown, {}, left_out=dict(document.left_out), converter="docx-xml/2")
 
 
 def _markdown(document: Document, root: Element, options: ConversionOptions) -> str:

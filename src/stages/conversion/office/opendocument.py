@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -30,7 +31,11 @@ _LOCKED: Final = (
 )
 _UNREAD: Final = ("Pictures/", "Thumbnails/", "Configurations2/", "layout-cache")
 _BREAKS: Final = ("p", "h", "tab", "line-break", "table-cell", "list-item", "s")
-_SILENT: Final = ("annotation", "script", "tracked-changes", "forms", "sequence-decls")
+_SILENT: Final = (
+    "annotation", "script", "tracked-changes", "forms", "sequence-decls", "note-citation"
+)  # fmt: skip
+_NOT_COMPARED: Final = frozenset(["comments", "deletedText"])
+_WORD: Final = re.compile(r"\w+")
 _STYLE_NAME: Final = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}style-name"
 
 
@@ -46,15 +51,22 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
     return Converted(markdown, {}, left_out=dict(+left_out), converter=CONVERTER)
 
 
-def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
+def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
     """Return the text of the document's body."""
     with zipfile.ZipFile(source.path) as archive:
         root = parse(archive.read("content.xml"))
         names = archive.namelist()
         styles = parse(archive.read("styles.xml")) if "styles.xml" in names else root
     raised = {*_raised(root), *_raised(styles)}
+    hidden = set() if options.include_hidden else {*_hiding(root), *_hiding(styles)}
     body = next((each for each in root if _name(each) == "body"), root)
-    return SecondReading("".join(_texts(body, raised)))
+    reading = _texts(body, raised, hidden)
+    words = len(_WORD.findall(" ".join(text for text, is_hidden in reading if is_hidden)))
+    return SecondReading(
+        "".join(text for text, is_hidden in reading if not is_hidden),
+        {"hiddenText": words} if words else {},
+        unread=_NOT_COMPARED,
+    )
 
 
 def _raised(root: Element) -> Iterator[str]:
@@ -62,6 +74,13 @@ def _raised(root: Element) -> Iterator[str]:
     for style in root.iter("{*}style"):
         values = (v for p in style for k, v in p.attrib.items() if str(k).endswith("text-position"))
         if any(not str(value).startswith("0%") for value in values):
+            yield next((str(v) for k, v in style.attrib.items() if str(k).endswith("}name")), "")
+
+
+def _hiding(root: Element) -> Iterator[str]:
+    """Return the names of styles that hide text."""
+    for style in root.iter("{*}style"):
+        if any(str(k).endswith("}display") and v == "none" for p in style for k, v in p.items()):
             yield next((str(v) for k, v in style.attrib.items() if str(k).endswith("}name")), "")
 
 
@@ -105,18 +124,25 @@ def _prepared(source: Source, options: ConversionOptions) -> tuple[bytes, Counte
     return out.getvalue(), left_out
 
 
-def _texts(body: Element, raised: set[str]) -> Iterator[str]:
-    silent = 0
+def _texts(body: Element, raised: set[str], hidden: set[str]) -> list[tuple[str, bool]]:
+    """Return the pieces of text, and whether each is hidden."""
+    found: list[tuple[str, bool]] = []
+    silent = hiding = 0
     for event, each in etree.iterwalk(body, events=("start", "end")):
-        name = _name(each)
-        apart = name == "span" and each.get(_STYLE_NAME) in raised
+        name, style = _name(each), each.get(_STYLE_NAME)
+        apart = name == "span" and style in raised
+        step = 1 if event == "start" else -1
+        silent += step * (name in _SILENT)
+        hiding += step * (style in hidden)
         if event == "start":
-            silent += name in _SILENT
-            yield f"{' ' if apart else ''}{each.text or ''}" if not silent else ""
+            before = "\n" if name in ("p", "h") else " " if apart else ""
+            text = f"{before}{each.text or ''}"
+            found += [(text, hiding > 0)] if not silent else []
             continue
-        silent -= name in _SILENT
-        yield "\n" if name in _BREAKS else " " if apart else ""
-        yield each.tail or "" if not silent and each is not body else ""
+        found.append(("\n" if name in _BREAKS else " " if apart else "", False))
+        if not silent and each is not body:
+            found.append((each.tail or "", hiding > 0))
+    return found
 
 
 def _name(element: Element) -> str:

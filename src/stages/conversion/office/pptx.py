@@ -50,7 +50,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
         blocks(parts) if holds_words else "",
         {"slides": len(slides)},
         left_out=dict(+left_out),
-        converter="pptx-xml/1",
+        converter="pptx-xml/2",
     )
 
 

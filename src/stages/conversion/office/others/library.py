@@ -10,7 +10,7 @@ from stages.conversion.office.native import native_panics
 from stages.conversion.office.others.marks import with_notation
 from stages.errors import UnconvertibleDocument
 
-CONVERTER: Final = "anydoc/0"
+CONVERTER: Final = "anydoc/1"
 
 Kind = Literal["odt", "odp", "ods", "rtf", "doc", "ppt"]
 

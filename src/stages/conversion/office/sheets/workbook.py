@@ -56,7 +56,7 @@ def convert_workbook(package: Package, options: ConversionOptions) -> Converted:
     metadata = {"sheets": len(rows), "rows": rows}
     if formulas:
         metadata["formulasWithoutValue"] = formulas
-    return Converted(blocks(parts), metadata, left_out=dict(+left_out), converter="xlsx-xml/1")
+    return Converted(blocks(parts), metadata, left_out=dict(+left_out), converter="xlsx-xml/2")
 
 
 def sheet_places(package: Package, main: str, root: Element) -> Iterator[SheetPlace]:

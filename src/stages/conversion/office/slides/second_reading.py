@@ -60,7 +60,7 @@ def _texts(content: bytes) -> tuple[list[str], list[str]]:
         if name == "Fallback":
             skipped -= 1
         elif name == "t" and not skipped:
-            line.append(f" {element.text or ''} " if _is_apart(element) else element.text or "")
+            line.append(_run(element))
         elif name in ("br", "tab"):
             line.append("\n")
         elif name == "p":
@@ -69,6 +69,10 @@ def _texts(content: bytes) -> tuple[list[str], list[str]]:
         elif name in _SHAPES and _hides(element):
             concealed -= 1
     return shown, hidden
+
+
+def _run(text: etree._Element) -> str:
+    return f" {text.text or ''} " if _is_apart(text) else text.text or ""
 
 
 def _is_apart(element: etree._Element) -> bool:
@@ -102,5 +106,5 @@ def _notes(package: Package, name: str) -> list[str]:
     for shape in root.iter("{*}sp") if root is not None else ():
         holders = [e.get("type") for e in shape.iter("{*}ph")]
         if holders == ["body"]:
-            found += ["".join(t.text or "" for t in p.iter("{*}t")) for p in shape.iter("{*}p")]
+            found += ["".join(map(_run, p.iter("{*}t"))) for p in shape.iter("{*}p")]
     return found
