@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,6 +23,7 @@ _MARK: Final = re.compile(f"{_START}(\\d+){_END}")
 _TYPE: Final = "{http://www.idpf.org/2007/ops}type"
 _HOLDERS: Final = ("aside", "li", "p", "div", "dd", "section", "td")
 _ARROWS: Final = re.compile(r"[\s\u200d\ufe0e\ufe0f↩↵⏎↑⤴←^*†]*")
+_WORD: Final = re.compile(r"\w+")
 _LABEL: Final = re.compile(r"\s*[\[(]?(\w{1,4})[\])]?[.:]?\s+")
 
 
@@ -35,10 +37,14 @@ class Page:
 
 @dataclass(frozen=True)
 class Book:
-    """Pages without their notes, and the notes by number, as pages of their own."""
+    """Pages without their notes, and the notes by number, as pages of their own.
+
+    `left_out` counts the words of links from notes back into the text.
+    """
 
     pages: Sequence[Page]
     notes: Mapping[int, bytes] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def without_notes(pages: Sequence[Page]) -> Book:
@@ -61,12 +67,17 @@ def without_notes(pages: Sequence[Page]) -> Book:
                 number = numbers.setdefault(target, len(numbers) + 1)
                 labels.setdefault(number, _words(reference))
                 _replace(reference, f"{_START}{number}{_END}")
-    notes = {number: _note(places[target], labels[number]) for target, number in numbers.items()}
+    left_out: Counter[str] = Counter()
+    notes = {
+        number: _note(places[target], labels[number], left_out)
+        for target, number in numbers.items()
+    }
     for target in numbers:
         _remove(_holder(places[target]))
     return Book(
         [Page(p.name, _written(trees[p.name]) if p.name in trees else p.content) for p in pages],
         notes,
+        +left_out,
     )
 
 
@@ -97,11 +108,13 @@ def _words(element: Element) -> str:
     return "".join(map(str, element.itertext())).strip()
 
 
-def _note(place: Element, label: str) -> bytes:
+def _note(place: Element, label: str, left_out: Counter[str]) -> bytes:
     """Return a note as a page: without links back, without its own number."""
     holder = _holder(place)
     for link in list(holder.iter("{*}a")):
-        if _is(link, "backlink") or _ARROWS.fullmatch(_words(link)) or _words(link) == label:
+        words = _words(link)
+        if _is(link, "backlink") or _ARROWS.fullmatch(words) or words == label:
+            left_out["linksBack"] += len(_WORD.findall(words)) if words != label else 0
             _replace(link, "")
     _drop_label(holder, label)
     inner = etree.tostring(holder, encoding="unicode", with_tail=False)

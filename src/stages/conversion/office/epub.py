@@ -35,7 +35,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
     book = without_notes(list(_pages(source)))
     pages = [_page(page.content, options) for page in book.pages]
     notes = {number: _page(content, options) for number, content in book.notes.items()}
-    left_out: Counter[str] = Counter()
+    left_out: Counter[str] = Counter(book.left_out)
     for each in [*pages, *notes.values()]:
         left_out.update(each.left_out)
     texts = [with_references(each.markdown.strip()) for each in pages]

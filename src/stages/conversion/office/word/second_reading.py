@@ -19,6 +19,7 @@ _RUNNING: Final = re.compile(r"word/(header|footer)\d*\.xml", re.IGNORECASE)
 _UNREAD: Final = frozenset(["runningLines", "comments"])
 _WORD: Final = re.compile(r"\w+")
 # A letter of a formula is a word, but in names of functions and in words of several letters.
+_SENTENCE: Final = re.compile(r"[^\W\d_]{2,} +[^\W\d_]{2,}")
 _COMMAND: Final = re.compile(r"\\[A-Za-z]+")
 _SYMBOL: Final = re.compile(
     r"[^\W\d_]{4,}|(?:sin|cos|tan|cot|log|lim|max|min|exp|sup|inf|ln|lg)(?![^\W\d_])"
@@ -184,9 +185,7 @@ class _Reader:
         else:
             if str(element.tag).endswith("/math}t"):
                 is_text = bool(self._buffers) and self._buffers[-1].is_text
-                self._put(
-                    f" {text if is_text else ' '.join(_SYMBOL.findall(_COMMAND.sub(' ', text)))} "
-                )
+                self._put(f" {text if is_text else _symbols(text)} ")
             else:
                 self._put(text.replace("\u00ad", "").replace("\u2011", "-"))
 
@@ -208,6 +207,11 @@ class _Reader:
                 self.left_out[buffer.hidden] += len(_WORD.findall(text))
             return
         self._put(f" {text} " if buffer.raised and text.strip() else text)
+
+
+def _symbols(text: str) -> str:
+    text = _COMMAND.sub(" ", text)
+    return text if _SENTENCE.search(text) else " ".join(_SYMBOL.findall(text))
 
 
 def _is_unread(element: etree._Element, name: str) -> bool:
