@@ -42,7 +42,8 @@ class Block:
         text = "<br>".join(line.strip() for line in self.text.split("\n") if line.strip())
         if self.kind == CODE:
             text = escaped(text)
-        return f"{self.label} {text}" if self.kind == ITEM else text
+        is_plain = self.kind != ITEM or (self.label == "-" and text[:3] in ("[x]", "[ ]"))
+        return text if is_plain else f"{self.label} {text}"
 
 
 def markdown_of(found: Iterable[Block]) -> str:

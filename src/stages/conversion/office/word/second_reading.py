@@ -68,6 +68,7 @@ class _Reader:
         self.pieces: list[str] = []
         self.left_out: Counter[str] = Counter()
         self._hidden_styles: set[str] = set()
+        self._raised_styles: set[str] = set()
         self._buffers: list[_Buffer] = []
         self._fields: list[bool] = []
         self._balanced = True
@@ -83,6 +84,8 @@ class _Reader:
             style_id = _attribute(style, "styleId")
             for each in style.iter():
                 name = _name(each)
+                if name in ("vertAlign", "position"):
+                    self._raised_styles.add(style_id)
                 if name == "vanish" and _attribute(each, "val", "1") not in _OFF:
                     self._hidden_styles.add(style_id)
                 elif name == "basedOn":
@@ -164,8 +167,9 @@ class _Reader:
     def _run_property(self, run: _Buffer, name: str, value: str) -> None:
         if name == "vanish":
             run.hidden = "" if value in _OFF else "hiddenText"
-        elif name == "rStyle" and value in self._hidden_styles:
-            run.hidden = "hiddenText"
+        elif name == "rStyle":
+            run.raised |= value in self._raised_styles
+            run.hidden = "hiddenText" if value in self._hidden_styles else run.hidden
         elif name in ("vertAlign", "position"):
             run.raised = True
         elif name == "nor":
