@@ -175,7 +175,7 @@ def detect(path: Path, file_name: str, mime_type: str) -> Format:
     """Return the format of the file; raise UnconvertibleDocument, saying what to do, if none."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    if head.lstrip().startswith(b"%PDF-") or _is_pdf_further_in(path, head):
+    if head.lstrip().startswith(b"%PDF-"):
         return Format.PDF
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zipped(path)
@@ -183,6 +183,8 @@ def detect(path: Path, file_name: str, mime_type: str) -> Format:
         return Format.RTF
     if head.startswith(_OLE_MAGIC):
         return _compound(path)
+    if _is_pdf_further_in(path, head):  # not within a container: there it is an attachment
+        return Format.PDF
     for magic, what in _OTHERS:
         if head.startswith(magic):
             raise UnconvertibleDocument(f"The file is {what}.")

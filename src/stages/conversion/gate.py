@@ -69,7 +69,11 @@ class _Source:
 
     def __init__(self, reading: SecondReading) -> None:
         self._left_out = reading.left_out
+        self._unread = reading.unread
         self._words = WordCounts(pieces_of(reading.text))
+        self._all = self._words
+        if reading.optional:
+            self._all = WordCounts([*pieces_of(reading.text), *pieces_of(reading.optional)])
 
     def compare(self, converted: Converted) -> Agreement:
         markdown = WordCounts(shown(converted.markdown))
@@ -81,7 +85,9 @@ class _Source:
             source_words=expected,
             missing=expected - matched,
             recall=recall,
-            precision=_share(matched, markdown.total),
+            precision=_share(
+                matched if self._all is self._words else self._all.matched(markdown), markdown.total
+            ),
             kept=max(recall, letters),
         )
 
@@ -91,7 +97,11 @@ class _Source:
         It is believed for half of the document: a rule that takes more for, say, running lines is
         at fault.
         """
-        words = sum(max(0, count - self._left_out.get(kind, 0)) for kind, count in left_out.items())
+        words = sum(
+            max(0, count - self._left_out.get(kind, 0))
+            for kind, count in left_out.items()
+            if kind not in self._unread
+        )
         return min(words, int(self._words.total * _MAX_UNCONFIRMED_SHARE))
 
     def _letters_kept(self, markdown: WordCounts) -> float:

@@ -14,11 +14,15 @@ class SecondReading:
     """All text that a reader sees, in any order.
 
     `left_out` counts the words left out on purpose, by kind (`hiddenText`, `runningLines`, …);
-    they are not in `text`.
+    they are not in `text`. `optional` is text that may stand in the Markdown and need not, such as
+    headers: it counts for precision alone. `unread` are the kinds of what was not read at all, so
+    that no word of `text` is missing where the converter leaves them out.
     """
 
     text: str
     left_out: Mapping[str, int] = field(default_factory=dict)
+    optional: str = ""
+    unread: frozenset[str] = frozenset()
 
 
 class SecondReader(Protocol):

@@ -21,6 +21,7 @@ from stages.optimizer.tables import table_of
 
 _LISTS: Final = frozenset({"bullet_list_open", "ordered_list_open"})
 _DEFINITIONS = "definitions"
+_FOOTNOTE: Final = re.compile(r" {0,3}(?:\[\^[^\]\s]+\]|\(zq+\d+b\)):")  # as it is, or hidden
 _WORD: Final = re.compile(r"[^\W_]+")
 _ZEROS: Final = re.compile(r"^([\s>*+-]*)(0+)(\d+[.)])(?=\s)", re.MULTILINE)
 _AS_IT_IS: Final = frozenset({"html_block", "front_matter", _DEFINITIONS})
@@ -119,7 +120,9 @@ def _blocks(document: Blocks) -> Iterator[_Block]:
     position = 0
     for token in document.tokens:
         if token.level == 0 and token.map and token.nesting >= 0:
-            if current is not None and not _go_together(current, token):
+            if current is not None and _goes_on_in(current, token, document):
+                current.kind = _DEFINITIONS
+            elif current is not None and not _go_together(current, token):
                 yield current
                 position, current = current.end, None
             if current is None:
@@ -132,6 +135,13 @@ def _blocks(document: Blocks) -> Iterator[_Block]:
         yield current
         position = current.end
     yield _Block(_DEFINITIONS, position, document.text.count("\n") + 1)
+
+
+def _goes_on_in(block: _Block, token: Token, document: Blocks) -> bool:
+    """Tell whether indented lines are a footnote's further blocks, not code."""
+    if token.type != "code_block" or block.kind not in ("paragraph_open", _DEFINITIONS):
+        return False
+    return _FOOTNOTE.match(document.text, document.lines.start(block.first)) is not None
 
 
 def _go_together(block: _Block, token: Token) -> bool:

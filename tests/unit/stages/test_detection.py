@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -41,3 +43,15 @@ def test_signs_that_are_no_tags_are_text(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a"
     path.write_text(text)
     assert detect(path, "a.html", "text/html") is Format.TEXT
+
+
+def test_a_pdf_within_a_container_is_an_attachment(tmp_path: Path) -> None:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("attachment.bin", b"\x00%PDF-1.7\n%%EOF")
+        archive.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+    path = tmp_path / "a"
+    path.write_bytes(content.getvalue())
+    assert detect(path, "a", "") is Format.ODT
+    path.write_bytes(b"{\\rtf1 \x00%PDF-1.7\n}")
+    assert detect(path, "a", "") is Format.RTF

@@ -201,3 +201,20 @@ def test_a_table_keeps_cells_beyond_its_header() -> None:
     markdown = "| a | b |\n| --- | --- |\n| 1 | 2 | three |\n"
     result = optimize(markdown)
     assert (result.markdown, result.left) == (markdown, {"notTheSame": 1})
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "[^1]: First.\n\n    Second *of* it.",
+        "[^a]: First.\n\n    - an item\n\n    | A | B |\n    | --- | --- |\n    | 1 | 2 |",
+    ],
+)
+def test_further_blocks_of_a_footnote_are_no_code(note: str) -> None:
+    markdown = f"Text[^1]\n\n{note}\n\n[^2]: Other.\n\nEnd.\n"
+    result = optimize(markdown)
+    assert (result.markdown, result.left) == (markdown, {})
+
+
+def test_indented_lines_after_a_paragraph_are_code() -> None:
+    assert optimize("Text.\n\n    code\n").markdown == "Text.\n\n```\ncode\n```\n"

@@ -32,22 +32,22 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
         with Package(source.path) as package:
             part = package.main_part()
             root = package.xml(part) if part else None
-            body = child(root, "body")
-            if part is None or root is None or body is None:
+            if part is None or root is None or child(root, "body") is None:
                 raise UnconvertibleDocument(_DAMAGED)
             document = Document(package, part, comments=options.comments)
-            markdown = _markdown(document, root, body, options)
+            markdown = _markdown(document, root, options)
     except (etree.XMLSyntaxError, BadZipFile, ValueError, EOFError, OSError, KeyError) as error:
         raise UnconvertibleDocument(_DAMAGED) from error
-    return Converted(markdown, {}, left_out=dict(document.left_out), converter="docx-xml/1")
+    return Converted(markdown, {}, left_out=dict(document.left_out), converter="docx-xml/2")
 
 
-def _markdown(document: Document, root: Element, body: Element, options: ConversionOptions) -> str:
+def _markdown(document: Document, root: Element, options: ConversionOptions) -> str:
     story = StoryReader(document, document.part, root, chunk_reader(document.package, options))
-    main = story.blocks(body)
+    bodies = root.iterchildren(f"{W}body")  # one, but for programs that glue documents together
+    main = [block for body in bodies for block in story.blocks(body)]
     found = [*headers(document, root), *main, *footers(document, root)]
     text = markdown_of(found)
-    notes = "\n".join(_notes(document))
+    notes = "".join(_notes(document)).rstrip()
     if not document.comments:
         for comment in document.notes.elements("comment").values():
             document.leave_out("comments", " ".join(t.text or "" for t in comment.iter(f"{W}t")))
@@ -60,7 +60,7 @@ def _notes(document: Document) -> Iterator[str]:
         if kind == "comment":
             found = _by_author(element, found)
         text = markdown_of(found).replace("\n", "\n    ").replace("\n    \n", "\n\n")
-        yield f"[^{number}]: {text}"
+        yield f"[^{number}]: {text}" + ("\n\n" if "\n\n" in text else "\n")
 
 
 def _by_author(comment: Element, found: list[Block]) -> list[Block]:

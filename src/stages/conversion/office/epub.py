@@ -5,8 +5,9 @@ from __future__ import annotations
 import posixpath
 import tempfile
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
-from html.parser import HTMLParser
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -15,10 +16,11 @@ from lxml import etree
 
 from stages.conversion.detection import Format
 from stages.conversion.markdown import blocks
-from stages.conversion.office.archive import refuse_harmful_archive
+from stages.conversion.office.archive import opened
+from stages.conversion.office.book_notes import Page, shown, with_references, without_notes
 from stages.conversion.office.package import local, parse
 from stages.conversion.result import ConversionOptions, Converted, Source
-from stages.conversion.second_reading import SecondReading
+from stages.conversion.second_reading import SecondReader, SecondReading
 from stages.errors import UnconvertibleDocument
 
 _CONTAINER: Final = "META-INF/container.xml"
@@ -26,46 +28,68 @@ _PAGES: Final = ("application/xhtml+xml", "text/html", "application/xml", "text/
 _FONTS_ONLY: Final = ("http://www.idpf.org/2008/embedding", "http://ns.adobe.com/pdf/enc#RC")
 _DAMAGED: Final = "The book is damaged; export or download it again."
 _LOCKED: Final = "The book is protected against copying; hand in one without protection."
-_UNSEEN: Final = ("script", "style", "head", "template")
 
 
 def convert(source: Source, options: ConversionOptions) -> Converted:
-    """Convert a book: each page of its spine as an HTML page."""
-    pages = list(_pages(source))
-    markdown = blocks(_page(content, options) for content in pages)
-    return Converted(markdown, {"pages": len(pages)}, converter="epub-html/1")
+    """Convert a book: each page of its spine as an HTML page, then its notes."""
+    book = without_notes(list(_pages(source)))
+    pages = [_page(page.content, options) for page in book.pages]
+    notes = {number: _page(content, options) for number, content in book.notes.items()}
+    left_out: Counter[str] = Counter(book.left_out)
+    for each in [*pages, *notes.values()]:
+        left_out.update(each.left_out)
+    texts = [with_references(each.markdown.strip()) for each in pages]
+    definitions = shown({number: each.markdown for number, each in notes.items()})
+    return Converted(
+        blocks([*texts, *definitions]),
+        {"pages": len(pages)},
+        left_out=dict(+left_out),
+        lossy=any(each.lossy for each in pages),
+        converter="epub-html/2",
+    )
 
 
-def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
-    """Return the text of a book's pages."""
-    reader = _TextReader()
-    for content in _pages(source):
-        reader.feed(content.decode("utf-8", "replace"))
-    reader.close()
-    return SecondReading("".join(reader.pieces))
-
-
-def _page(content: bytes, options: ConversionOptions) -> str:
+def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
+    """Return the text of a book's pages, each read for the second time as HTML pages are."""
     from stages.conversion.executor import module_of
 
+    read: SecondReader = module_of(Format.HTML).second_reading
+    left_out: Counter[str] = Counter()
+    texts: list[str] = []
+    for page in _pages(source):
+        with _as_file(page.content) as file:
+            found = read(file, options)
+        texts.append(found.text)
+        left_out.update(found.left_out)
+    return SecondReading("\n".join(texts), dict(+left_out))
+
+
+def _page(content: bytes, options: ConversionOptions) -> Converted:
+    from stages.conversion.executor import module_of
+
+    with _as_file(content) as page:
+        converted: Converted = module_of(Format.HTML).convert(page, options)
+        return converted
+
+
+@contextmanager
+def _as_file(content: bytes) -> Iterator[Source]:
+    """Lend a page as a document of its own; XHTML is in UTF-8 unless it says otherwise."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "page.html"
         path.write_bytes(content)
-        page = Source(path, Format.HTML, path.name, "application/xhtml+xml; charset=utf-8")
-        converted: Converted = module_of(Format.HTML).convert(page, options)
-        return converted.markdown.strip()
+        yield Source(path, Format.HTML, path.name, "application/xhtml+xml; charset=utf-8")
 
 
-def _pages(source: Source) -> Iterator[bytes]:
+def _pages(source: Source) -> Iterator[Page]:
     """Return the pages of the spine in order; a page that is missing is left out."""
-    refuse_harmful_archive(source.path)
     try:
-        with zipfile.ZipFile(source.path) as archive:
+        with opened(source.path) as archive:
             names = set(archive.namelist())
             _refuse_locked(archive, names)
             for name in _spine(archive):
                 if name in names:
-                    yield archive.read(name)
+                    yield Page(name, archive.read(name))
     except (etree.XMLSyntaxError, zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
         raise UnconvertibleDocument(_DAMAGED) from error
 
@@ -95,31 +119,3 @@ def _spine(archive: zipfile.ZipFile) -> Iterator[str]:
         name = items.get(reference.get("idref", ""))
         if name is not None and local(reference):
             yield name
-
-
-class _TextReader(HTMLParser):
-    """Collects the text that readers see, its elements apart."""
-
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.pieces: list[str] = []
-        self._unseen = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        """Begin an element."""
-        self._unseen += tag in _UNSEEN
-        self.pieces.append("" if tag in ("a", "b", "i", "em", "strong", "span") else "\n")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
-        """Pass an element without content."""
-        self.pieces.append("\n" if tag in ("br", "hr", "img") else "")
-
-    def handle_endtag(self, tag: str) -> None:
-        """End an element."""
-        self._unseen = max(0, self._unseen - (tag in _UNSEEN))
-        self.pieces.append("" if tag in ("a", "b", "i", "em", "strong", "span") else "\n")
-
-    def handle_data(self, data: str) -> None:
-        """Keep text that is seen."""
-        if not self._unseen:
-            self.pieces.append(data)

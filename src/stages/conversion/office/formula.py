@@ -111,6 +111,9 @@ _FUNCTIONS: Final = frozenset(
 )
 _SPACES: Final = re.compile(r" +")
 _COMMAND_END: Final = re.compile(r"\\[A-Za-z]+$")
+# Letters in a row are factors, but from four on they are a word, as are those parted by blanks.
+_WORDS: Final = re.compile(r"((?:[^\W\d_]{2,} +)+[^\W\d_]{2,}|[^\W\d_]{4,})")
+_LINEAR: Final = re.compile(r"\\[A-Za-z]{2,}")  # typed as LaTeX, and left so
 _PROPERTIES: Final = "Pr"
 _ROW_END: Final = r"\cr "
 _MAX_DEPTH: Final = 60
@@ -162,7 +165,12 @@ def _run(element: Element, depth: int) -> str:  # noqa: ARG001
     )
     if _value(element, "rPr", "nor") is not None and text.strip():
         return rf"\text{{{_text(text)}}}"
-    return text.translate(_SPECIAL)
+    if _LINEAR.search(text) and text.count("{") == text.count("}") and "$" not in text:
+        return text
+    pieces = _WORDS.split(text)
+    pieces[::2] = [piece.translate(_SPECIAL) for piece in pieces[::2]]
+    pieces[1::2] = [w if w in _FUNCTIONS else rf"\text{{{w}}}" for w in pieces[1::2]]
+    return "".join(pieces)
 
 
 def _text(text: str) -> str:

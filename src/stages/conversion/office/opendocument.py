@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
@@ -10,10 +11,14 @@ from typing import Final, cast
 
 from lxml import etree
 
-from stages.conversion.office.archive import refuse_harmful_archive
+from stages.conversion.detection import Format
+from stages.conversion.markdown import blocks
+from stages.conversion.office.archive import opened
 from stages.conversion.office.others.library import CONVERTER, Kind, markdown_of
+from stages.conversion.office.others.marks import tagged
 from stages.conversion.office.others.odf_content import prepare
 from stages.conversion.office.package import Element, parse
+from stages.conversion.office.sheets.open_document import SheetsReader
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.second_reading import SecondReading
 from stages.errors import UnconvertibleDocument
@@ -26,13 +31,19 @@ _LOCKED: Final = (
 )
 _UNREAD: Final = ("Pictures/", "Thumbnails/", "Configurations2/", "layout-cache")
 _BREAKS: Final = ("p", "h", "tab", "line-break", "table-cell", "list-item", "s")
-_SILENT: Final = ("annotation", "script", "tracked-changes", "forms", "sequence-decls")
+_SILENT: Final = (
+    "annotation", "script", "tracked-changes", "forms", "sequence-decls", "note-citation"
+)  # fmt: skip
+_NOT_COMPARED: Final = frozenset(["comments", "deletedText"])
+_WORD: Final = re.compile(r"\w+")
 _STYLE_NAME: Final = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}style-name"
 
 
 def convert(source: Source, options: ConversionOptions) -> Converted:
     """Convert an OpenDocument; what is hidden or deleted is left out and counted."""
     try:
+        if source.kind is Format.ODS:
+            return _spreadsheet(source, options)
         content, left_out = _prepared(source, options)
     except (etree.XMLSyntaxError, zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
         raise UnconvertibleDocument(_DAMAGED) from error
@@ -40,15 +51,22 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
     return Converted(markdown, {}, left_out=dict(+left_out), converter=CONVERTER)
 
 
-def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
+def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
     """Return the text of the document's body."""
     with zipfile.ZipFile(source.path) as archive:
         root = parse(archive.read("content.xml"))
         names = archive.namelist()
         styles = parse(archive.read("styles.xml")) if "styles.xml" in names else root
     raised = {*_raised(root), *_raised(styles)}
+    hidden = set() if options.include_hidden else {*_hiding(root), *_hiding(styles)}
     body = next((each for each in root if _name(each) == "body"), root)
-    return SecondReading("".join(_texts(body, raised)))
+    reading = _texts(body, raised, hidden)
+    words = len(_WORD.findall(" ".join(text for text, is_hidden in reading if is_hidden)))
+    return SecondReading(
+        "".join(text for text, is_hidden in reading if not is_hidden),
+        {"hiddenText": words} if words else {},
+        unread=_NOT_COMPARED,
+    )
 
 
 def _raised(root: Element) -> Iterator[str]:
@@ -59,21 +77,44 @@ def _raised(root: Element) -> Iterator[str]:
             yield next((str(v) for k, v in style.attrib.items() if str(k).endswith("}name")), "")
 
 
+def _hiding(root: Element) -> Iterator[str]:
+    """Return the names of styles that hide text."""
+    for style in root.iter("{*}style"):
+        if any(str(k).endswith("}display") and v == "none" for p in style for k, v in p.items()):
+            yield next((str(v) for k, v in style.attrib.items() if str(k).endswith("}name")), "")
+
+
+def _spreadsheet(source: Source, options: ConversionOptions) -> Converted:
+    with opened(source.path) as archive:
+        root, left_out = _content(archive, options)
+    reader = SheetsReader(root, options, left_out)
+    bodies = (each for body in root.iterchildren("{*}body") for each in body)
+    markdown = tagged(blocks(map(reader.markdown, bodies)))
+    metadata = {"sheets": len(reader.rows), "rows": reader.rows}
+    if reader.formulas:
+        metadata["formulasWithoutValue"] = reader.formulas
+    return Converted(markdown, metadata, left_out=dict(+left_out), converter="ods-xml/1")
+
+
+def _content(archive: zipfile.ZipFile, options: ConversionOptions) -> tuple[Element, Counter[str]]:
+    """Return the document's content without what is hidden, raised text marked, and its counts."""
+    names = archive.namelist()
+    if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read(
+        "META-INF/manifest.xml"
+    ):
+        raise UnconvertibleDocument(_LOCKED)
+    root = parse(archive.read("content.xml"))
+    styles = parse(archive.read("styles.xml")) if "styles.xml" in names else None
+    return root, prepare(root, styles, include_hidden=options.include_hidden)
+
+
 def _prepared(source: Source, options: ConversionOptions) -> tuple[bytes, Counter[str]]:
     """Return the document as the library is to read it."""
-    refuse_harmful_archive(source.path)
     out = io.BytesIO()
-    with zipfile.ZipFile(source.path) as archive:
-        names = archive.namelist()
-        if "META-INF/manifest.xml" in names and b"encryption-data" in archive.read(
-            "META-INF/manifest.xml"
-        ):
-            raise UnconvertibleDocument(_LOCKED)
-        root = parse(archive.read("content.xml"))
-        styles = parse(archive.read("styles.xml")) if "styles.xml" in names else None
-        left_out = prepare(root, styles, include_hidden=options.include_hidden)
+    with opened(source.path) as archive:
+        root, left_out = _content(archive, options)
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as copy:
-            for name in names:
+            for name in archive.namelist():
                 if name == "content.xml":
                     copy.writestr(
                         name, etree.tostring(root, xml_declaration=True, encoding="UTF-8")
@@ -83,18 +124,25 @@ def _prepared(source: Source, options: ConversionOptions) -> tuple[bytes, Counte
     return out.getvalue(), left_out
 
 
-def _texts(body: Element, raised: set[str]) -> Iterator[str]:
-    silent = 0
+def _texts(body: Element, raised: set[str], hidden: set[str]) -> list[tuple[str, bool]]:
+    """Return the pieces of text, and whether each is hidden."""
+    found: list[tuple[str, bool]] = []
+    silent = hiding = 0
     for event, each in etree.iterwalk(body, events=("start", "end")):
-        name = _name(each)
-        apart = name == "span" and each.get(_STYLE_NAME) in raised
+        name, style = _name(each), each.get(_STYLE_NAME)
+        apart = name == "span" and style in raised
+        step = 1 if event == "start" else -1
+        silent += step * (name in _SILENT)
+        hiding += step * (style in hidden)
         if event == "start":
-            silent += name in _SILENT
-            yield f"{' ' if apart else ''}{each.text or ''}" if not silent else ""
+            before = "\n" if name in ("p", "h") else " " if apart else ""
+            text = f"{before}{each.text or ''}"
+            found += [(text, hiding > 0)] if not silent else []
             continue
-        silent -= name in _SILENT
-        yield "\n" if name in _BREAKS else " " if apart else ""
-        yield each.tail or "" if not silent and each is not body else ""
+        found.append(("\n" if name in _BREAKS else " " if apart else "", False))
+        if not silent and each is not body:
+            found.append((each.tail or "", hiding > 0))
+    return found
 
 
 def _name(element: Element) -> str:

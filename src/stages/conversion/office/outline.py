@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
+from stages.conversion.headers import is_number
 from stages.conversion.markdown import blocks as joined
 from stages.conversion.markdown import escaped, fence
 
@@ -41,7 +42,8 @@ class Block:
         text = "<br>".join(line.strip() for line in self.text.split("\n") if line.strip())
         if self.kind == CODE:
             text = escaped(text)
-        return f"{self.label} {text}" if self.kind == ITEM else text
+        is_plain = self.kind != ITEM or (self.label == "-" and text[:3] in ("[x]", "[ ]"))
+        return text if is_plain else f"{self.label} {text}"
 
 
 def markdown_of(found: Iterable[Block]) -> str:
@@ -165,9 +167,29 @@ def _banded(grid: Sequence[Sequence[Cell]]) -> int:
     if not any(cell.part == "right" for cell in grid[0]):
         return 1
     head = 1
-    while head < len(grid) - 1 and any(cell.part == "below" for cell in grid[head]):
+    while head < len(grid) - 1 and (
+        any(cell.part == "below" for cell in grid[head]) or _labels_bands(grid, head)
+    ):
         head += 1
     return head
+
+
+def _labels_bands(grid: Sequence[Sequence[Cell]], at: int) -> bool:
+    """Tell whether a row holds the labels of the columns beneath the bands of the row above it.
+
+    They stand under bands alone, or numbers stand beneath them, and they are none themselves.
+    """
+    above, row, below = grid[at - 1], grid[at], grid[at + 1]
+    banded = [
+        c for c, cell in enumerate(above)
+        if cell.part == "right" or (c + 1 < len(above) and above[c + 1].part == "right")
+    ]  # fmt: skip
+    labels = [c for c in banded if row[c].text and not row[c].part]
+    if len(labels) < 2 or any(is_number(row[c].text) for c in labels):
+        return False
+    others = [row[c].text for c in range(len(row)) if c not in banded]
+    are_bands_alone = bool(others) and not any(others)
+    return are_bands_alone or any(is_number(below[c].text) for c in labels)
 
 
 def _carried(row: Sequence[Cell]) -> list[Cell]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +13,7 @@ from urllib.parse import unquote
 
 from lxml import etree
 
-from stages.conversion.office.archive import refuse_harmful_archive
+from stages.conversion.office.archive import opened
 from stages.errors import UnconvertibleDocument
 
 Element: TypeAlias = etree._Element  # noqa: SLF001  (the library has no public name for it)
@@ -57,8 +56,7 @@ class Package:
     """An open package; raises UnconvertibleDocument for one that is harmful, locked or broken."""
 
     def __init__(self, path: Path) -> None:
-        refuse_harmful_archive(path)
-        self._archive = zipfile.ZipFile(path)
+        self._archive = opened(path)
         self._names = {name.lower(): name for name in self._archive.namelist()}
         self.relationships = lru_cache(maxsize=4096)(self._read_relationships)
 

@@ -26,6 +26,7 @@ _DAMAGED: Final = (
     "that."
 )
 _NO: Final = ("0", "false")
+_RUNNING: Final = ("hdr", "ftr", "dt", "sldNum")
 
 
 def convert(source: Source, options: ConversionOptions) -> Converted:
@@ -49,7 +50,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
         blocks(parts) if holds_words else "",
         {"slides": len(slides)},
         left_out=dict(+left_out),
-        converter="pptx-xml/1",
+        converter="pptx-xml/2",
     )
 
 
@@ -75,7 +76,7 @@ def _slide(
     tree = slide.find(f"{P}cSld/{P}spTree")
     reader = SlideReader(package, part, left_out)
     title, body = reader.read(tree) if tree is not None else ("", [])
-    notes = _notes(package, part) if options.speaker_notes else ""
+    notes = _notes(package, part, left_out) if options.speaker_notes else ""
     comments = list(_comments(package, part))
     if not options.comments:
         left_out["comments"] += sum(len(comment.split()) for comment in comments)
@@ -83,14 +84,18 @@ def _slide(
     return title, [text for text in [*body, notes, *comments] if text]
 
 
-def _notes(package: Package, part: str) -> str:
+def _notes(package: Package, part: str, left_out: Counter[str]) -> str:
+    """Return a slide's notes; header, footer, date and number of their page are left out."""
     lines: list[str] = []
     for name in package.related(part, "notesSlide"):
         root = package.xml(name)
         reader = SlideReader(package, name, Counter())
         for shape in root.iter(f"{P}sp") if root is not None else ():
             holder = placeholder_of(shape)
-            if holder is not None and holder.get("type") == "body":
+            if holder is not None and holder.get("type") in _RUNNING:
+                words = " ".join(t.text or "" for t in shape.iter() if local(t) == "t")
+                left_out["runningLines"] += len(words.split())
+            elif holder is not None and holder.get("type") == "body":
                 found = reader.body_text(shape.find(f"{P}txBody"))
                 lines += [one_line(paragraph.spans) for paragraph in found]
     if not lines:

@@ -8,7 +8,7 @@ from stages.conversion.result import ConversionOptions, Converted, Source
 
 
 def convert(source: Source, options: ConversionOptions) -> Converted:
-    """Convert rich text; hidden text is left out and counted."""
-    content, hidden = prepared(source.path.read_bytes(), include_hidden=options.include_hidden)
-    left_out = {"hiddenText": hidden} if hidden else {}
-    return Converted(markdown_of(content, "rtf"), {}, left_out=left_out, converter=CONVERTER)
+    """Convert rich text; hidden and deleted text is left out and counted."""
+    content, left_out = prepared(source.path.read_bytes(), include_hidden=options.include_hidden)
+    markdown = markdown_of(content, "rtf")
+    return Converted(markdown, {}, left_out=dict(+left_out), converter=CONVERTER)

@@ -1,4 +1,4 @@
-"""Spreadsheets: XLSX and its kin by their XML, XLSB and XLS by their values."""
+"""Spreadsheets: XLSX and its kin by their XML, XLS by its records, XLSB by its values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from lxml import etree
 
 from stages.conversion.headers import is_data
 from stages.conversion.markdown import blocks, heading, table
+from stages.conversion.office.archive import is_package
+from stages.conversion.office.native import native_panics
 from stages.conversion.office.package import Package
+from stages.conversion.office.sheets.binary import convert_binary_workbook
 from stages.conversion.office.sheets.cells import too_many
 from stages.conversion.office.sheets.number_format import display, general
 from stages.conversion.office.sheets.second_reading import second_reading
@@ -22,7 +25,8 @@ from stages.errors import UnconvertibleDocument
 __all__ = ["convert", "second_reading"]
 
 _DAMAGED: Final = (
-    "The workbook is damaged; open it in a spreadsheet program, save it again and hand in that."
+    "The workbook is damaged, or written in a way that cannot be read; open it in a spreadsheet "
+    "program, save it as XLSX and hand in that."
 )
 _LOCKED: Final = (
     "The workbook is protected by a password; remove the password and hand it in again."
@@ -32,14 +36,34 @@ _LOCKED: Final = (
 def convert(source: Source, options: ConversionOptions) -> Converted:
     """Convert a workbook: a section and a table a sheet, values as Excel shows them."""
     try:
-        if zipfile.is_zipfile(source.path):
+        if is_package(source.path):
             with Package(source.path) as package:
                 main = package.main_part()
                 if main is None or not main.lower().endswith(".bin"):
                     return convert_workbook(package, options)
-        return _by_values(source, options)
+            return _by_values(source, options)
+        return _by_records(source, options)
     except (etree.XMLSyntaxError, zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
         raise UnconvertibleDocument(_DAMAGED) from error
+
+
+def _by_records(source: Source, options: ConversionOptions) -> Converted:
+    """Convert an XLS; one whose formats cannot be read, by its values alone.
+
+    The library that knows the formats raises errors of many types on damaged files.
+    """
+    from xlrd import XLRDError
+
+    try:
+        return convert_binary_workbook(source.path, options)
+    except (MemoryError, UnconvertibleDocument):
+        raise
+    except XLRDError as error:
+        if "encrypted" in str(error):
+            raise UnconvertibleDocument(_LOCKED) from error
+        return _by_values(source, options)
+    except Exception:
+        return _by_values(source, options)
 
 
 def _by_values(source: Source, options: ConversionOptions) -> Converted:
@@ -47,7 +71,7 @@ def _by_values(source: Source, options: ConversionOptions) -> Converted:
     from python_calamine import CalamineError, CalamineWorkbook, PasswordError
 
     try:
-        with CalamineWorkbook.from_path(str(source.path)) as workbook:
+        with native_panics(_DAMAGED), CalamineWorkbook.from_path(str(source.path)) as workbook:
             return _values(workbook, options)
     except PasswordError as error:
         raise UnconvertibleDocument(_LOCKED) from error

@@ -5,10 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+import anydoc
 import pytest
 
 from stages.conversion.detection import Format, detect
 from stages.conversion.office import epub, opendocument
+from stages.conversion.office.native import native_panics
+from stages.conversion.office.others import library
 from stages.conversion.result import ConversionOptions, Source
 from stages.errors import UnconvertibleDocument
 from unit.stages.making import zip_of
@@ -218,3 +221,88 @@ def test_second_reading_of_an_open_document(tmp_path: Path) -> None:
     source = Source(path, Format.ODT, "a.odt", "")
     text = opendocument.second_reading(source, ConversionOptions()).text
     assert text.split() == ["10", "6", "litres", "More."]
+
+
+def test_deleted_rich_text_is_left_out_and_counted(tmp_path: Path) -> None:
+    content = (
+        rb"{\rtf1\ansi The fee is {\deleted\revauthdel1 100 old crowns }{\revised 120 crowns} "
+        rb"now \deleted gone\deleted0 here.\par}"
+    )
+    result = result_of(tmp_path, content, include_hidden=True)
+    assert result.markdown.split() == ["The", "fee", "is", "120", "crowns", "now", "here."]
+    assert result.left_out == {"deletedText": 4}
+
+
+_EPUB = 'xmlns:epub="http://www.idpf.org/2007/ops"'
+
+
+def test_notes_of_a_book_are_footnotes_wherever_they_stand(tmp_path: Path) -> None:
+    content = book(
+        a=f'<div {_EPUB}><p>Waves<sup><a epub:type="noteref" href="#n1" id="r1">1</a></sup> rise '
+        'and <a role="doc-noteref" href="b.xhtml#n2">2</a> fall<a epub:type="noteref" '
+        'href="none.xhtml#n3">3</a>.</p><aside epub:type="footnote" id="n1"><p>1. First note.</p>'
+        '<p>More of it. <a href="#r1">↩</a></p></aside></div>',
+        b=f'<div {_EPUB}><h2>Notes</h2><ol><li id="n2"><p>Second <em>note</em>. '
+        '<a role="doc-backlink" href="a.xhtml#r2">back</a></p></li></ol></div>',
+    )
+    result = result_of(tmp_path, content)
+    assert result.markdown == (
+        "Waves[^1] rise and [^2] fall[3](none.xhtml#n3).\n\n## Notes\n\n"
+        "[^1]: First note.\n\n    More of it.\n\n[^2]: Second *note*.\n"
+    )
+    assert result.metadata["wordRecall"] == 1.0
+
+
+def test_hidden_text_of_a_book_is_counted(tmp_path: Path) -> None:
+    result = result_of(tmp_path, book(a='<p>Seen.</p><nav hidden="">Not to be seen</nav>'))
+    assert (result.markdown, result.left_out) == ("Seen.\n", {"hiddenText": 4})
+
+
+@pytest.mark.parametrize(
+    ("rows", "header"),
+    [
+        ((("Born", "1901"), ("Died", "1980")), "|  |  |"),
+        ((("Begun", "2026-03-05"), ("Ended", "2026-03-09")), "|  |  |"),
+        ((("3", "4"), ("5", "6")), "|  |  |"),
+        ((("Pier", "Fee"), ("North", "12")), "| Pier | Fee |"),
+        ((("", "2024"), ("North", "12")), "|  | 2024 |"),
+    ],
+)
+def test_a_table_that_names_no_header(
+    tmp_path: Path, rows: tuple[tuple[str, ...], ...], header: str
+) -> None:
+    def line(texts: tuple[str, ...]) -> str:
+        cells = (f"<table:table-cell><text:p>{t}</text:p></table:table-cell>" for t in texts)
+        return f"<table:table-row>{''.join(cells)}</table:table-row>"
+
+    content = open_document("text", f"<table:table>{''.join(map(line, rows))}</table:table>")
+    assert markdown_of(tmp_path, content).startswith(f"{header}\n| --- | --- |\n")
+
+
+def test_hidden_words_that_are_most_of_a_text_are_no_loss(tmp_path: Path) -> None:
+    body = (
+        f"<text:p>Seen.{span('Gone', ' nine words that are hidden by their style here')}</text:p>"
+    )
+    result = result_of(tmp_path, open_document("text", body))
+    assert (result.markdown, result.left_out) == ("Seen.\n", {"hiddenText": 9})
+
+
+def test_a_word_document_of_before_1997_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise anydoc.MalformedError("malformed document (WordDocument): invalid FIB magic")
+
+    monkeypatch.setattr(anydoc, "to_markdown_bytes", fail)
+    with pytest.raises(UnconvertibleDocument, match="Word 95 or older"):
+        library.markdown_of(b"", "doc")
+
+
+def test_a_panic_of_a_library_is_an_error_of_the_document() -> None:
+    class PanicException(BaseException):
+        pass
+
+    with pytest.raises(UnconvertibleDocument, match="damaged"), native_panics("damaged"):
+        raise PanicException
+    with pytest.raises(KeyboardInterrupt), native_panics("damaged"):
+        raise KeyboardInterrupt

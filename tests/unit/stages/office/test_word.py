@@ -398,3 +398,48 @@ def test_no_word_is_lost_that_another_reader_finds() -> None:
         other = anydoc.to_markdown(path)
         ours = set(re.findall(r"\w+", converted(path).markdown))
         assert set(re.findall(r"\w+", other)) <= ours
+
+
+def controlled(state: str, content: str) -> str:
+    return (
+        f'<w:sdt><w:sdtPr><w14:checkbox><w14:checked w14:val="{state}"/></w14:checkbox></w:sdtPr>'
+        f"<w:sdtContent>{content}</w:sdtContent></w:sdt>"
+    )
+
+
+def test_check_boxes_around_paragraphs_and_cells(tmp_path: Path) -> None:
+    row = f"<w:tc>{paragraph('Paid')}</w:tc>"
+    body = controlled("1", paragraph("☒")) + (
+        f"<w:tbl><w:tr>{controlled('true', '<w:tc>' + paragraph('☒') + '</w:tc>')}{row}</w:tr>"
+        f"<w:tr><w:tc>{controlled('0', paragraph('☐'))}</w:tc>{row}</w:tr></w:tbl>"
+    )
+    assert markdown_of(tmp_path, word(body)) == (
+        "- [x]\n\n| [x] | Paid |\n| --- | --- |\n| [ ] | Paid |\n"
+    )
+
+
+def test_a_word_with_a_reading_that_a_field_draws(tmp_path: Path) -> None:
+    field = (
+        '<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:instrText>EQ \\* jc2 \\* hps10 '
+        '\\o\\ad(\\s\\up 9(とう),東)</w:instrText></w:r><w:r><w:fldChar w:fldCharType="end"/></w:r>'
+    )
+    body = f"<w:p>{field}<w:r><w:t>へ行く。</w:t></w:r></w:p>"
+    assert markdown_of(tmp_path, word(body)) == "東(とう)へ行く。\n"
+
+
+def test_a_paragraph_whose_end_was_deleted_runs_on(tmp_path: Path) -> None:
+    ended = "<w:rPr><w:del w:id='1'/></w:rPr>"
+    body = paragraph("One ", ended) + paragraph("and two.") + paragraph("Last", ended)
+    assert markdown_of(tmp_path, word(body)) == "One and two.\n\nLast\n"
+
+
+@pytest.mark.parametrize("mark", ["<w:del/>", "<w:vanish/>"])
+def test_an_item_that_is_gone_is_not_counted(tmp_path: Path, mark: str) -> None:
+    gone = (
+        '<w:p><w:pPr><w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr>'
+        f"<w:rPr>{mark}</w:rPr></w:pPr><w:del><w:r><w:delText>x</w:delText></w:r></w:del></w:p>"
+    )
+    content = word(
+        listed("a", 1) + gone + listed("b", 1), numbering=numbering(level(0, "decimal", "%1."))
+    )
+    assert markdown_of(tmp_path, content) == "1. a\n2. b\n"

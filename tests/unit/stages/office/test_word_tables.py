@@ -42,3 +42,32 @@ def test_labels_and_values_have_an_empty_header(tmp_path: Path, look: str) -> No
 )
 def test_any_other_table_begins_with_its_header(tmp_path: Path, look: str, row: str) -> None:
     assert markdown_of(tmp_path, table(look, row)).startswith("| Born | 1901 |\n| --- |")
+
+
+def spanning(*cells: tuple[str, int]) -> str:
+    return "".join(
+        f'<w:tc><w:tcPr><w:gridSpan w:val="{span}"/></w:tcPr>{paragraph(text)}</w:tc>'
+        for text, span in cells
+    )
+
+
+BANDS = spanning(("Site", 1), ("2024", 2), ("2025", 2))
+
+
+@pytest.mark.parametrize(
+    ("second", "rows", "header"),
+    [
+        (("", "Q1", "Q2", "Q1", "Q2"), 1, "| Site | 2024 Q1 | 2024 Q2 | 2025 Q1 | 2025 Q2 |"),
+        (("Name", "Q1", "Q2", "Q1", "Q2"), 1, "| Site Name | 2024 Q1 | 2024 Q2 |"),
+        (("North", "1", "2", "3", "4"), 1, "| Site | 2024 |  | 2025 |  |"),
+        (("North", "a", "b", "c", "d"), 0, "| Site | 2024 |  | 2025 |  |"),
+    ],
+)  # fmt: skip
+def test_labels_beneath_bands_are_header_too(
+    tmp_path: Path, second: tuple[str, ...], rows: int, header: str
+) -> None:
+    last = line("South", *("5678" if rows else "efgh"))
+    trs = "".join(f"<w:tr>{cells}</w:tr>" for cells in (BANDS, line(*second), last))
+    markdown = markdown_of(tmp_path, word(f"<w:tbl>{trs}</w:tbl>"))
+    assert markdown.startswith(header)
+    assert markdown.split("\n")[1].startswith("| --- |")

@@ -6,6 +6,7 @@ One pass over the control words; a group restores the state that it began with.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -27,12 +28,14 @@ _WORD: Final = re.compile(rb"[A-Za-z0-9]+")
 class _State:
     vertical: str = ""
     hidden: bool = False
+    deleted: bool = False
 
 
-def prepared(content: bytes, *, include_hidden: bool) -> tuple[bytes, int]:
-    """Return rich text with marks around raised runs, and how many hidden words were left out."""
+def prepared(content: bytes, *, include_hidden: bool) -> tuple[bytes, Counter[str]]:
+    """Return rich text with marks around raised runs, and the words left out, by kind."""
     out: list[bytes] = []
-    states, open_mark, hidden_words, at = [_State()], "", 0, 0
+    states, open_mark, at = [_State()], "", 0
+    left_out: Counter[str] = Counter()
     while match := _TOKEN.match(content, at):
         at = match.end()
         if match[1]:
@@ -40,8 +43,9 @@ def prepared(content: bytes, *, include_hidden: bool) -> tuple[bytes, int]:
             continue
         _turn(states, match)
         state, is_text = states[-1], not (match[2] or match[4])
-        if state.hidden and not include_hidden and is_text:
-            hidden_words += len(_WORD.findall(match[0]))
+        kind = "deletedText" if state.deleted else "hiddenText" if state.hidden else ""
+        if kind and is_text and (state.deleted or not include_hidden):
+            left_out[kind] += len(_WORD.findall(match[0]))
             continue
         wanted = state.vertical
         if wanted != open_mark and (is_text or not wanted or match[4]):
@@ -54,7 +58,7 @@ def prepared(content: bytes, *, include_hidden: bool) -> tuple[bytes, int]:
             open_mark = wanted if start or not wanted else ""
             continue
         out.append(match[0])
-    return b"".join(out), hidden_words
+    return b"".join(out), left_out
 
 
 def _turn(states: list[_State], match: re.Match[bytes]) -> None:
@@ -78,6 +82,8 @@ def _after(state: _State, word: bytes, on: bool) -> _State:
         return replace(state, vertical="")
     if word == b"v":
         return replace(state, hidden=on)
+    if word == b"deleted":
+        return replace(state, deleted=on)
     return _State() if word == b"plain" else state
 
 

@@ -100,7 +100,8 @@ class SheetReader:
     def _quick_row(self, number: int, attributes: str, cells: list[QuickCell]) -> None:
         hidden = self._hides(dict(_ATTRIBUTE.findall(attributes)))
         found: dict[int, str] = {}
-        for letters, style, kind, value, inline in cells:
+        for letters, style, is_text, other_kind, value, inline in cells:
+            kind = is_text or other_kind
             column = self._columns.get(letters) or self._column_number(letters, 0)
             look = self._looks.get(style) or self._look(style)
             if kind == "s" and look.is_common and value.isdigit():
@@ -182,7 +183,7 @@ class SheetReader:
         for child in cell:
             tag = child.tag
             if tag.endswith("}v"):
-                value = child.text
+                value = child.text or ("" if kind == "str" else None)
             elif tag.endswith("}f"):
                 formula = child
             elif tag.endswith("}is"):

@@ -9,6 +9,7 @@ from stages.conversion.office.chart import chart_title
 from stages.conversion.office.drawing import R, paragraphs
 from stages.conversion.office.markup import inline, lines_of_block
 from stages.conversion.office.package import Element, Package, local
+from stages.conversion.office.pictures import picture
 
 
 def drawn_on(package: Package, sheet: str) -> Iterator[str]:
@@ -24,8 +25,8 @@ def _inside(package: Package, name: str, element: Element) -> Iterator[str]:
         kind = local(each)
         if kind == "txBody":
             yield from (lines_of_block(inline(p.spans)) for p in paragraphs(each))
-        elif kind == "cNvPr" and each.get("descr"):
-            yield paragraph(each.get("descr", ""))
+        elif kind == "cNvPr":
+            yield picture(each.get("descr"))
         elif kind == "chart" and each.get(f"{R}id"):
             target = package.target(name, each.get(f"{R}id"))
             yield paragraph(chart_title(package.xml(target.target) if target else None))

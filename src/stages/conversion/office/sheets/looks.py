@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from stages.conversion.markdown import cell as escaped_cell
-from stages.conversion.office.package import Element, local
+from stages.conversion.office.package import Element, local, parse
 from stages.conversion.office.sheets.number_format import (
     BUILT_IN,
     GENERAL_CODE,
@@ -71,6 +71,13 @@ class Look:
         return f"~~{markdown}~~" if self.strike else markdown
 
 
+@lru_cache(maxsize=1)
+def shared_looks(styles: bytes, since_1904: bool) -> list[Look]:
+    """Return the looks of a part with styles; both readings of a workbook share what they show."""
+    root = parse(styles) if styles.strip() else None
+    return looks_of(root, since_1904=since_1904)
+
+
 def looks_of(root: Element | None, *, since_1904: bool) -> list[Look]:
     """Return the looks that cells point to by number; at least one."""
     codes = dict(BUILT_IN)
@@ -84,8 +91,14 @@ def looks_of(root: Element | None, *, since_1904: bool) -> list[Look]:
             fonts = [_font(each) for each in group]
         elif name == "cellXfs":
             formats = list(group)
-    found = [_look(each, codes, fonts, since_1904) for each in formats]
-    return found or [Look(writer(GENERAL_CODE, since_1904))]
+    made: dict[tuple[str | None, str | None], Look] = {}
+    found = []
+    for each in formats:
+        key = each.get("numFmtId"), each.get("fontId")
+        if key not in made:
+            made[key] = _look(each, codes, fonts, since_1904)
+        found.append(made[key])
+    return found or [look_of(GENERAL_CODE, (False, ""), since_1904=since_1904)]
 
 
 def _font(element: Element) -> tuple[bool, str]:
@@ -104,9 +117,16 @@ def _look(
     fonts: list[tuple[bool, str]],
     since_1904: bool,
 ) -> Look:
-    code = codes.get(_number(element.get("numFmtId")), GENERAL_CODE) or GENERAL_CODE
+    code = codes.get(_number(element.get("numFmtId")), GENERAL_CODE)
     font = _number(element.get("fontId"))
-    strike, vertical = fonts[font] if 0 <= font < len(fonts) else (False, "")
+    known = fonts[font] if 0 <= font < len(fonts) else (False, "")
+    return look_of(code, known, since_1904=since_1904)
+
+
+def look_of(code: str, font: tuple[bool, str], *, since_1904: bool) -> Look:
+    """Return the look of a number format and of a font, which strikes out, raises or lowers."""
+    code = code or GENERAL_CODE
+    strike, vertical = font
     return Look(
         _escaping(writer(code, since_1904), code),
         code,

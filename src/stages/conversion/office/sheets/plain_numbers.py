@@ -68,6 +68,30 @@ def _decimal_writer(tokens: Sequence[Token]) -> Writer:
         shown = fill_decimals(right) if has_point else ""
         return f"{head}{fill_whole(left)}{shown}{tail}".strip()
 
+    if has_point == bool(places) and shift in (0, 2) and _is_common(whole, decimals, places):
+        spec = f"{',' if any(token.kind == COMMA for token in whole) else ''}.{places}f"
+        return _quick_writer(head.lstrip(), spec, tail.rstrip(), (shift, places), write)
+    return write
+
+
+def _is_common(whole: Sequence[Token], decimals: Sequence[Token], places: int) -> bool:
+    """Tell whether Python's own formatting shows a number as these placeholders do."""
+    marks = [token for token in whole if token.kind != COMMA]
+    digits = "".join(token.text for token in marks)
+    all_digits = all(token.kind == DIGIT for token in [*marks, *decimals])
+    all_shown = all(token.text == "0" for token in decimals)
+    return all_digits and all_shown and digits.lstrip("#") == "0" and places < _FAST_PLACES
+
+
+def _quick_writer(head: str, spec: str, tail: str, scale: tuple[int, int], exact: Writer) -> Writer:
+    factor, places = 10 ** scale[0], 10 ** scale[1]
+
+    def write(value: float) -> str:
+        moved = value * factor
+        if moved < _FAST_BELOW and abs(moved * places % 1 - 0.5) > _NEAR_TIE:
+            return f"{head}{moved:{spec}}{tail}"
+        return exact(value)
+
     return write
 
 

@@ -12,10 +12,13 @@ from typing import Final, NamedTuple
 
 MOST_BYTES: Final = 64 << 20
 _ROW: Final = re.compile(r'<row r="(\d{1,7})"([^>]*?)(?:/>|>(.*?)</row>)', re.DOTALL)
+# A formula without a value is left out here, but for one whose value is the empty text.
 _CELL: Final = re.compile(
-    r'<c r="([A-Z]{1,3})\d{1,7}"(?: s="(\d{1,6})")?(?: t="(s|n|str|b|e|inlineStr)")?'
+    r'<c r="([A-Z]{1,3})\d{1,7}"(?: s="(\d{1,6})")?(?: t="(?:(str)|(s|n|b|e|inlineStr))")?'
+    r'(?: cm="\d+")?(?: vm="\d+")?'
     r"(?:/>|></c>|>(?:<f(?:/| [^>]*/|(?: [^>]*)?>[^<]*</f)>)?"
-    r"(?:<v>([^<]*)</v>|<is><t(?: xml:space=\"preserve\")?>([^<]*)</t></is>)</c>)"
+    r"(?:<v(?: xml:space=\"preserve\")?>([^<]+)</v>|(?(3)<v(?:/>|></v>)|(?!))"
+    r"|<is><t(?: xml:space=\"preserve\")?>([^<]*)</t></is>)</c>)"
 )
 _OTHER_ENCODING: Final = re.compile(rb"encoding=[\"'](?!utf-8[\"'])", re.IGNORECASE)
 _REFERENCE: Final = re.compile(r"&(?:(lt|gt|amp|quot|apos)|#(\d{1,7})|#x([0-9A-Fa-f]{1,6}));")
@@ -34,7 +37,7 @@ class Parts(NamedTuple):
     frame: bytes
 
 
-Cell = tuple[str, str, str, str, str]  # column, style, kind, value, inline text
+Cell = tuple[str, str, str, str, str, str]  # column, style, "str" or kind, value, inline text
 
 
 def parts_of(content: bytes) -> Parts | None:
@@ -46,6 +49,8 @@ def parts_of(content: bytes) -> Parts | None:
     except UnicodeDecodeError:
         return None
     start, end = text.find("<sheetData>"), text.rfind("</sheetData>")
+    if start < 0 and text.count("<sheetData/>") == 1:
+        return Parts("", content)
     if start < 0 or end < start or not text.rstrip().endswith("</worksheet>"):
         return None
     rows = text[start + len("<sheetData>") : end]

@@ -11,13 +11,14 @@ from stages.conversion.office.drawing import R
 from stages.conversion.office.package import Element, Package, local
 from stages.conversion.office.sheets.cells import WORD, Sheet, SheetReader, Workbook
 from stages.conversion.office.sheets.drawn import drawn_on
-from stages.conversion.office.sheets.looks import looks_of
+from stages.conversion.office.sheets.looks import shared_looks
 from stages.conversion.office.sheets.strings import shared_strings
 from stages.conversion.office.sheets.tables import sheet_markdown
 from stages.conversion.result import ConversionOptions, Converted
 
 _YES = ("1", "true")
-_SHEETS = ("worksheet", "chartsheet")
+
+_SHEETS = ("worksheet", "chartsheet", "xlMacrosheet", "xlIntlMacrosheet")
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def convert_workbook(package: Package, options: ConversionOptions) -> Converted:
             continue
         cells, formulas = sheet.cells, formulas + sheet.formulas
         left_out += sheet.left_out
-        rows += [len(sheet.rows)] if place.kind == "worksheet" else []
+        rows += [len(sheet.rows)] if place.kind != "chartsheet" else []
         found = [sheet_markdown(sheet, options.max_cells) if sheet.rows else ""]
         found += _beside(package, place, options, left_out)
         if any(each.strip() for each in found):
@@ -55,7 +56,7 @@ def convert_workbook(package: Package, options: ConversionOptions) -> Converted:
     metadata = {"sheets": len(rows), "rows": rows}
     if formulas:
         metadata["formulasWithoutValue"] = formulas
-    return Converted(blocks(parts), metadata, left_out=dict(+left_out), converter="xlsx-xml/1")
+    return Converted(blocks(parts), metadata, left_out=dict(+left_out), converter="xlsx-xml/2")
 
 
 def sheet_places(package: Package, main: str, root: Element) -> Iterator[SheetPlace]:
@@ -74,7 +75,7 @@ def _workbook(package: Package, main: str, root: Element, options: ConversionOpt
     styles = next(package.related(main, "styles"), None)
     return Workbook(
         shared_strings(package, strings),
-        looks_of(package.xml(styles) if styles else None, since_1904=counts_from_1904(root)),
+        shared_looks(package.read(styles) if styles else b"", counts_from_1904(root)),
         options.include_hidden,
         options.max_cells,
     )
@@ -86,7 +87,7 @@ def counts_from_1904(root: Element) -> bool:
 
 
 def _read(package: Package, place: SheetPlace, reader: SheetReader) -> Sheet:
-    if place.kind != "worksheet":
+    if place.kind == "chartsheet":
         return Sheet()
     with package.open(place.part) as part:
         return reader.read(part, package.size_bytes(place.part))

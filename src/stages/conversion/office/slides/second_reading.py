@@ -17,6 +17,7 @@ _NUMBER: Final = re.compile(r"[-+\d.,eE%]*")
 _WORD: Final = re.compile(r"\w+")
 _YES: Final = ("1", "true")
 _SHAPES: Final = ("sp", "pic", "graphicFrame", "grpSp", "cxnSp")
+_UNREAD: Final = frozenset(["comments", "runningLines"])
 _SAFE: Final = {"resolve_entities": False, "no_network": True, "load_dtd": False}
 
 
@@ -41,7 +42,7 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
                 pieces += _values(package, chart)
             for notes in package.related(slide, "notesSlide") if options.speaker_notes else ():
                 pieces += _notes(package, notes)
-    return SecondReading("\n".join(pieces), dict(+left_out))
+    return SecondReading("\n".join(pieces), dict(+left_out), unread=_UNREAD)
 
 
 def _texts(content: bytes) -> tuple[list[str], list[str]]:
@@ -59,7 +60,7 @@ def _texts(content: bytes) -> tuple[list[str], list[str]]:
         if name == "Fallback":
             skipped -= 1
         elif name == "t" and not skipped:
-            line.append(f" {element.text or ''} " if _is_apart(element) else element.text or "")
+            line.append(_run(element))
         elif name in ("br", "tab"):
             line.append("\n")
         elif name == "p":
@@ -68,6 +69,10 @@ def _texts(content: bytes) -> tuple[list[str], list[str]]:
         elif name in _SHAPES and _hides(element):
             concealed -= 1
     return shown, hidden
+
+
+def _run(text: etree._Element) -> str:
+    return f" {text.text or ''} " if _is_apart(text) else text.text or ""
 
 
 def _is_apart(element: etree._Element) -> bool:
@@ -101,5 +106,5 @@ def _notes(package: Package, name: str) -> list[str]:
     for shape in root.iter("{*}sp") if root is not None else ():
         holders = [e.get("type") for e in shape.iter("{*}ph")]
         if holders == ["body"]:
-            found += ["".join(t.text or "" for t in p.iter("{*}t")) for p in shape.iter("{*}p")]
+            found += ["".join(map(_run, p.iter("{*}t"))) for p in shape.iter("{*}p")]
     return found

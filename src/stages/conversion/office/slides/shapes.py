@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from stages.conversion.markdown import blocks, escaped
+from stages.conversion.markdown import blocks
 from stages.conversion.office.chart import chart_markdown
 from stages.conversion.office.diagram import diagram_markdown
 from stages.conversion.office.drawing import A, R, TextParagraph, paragraphs
 from stages.conversion.office.markup import cell_line, inline, lines_of_block, one_line
 from stages.conversion.office.outline import ITEM, PARAGRAPH, Block, Cell, laid_out, markdown_of
 from stages.conversion.office.package import Element, Package, local
+from stages.conversion.office.pictures import picture
 from stages.conversion.office.slides.order import Box, Placed, in_reading_order
 from stages.conversion.office.slides.places import (
     P,
@@ -201,8 +202,7 @@ def _is_hidden(shape: Element) -> bool:
 
 def _description(shape: Element) -> str:
     properties = _properties(shape)
-    text = "" if properties is None else properties.get("descr") or ""
-    return f"![{' '.join(escaped(text).split())}]()" if text.strip() else ""
+    return "" if properties is None else picture(properties.get("descr"))
 
 
 def _properties(shape: Element) -> Element | None:

@@ -30,9 +30,9 @@ from stages.conversion.office.outline import (
 )
 from stages.conversion.office.package import Element, local
 from stages.conversion.office.word.document import Document
-from stages.conversion.office.word.names import W, child, number, value
+from stages.conversion.office.word.names import W, child, number, switch, value
 from stages.conversion.office.word.numbering import Label
-from stages.conversion.office.word.runs import RunReader
+from stages.conversion.office.word.runs import RunReader, mark_check_boxes
 from stages.conversion.office.word.styles import CODES, LIST_NAME, QUOTES, TITLE
 from stages.conversion.office.word.table import (
     has_heads_of_rows_alone,
@@ -70,9 +70,11 @@ class StoryReader:
     ) -> None:
         self._document = document
         self._part = part
+        mark_check_boxes(root)
         self._runs = RunReader(document, part, root)
         self._read_chunk = read_chunk
         self._depth = 0
+        self._joined: list[Span] = []  # of paragraphs whose end was deleted
 
     def blocks(self, container: Element) -> list[Block]:
         """Return the blocks of a body, a cell, a note or a text box."""
@@ -80,7 +82,11 @@ class StoryReader:
             words = " ".join(e.text or "" for e in container.iter(f"{W}t"))
             return [Block(PARAGRAPH, lines_of_block(escaped(words)))] if words.strip() else []
         self._depth += 1
+        outer, self._joined = self._joined, []
         found = [block for each in container for block in self._element(each)]
+        if self._joined:  # nothing follows that it could run on into
+            found += self._text_blocks(self._joined, None, None, None)
+        self._joined = outer
         self._depth -= 1
         return found
 
@@ -114,7 +120,14 @@ class StoryReader:
         properties = child(element, "pPr")
         style_id = self._document.styles.paragraph_style(properties)
         content = self._runs.read(element, style_id)
-        label = self._label(properties, style_id)
+        content.spans[:0] = self._joined
+        self._joined = []
+        mark = child(properties, "rPr")
+        is_deleted = child(mark, "del") is not None
+        if is_deleted:
+            self._joined, content.spans = content.spans, []
+        is_gone = is_deleted or (bool(switch(mark, "vanish")) and not content.spans)
+        label = None if is_gone else self._label(properties, style_id)
         if content.counts_pages and self._is_page_number(content.spans):
             self._document.leave_out("runningLines", plain(content.spans))
         elif any(span.text.strip() for span in content.spans):

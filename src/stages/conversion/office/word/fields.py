@@ -10,6 +10,7 @@ from stages.conversion.office.package import Element
 from stages.conversion.office.word.names import W, child, number, switch, value
 
 _LINK: Final = re.compile(r'\s*HYPERLINK\s+(?:"([^"]+)"|([^\s\\"]+))', re.IGNORECASE)
+_READING: Final = re.compile(r"\s*EQ\b.*?\\s\s*\\up\s*\d+\s*\(([^()]*)\)\s*[,;]([^()]*)\)")
 _PAGE: Final = re.compile(r"\s*(PAGE|NUMPAGES|SECTIONPAGES)\b", re.IGNORECASE)
 
 
@@ -60,7 +61,8 @@ class Fields:
         elif kind == "separate" and self._open:
             self._open[-1].shows = True
         elif kind == "end" and self._open:
-            return _shown_by(self._open.pop().form)
+            field = self._open.pop()
+            return _shown_by(field.form) or ("" if field.shows else _drawn_by(field.instruction))
         return ""
 
 
@@ -73,6 +75,12 @@ def link_of(instruction: str) -> str:
 def counts_pages(instruction: str) -> bool:
     """Tell whether a field shows a page's number or how many there are."""
     return _PAGE.match(instruction) is not None
+
+
+def _drawn_by(instruction: str) -> str:
+    """Return the word and its reading that an EQ field draws above it (17.16.5.22)."""
+    match = _READING.search(instruction)
+    return f"{match[2]}({match[1]})" if match else ""
 
 
 def _shown_by(form: Element | None) -> str:

@@ -26,9 +26,13 @@ def footers(document: Document, root: Element) -> list[Block]:
 
 def _running(document: Document, root: Element, name: str) -> Iterator[Block]:
     seen: set[Block] = set()
-    for part in _parts(document, root, name):
+    for part, is_shown in _parts(document, root, name).items():
         story = document.package.xml(part)
         if story is None:
+            continue
+        if not is_shown:
+            words = " ".join(each.text or "" for each in story.iter(f"{W}t"))
+            document.leave_out("runningLines", words)
             continue
         for block in StoryReader(document, part, story).blocks(story):
             if block not in seen:
@@ -36,19 +40,23 @@ def _running(document: Document, root: Element, name: str) -> Iterator[Block]:
                 yield block
 
 
-def _parts(document: Document, root: Element, name: str) -> list[str]:
-    found: dict[str, None] = {}
+def _parts(document: Document, root: Element, name: str) -> dict[str, bool]:
+    """Return the headers or footers in order, and whether a page shows them.
+
+    A section that has none of a kind has that of the section before it (17.10.5).
+    """
+    found: dict[str, bool] = {}
+    current: dict[str, str] = {}
+    has_even_pages = _has_even_pages(document)
     for section in root.iter(f"{W}sectPr"):
-        shown = {
-            _ALWAYS: True,
-            "first": switch(section, "titlePg"),
-            "even": _has_even_pages(document),
-        }
         for reference in section.iterchildren(f"{W}{name}"):
             target = document.package.target(document.part, reference.get(f"{R}id"))
-            if target and shown.get(reference.get(f"{W}type", _ALWAYS)):
-                found.setdefault(target.target)
-    return list(found)
+            if target and not target.external:
+                current[reference.get(f"{W}type", _ALWAYS)] = target.target
+        shown = {_ALWAYS: True, "first": switch(section, "titlePg"), "even": has_even_pages}
+        for kind, part in current.items():
+            found[part] = found.get(part, False) or bool(shown.get(kind))
+    return found
 
 
 def _has_even_pages(document: Document) -> bool:

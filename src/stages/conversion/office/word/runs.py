@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from stages.conversion.markdown import escaped
 from stages.conversion.office.chart import chart_markdown
 from stages.conversion.office.diagram import diagram_markdown
 from stages.conversion.office.formula import display_formulas, inline_formula
 from stages.conversion.office.markup import PAGE_BREAK, Span
 from stages.conversion.office.package import Element, local
+from stages.conversion.office.pictures import picture
 from stages.conversion.office.word.document import Document
 from stages.conversion.office.word.fields import Fields, counts_pages, link_of
 from stages.conversion.office.word.names import W14, R, W, child, value
@@ -19,6 +19,7 @@ from stages.conversion.office.word.styles import RunFormat, run_format
 from stages.conversion.office.word.symbols import readable, symbol
 
 _CHECKBOX: Final = f"{W14}checkbox"
+_CHECKED: Final = ("1", "true", "on")
 _PLAIN: Final = RunFormat()
 _BREAKS: Final = {"page": PAGE_BREAK, "column": PAGE_BREAK}
 
@@ -49,7 +50,7 @@ class RunReader:
             "r": self._run,
             "hyperlink": self._hyperlink,
             "fldSimple": self._simple_field,
-            "sdt": self._control,
+            "sdt": self._children,
             "del": self._deleted,
             "moveFrom": self._deleted,
             "oMath": self._formula,
@@ -60,6 +61,7 @@ class RunReader:
         }
         self._special: Mapping[str, Callable[[Element, RunFormat], None]] = {
             "br": self._break,
+            "checked": self._box,
             "sym": self._symbol,
             "fldChar": self._field_character,
             "instrText": self._instruction,
@@ -105,17 +107,6 @@ class RunReader:
         self._links.append(link_of(instruction))
         self._children(element)
         self._links.pop()
-
-    def _control(self, element: Element) -> None:
-        """Read a content control; one that is a check box shows its state (MS-DOCX 2.6.1.1)."""
-        properties = child(element, "sdtPr")
-        box = properties.find(_CHECKBOX) if properties is not None else None
-        if box is None:
-            self._children(element)
-            return
-        state = box.find(f"{W14}checked")
-        checked = state is not None and state.get(f"{W14}val", "1") in ("1", "true", "on")
-        self._emit("[x]" if checked else "[ ]", _PLAIN, raw=True)
 
     def _deleted(self, element: Element) -> None:
         names = (f"{W}delText", f"{W}t")
@@ -188,6 +179,10 @@ class RunReader:
 
     def _break(self, element: Element, formatting: RunFormat) -> None:
         self._emit(_BREAKS.get(element.get(f"{W}type", ""), "\n"), formatting)
+
+    def _box(self, element: Element, formatting: RunFormat) -> None:
+        is_checked = element.get(f"{W14}val") in _CHECKED
+        self._emit("[x]" if is_checked else "[ ]", RunFormat(hidden=formatting.hidden), raw=True)
 
     def _symbol(self, element: Element, formatting: RunFormat) -> None:
         try:
@@ -275,13 +270,27 @@ class RunReader:
             text = each.get("descr") if name in ("docPr", "cNvPr") else None
             text = text or (each.get("alt") if name in ("shape", "rect", "imagedata") else None)
             if text and text.strip():
-                self._content.spans.append(Span(picture(text), raw=True))
+                self._emit(picture(text), _PLAIN, raw=True)
                 return
 
 
-def picture(description: str) -> str:
-    """Return the Markdown of a picture that is left out but for its description."""
-    return f"![{' '.join(escaped(description).split())}]()"
+def mark_check_boxes(root: Element) -> None:
+    """Put the state of content controls that are check boxes in place of their sign.
+
+    They stand within lines as well as around paragraphs, cells and rows (MS-DOCX 2.6.1.1).
+    """
+    for control in root.iter(f"{W}sdt"):
+        properties, content = child(control, "sdtPr"), child(control, "sdtContent")
+        box = properties.find(_CHECKBOX) if properties is not None else None
+        signs = [] if box is None or content is None else list(content.iter(f"{W}t", f"{W}sym"))
+        if box is None or not signs:
+            continue
+        state = box.find(f"{W14}checked")
+        for sign in signs[1:]:
+            sign.tag = f"{W14}unchecked"
+        signs[0].tag = f"{W14}checked"
+        signs[0].attrib.clear()
+        signs[0].set(f"{W14}val", "0" if state is None else state.get(f"{W14}val", "1"))
 
 
 def _text_within(element: Element) -> str:

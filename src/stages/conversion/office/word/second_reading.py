@@ -15,7 +15,16 @@ from stages.conversion.result import ConversionOptions, Source
 from stages.conversion.second_reading import SecondReading
 
 _STORIES: Final = re.compile(r"word/(document\d*|footnotes|endnotes)\.xml", re.IGNORECASE)
+_RUNNING: Final = re.compile(r"word/(header|footer)\d*\.xml", re.IGNORECASE)
+_UNREAD: Final = frozenset(["runningLines", "comments"])
 _WORD: Final = re.compile(r"\w+")
+# A letter of a formula is a word, but in names of functions and in words of several letters.
+_SENTENCE: Final = re.compile(r"[^\W\d_]{2,} +[^\W\d_]{2,}")
+_COMMAND: Final = re.compile(r"\\[A-Za-z]+")
+_SYMBOL: Final = re.compile(
+    r"[^\W\d_]{4,}|(?:sin|cos|tan|cot|log|lim|max|min|exp|sup|inf|ln|lg)(?![^\W\d_])"
+    r"|[^\W\d_]|\d+(?:[.,]\d+)*"
+)
 _OFF: Final = ("0", "false", "off")
 _BLANKS: Final = {"tab": " ", "br": "\n", "cr": "\n", "ptab": " ", "noBreakHyphen": "-"}
 _BUFFERED: Final = ("r", "tc", "tr", "sdtContent")
@@ -24,8 +33,8 @@ _DELETED: Final = ("del", "moveFrom")
 
 
 def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
-    """Return the text that a reader of the document sees; headers and footers are not read."""
-    reader = _Reader()
+    """Return the text that a reader of the document sees; headers and footers are optional."""
+    reader, running = _Reader(), _Reader()
     with zipfile.ZipFile(source.path) as archive:
         for name in archive.namelist():
             if name.lower() == "word/styles.xml":
@@ -33,7 +42,14 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
         for name in archive.namelist():
             if _STORIES.fullmatch(name):
                 reader.read(archive.read(name))
-    return SecondReading("".join(reader.pieces), dict(+reader.left_out))
+            elif _RUNNING.fullmatch(name):
+                running.read(archive.read(name))
+    return SecondReading(
+        "".join(reader.pieces),
+        dict(+reader.left_out),
+        optional="".join(running.pieces),
+        unread=_UNREAD,
+    )
 
 
 @dataclass
@@ -44,6 +60,7 @@ class _Buffer:
     pieces: list[str] = field(default_factory=list)
     hidden: str = ""
     raised: bool = False
+    is_text: bool = False  # a text within a formula
 
 
 class _Reader:
@@ -51,6 +68,7 @@ class _Reader:
         self.pieces: list[str] = []
         self.left_out: Counter[str] = Counter()
         self._hidden_styles: set[str] = set()
+        self._raised_styles: set[str] = set()
         self._buffers: list[_Buffer] = []
         self._fields: list[bool] = []
         self._balanced = True
@@ -66,6 +84,8 @@ class _Reader:
             style_id = _attribute(style, "styleId")
             for each in style.iter():
                 name = _name(each)
+                if name in ("vertAlign", "position"):
+                    self._raised_styles.add(style_id)
                 if name == "vanish" and _attribute(each, "val", "1") not in _OFF:
                     self._hidden_styles.add(style_id)
                 elif name == "basedOn":
@@ -147,10 +167,13 @@ class _Reader:
     def _run_property(self, run: _Buffer, name: str, value: str) -> None:
         if name == "vanish":
             run.hidden = "" if value in _OFF else "hiddenText"
-        elif name == "rStyle" and value in self._hidden_styles:
-            run.hidden = "hiddenText"
+        elif name == "rStyle":
+            run.raised |= value in self._raised_styles
+            run.hidden = "hiddenText" if value in self._hidden_styles else run.hidden
         elif name in ("vertAlign", "position"):
             run.raised = True
+        elif name == "nor":
+            run.is_text = True
 
     def _mark_row(self, element: etree._Element) -> None:
         parent = element.getparent()
@@ -164,10 +187,11 @@ class _Reader:
         if self._deleted or name == "delText":
             self.left_out["deletedText"] += len(_WORD.findall(text))
         else:
-            is_formula = str(element.tag).endswith("/math}t")
-            self._put(
-                f" {text} " if is_formula else text.replace("\u00ad", "").replace("\u2011", "-")
-            )
+            if str(element.tag).endswith("/math}t"):
+                is_text = bool(self._buffers) and self._buffers[-1].is_text
+                self._put(f" {text if is_text else _symbols(text)} ")
+            else:
+                self._put(text.replace("\u00ad", "").replace("\u2011", "-"))
 
     def _turn(self, kind: str) -> None:
         if kind == "begin":
@@ -187,6 +211,11 @@ class _Reader:
                 self.left_out[buffer.hidden] += len(_WORD.findall(text))
             return
         self._put(f" {text} " if buffer.raised and text.strip() else text)
+
+
+def _symbols(text: str) -> str:
+    text = _COMMAND.sub(" ", text)
+    return text if _SENTENCE.search(text) else " ".join(_SYMBOL.findall(text))
 
 
 def _is_unread(element: etree._Element, name: str) -> bool:
