@@ -14,11 +14,12 @@ class SecondReading:
     """All text that a reader sees, in any order.
 
     `left_out` counts the words left out on purpose, by kind (`hiddenText`, `runningLines`, …);
-    they are not in `text`.
+    they are not in `text`. Where `is_markdown`, the text is read as Markdown is.
     """
 
     text: str
     left_out: Mapping[str, int] = field(default_factory=dict)
+    is_markdown: bool = field(default=False, kw_only=True)
 
 
 class SecondReader(Protocol):

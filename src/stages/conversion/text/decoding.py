@@ -19,7 +19,7 @@ _MARKS: Final[tuple[tuple[bytes, str], ...]] = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_TEXT_CONTROLS: Final = frozenset(b"\t\n\r\x0b\x0c\x1a\x1b\x08\x85")
+_OTHER_CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1a\x1b\x08"))
 _MAX_CONTROL_SHARE = 0.02
 _SAMPLE_BYTES = 4096
 _INVALID: Final = re.compile("[\udc80-\udcff]")
@@ -45,7 +45,7 @@ def looks_like_text(head: bytes) -> bool:
     """Tell whether bytes are text in some encoding, a few stray controls allowed."""
     if any(head.startswith(mark) for mark, _ in _MARKS) or _wide_without_mark(head):
         return True
-    controls = sum(head.count(byte) for byte in range(32) if byte not in _TEXT_CONTROLS)
+    controls = len(head) - len(head.translate(None, _OTHER_CONTROLS))
     return controls <= len(head) * _MAX_CONTROL_SHARE
 
 

@@ -15,7 +15,7 @@ from stages.conversion.headers import is_data
 from stages.conversion.markdown import blocks, paragraph, row_of_cells
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.second_reading import SecondReading
-from stages.conversion.text.decoding import declared_charset, decode
+from stages.conversion.text.encodings import decode_file
 from stages.errors import UnconvertibleDocument
 
 _DELIMITERS: Final = ",;\t|"
@@ -54,7 +54,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
 
     A first row of numbers is none; the header is empty then.
     """
-    decoded = decode(source.path.read_bytes(), declared_charset(source.mime_type))
+    decoded = decode_file(source)
     text = _without_separator_line(decoded.text)
     dialect = _dialect_of(decoded.text)
     try:
@@ -70,7 +70,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
 
 def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
     """Return the decoded text as it stands in the file."""
-    text = decode(source.path.read_bytes(), declared_charset(source.mime_type)).text
+    text = decode_file(source).text
     return SecondReading(_without_separator_line(text))
 
 

@@ -38,7 +38,11 @@ _OPTIONS: Final = HtmlOptions(
         preset="minimal", remove_navigation=False, remove_forms=False
     ),
 )
-_ESCAPED: Final = re.compile(r"(?<=\d)\\([.)])|(?:(?<=[^\W_])\\(?=_[^\W_])|(?<=<su[bp]>)\\)([_+-])")
+_ESCAPED: Final = re.compile(
+    r"\\(?:(?<=\d\\)([.)])|"
+    r"((?<=[^\W_]\\)_(?=[^\W_])|(?<=<su[bp]>\\)[_+-]"
+    r"|(?<=[^\s\\]\\)[-=+>]|(?<=[^\s>*+.)|\\-][ ]\\)[-=+>]))"  # not where a line begins
+)
 _FENCE: Final = re.compile(r"^[ \t>-]*```", re.MULTILINE)
 _MAX_MARKER_CHARS = 200
 _ONLY_NUMBER: Final = re.compile(r"[\s>*+-]*(?:\d{1,9}[.)]\s+)*\d{1,9}")
@@ -105,7 +109,7 @@ def _settle(page: LexborHTMLParser, inserts: Inserts) -> None:
 
 
 def _with_fewer_escapes(markdown: str) -> str:
-    """Take back escapes of dots in numbers and of underscores in words, which mark nothing."""
+    """Take back escapes of what marks nothing where it stands: `1\\.5`, `a\\_b`, `co\\-op`."""
     if "\\" not in markdown:
         return markdown
     pieces, end, in_code = [], 0, False
