@@ -29,6 +29,7 @@ _THREE_BYTES: Final = re.compile("[\u0800-\uffff]")
 _WIDER: Final = {"gbk": "gb18030", "gb2312": "gb18030", "euc_kr": "cp949", "shift_jis": "cp932"}
 _NOT_ON_THE_WEB: Final = {"hz-gb-2312": "hz", "iso-2022-kr": "iso2022_kr"}
 _NO_ENCODINGS: Final = ("utf-7", "unicode_escape", "raw-unicode-escape", "punycode", "undefined")
+_KOREAN_ESCAPE: Final = b"\x1b$)C"  # RFC 1557: at the beginning, once
 _SWITCHING: Final = ("iso2022_jp", "hz", "iso2022_kr")
 
 
@@ -91,6 +92,8 @@ def _codec_of(raw: bytes, declared: str | None) -> str:
         return declared
     if switches_by_escapes(raw):
         return "iso2022_jp"
+    if raw.startswith(_KOREAN_ESCAPE):
+        return "iso2022_kr"
     if raw.isascii():
         return "utf-8"
     return _eight_bit(raw, declared)
