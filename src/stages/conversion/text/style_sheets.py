@@ -67,9 +67,10 @@ def _is_for_screens(style: LexborNode) -> bool:
 
 
 def _parsed(sheet: str) -> list[Node]:
-    return tinycss2.parse_stylesheet(
+    nodes: list[Node] = tinycss2.parse_stylesheet(
         sheet[:_MAX_SHEET_CHARS], skip_comments=True, skip_whitespace=True
     )
+    return nodes
 
 
 def _rules(nodes: Sequence[Node]) -> Iterator[_Rule]:
