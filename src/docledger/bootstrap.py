@@ -352,3 +352,8 @@ class Docledger:
         """Return how these registered documents stand, as far as the read models know them."""
         with self.connect("progress") as connection:
             return overview.standings(connection, document_ids)
+
+    def extracted(self, document_ids: Sequence[str]) -> dict[str, str]:
+        """Return the titles by id of documents that were taken out of these."""
+        with self.connect("progress") as connection:
+            return overview.extracted(connection, document_ids)

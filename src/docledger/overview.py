@@ -37,6 +37,16 @@ _WAITING = """
         ORDER BY length(w.id) DESC, w.id DESC LIMIT 1) IN ('running', 'failed')
     GROUP BY 1 ORDER BY 1
 """
+_EXTRACTED = """
+    SELECT d.id, d.title FROM documents_processing_stages s
+    CROSS JOIN LATERAL jsonb_array_elements_text(
+        CASE jsonb_typeof(s.metadata -> 'extractedDocuments')
+            WHEN 'array' THEN s.metadata -> 'extractedDocuments' END
+    ) WITH ORDINALITY AS e (id, place)
+    JOIN documents d ON d.id = e.id
+    WHERE s.document_id = ANY (%s)
+    ORDER BY s.document_id, e.place
+"""
 # A worker that is alive and has the executor will take the job.
 _WAITING_DOCUMENTS = """
     SELECT q.headers ->> 'documentId', min(substr(q.entrypoint, length('stage:') + 1))
@@ -184,6 +194,11 @@ def standings(connection: Connection, document_ids: Sequence[str]) -> list[Docum
         ),
         *(DocumentProgress(document_id, "deleted", ()) for (document_id,) in gone),
     ]
+
+
+def extracted(connection: Connection, document_ids: Sequence[str]) -> dict[str, str]:
+    """Return the titles by id of documents that were taken out of these, as attachments are."""
+    return dict(connection.execute(_EXTRACTED, (list(document_ids),)).fetchall())
 
 
 def status(connection: Connection, projection: ProjectionStatus) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from domain.values import (
     FileReference,
     Original,
     OutputFile,
+    SourceDocument,
     Value,
     WorkflowType,
 )
@@ -39,13 +40,15 @@ class Command(Value):
 class RegisterDocument(Command):
     """Take a document in and start its first workflow.
 
-    `content` goes into the documents table only; the log names it by `original.checksum`.
+    `content` goes into the documents table only; the log names it by `original.checksum`. `source`
+    is the document that it was taken out of.
     """
 
     title: str
     realm_id: str | None = None
     original: Original
     content: str | None = None
+    source: SourceDocument | None = None
     workflow_type: WorkflowType = WorkflowType.MANUAL
     configuration: Configuration = Configuration()
     pipeline: tuple[StageDependency, ...]

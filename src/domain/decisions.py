@@ -43,6 +43,8 @@ def decided(state: DocumentWorkflow, command: c.Command) -> Decision:
 
 
 def _register(decision: Decision, command: c.RegisterDocument) -> None:
+    if _was_extracted_before(decision.state, command):
+        return
     if decision.state.registered:
         raise DocumentExists(
             f"There is a document '{command.document_id}' already; "
@@ -57,7 +59,18 @@ def _register(decision: Decision, command: c.RegisterDocument) -> None:
         mime_type=original.mime_type,
         personal=e.RegisteredPersonal(title=command.title, file_name=original.file_name),
     )
+    if command.source is not None:
+        decision.record(
+            e.DocumentExtracted,
+            source_document_id=command.source.document_id,
+            depth=command.source.depth,
+        )
     _begin_run(decision, command)
+
+
+def _was_extracted_before(state: DocumentWorkflow, command: c.RegisterDocument) -> bool:
+    """Tell whether an attachment has been registered, even if it was deleted since."""
+    return command.source is not None and state.source == command.source
 
 
 def _import(decision: Decision, command: c.ImportDocument) -> None:

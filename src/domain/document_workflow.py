@@ -18,7 +18,7 @@ from domain import events as e
 from domain.errors import UnknownStage
 from domain.file_names import output_name
 from domain.pipeline import Pipeline
-from domain.values import Configuration, StageStatus, WorkflowStatus, WorkflowType
+from domain.values import Configuration, SourceDocument, StageStatus, WorkflowStatus, WorkflowType
 
 _NO_FILES: Mapping[Any, Any] = MappingProxyType({})
 _NO_PIPELINE = Pipeline(())
@@ -77,7 +77,8 @@ class DocumentWorkflow(Struct, frozen=True, gc=False):
     workflow of the life starts. `attempts` holds the last attempt of each stage of earlier runs,
     whether or not the pipeline still has the stage and even over a deletion, so that a report of
     an old attempt can never pass for one of a new run. `file_versions` counts what was registered
-    since the document was.
+    since the document was. `source` is the document that it was taken out
+    of; it outlives a deletion, so that another attempt on that document does not undo it.
     """
 
     id: str
@@ -90,6 +91,7 @@ class DocumentWorkflow(Struct, frozen=True, gc=False):
     original_checksum: str | None = None
     original_size_bytes: int = 0
     original_mime_type: str | None = None
+    source: SourceDocument | None = None
     run: int = 0
     workflow_type: WorkflowType = WorkflowType.MANUAL
     workflow_status: WorkflowStatus = WorkflowStatus.COMPLETED
@@ -181,7 +183,9 @@ def _registered(state: DocumentWorkflow, event: e.DocumentRegistered) -> Documen
 
 
 def _deleted(state: DocumentWorkflow, _: e.DocumentDeleted | e.ImportUndone) -> DocumentWorkflow:
-    return DocumentWorkflow(id=state.id, life=state.life, attempts=state.last_attempts)
+    return DocumentWorkflow(
+        id=state.id, life=state.life, attempts=state.last_attempts, source=state.source
+    )
 
 
 def _changed(state: DocumentWorkflow, event: e.DocumentChanged) -> DocumentWorkflow:
@@ -195,6 +199,11 @@ def _original_stored(state: DocumentWorkflow, event: e.OriginalStored) -> Docume
         original_size_bytes=event.size_bytes,
         original_mime_type=event.mime_type,
     )
+
+
+def _extracted(state: DocumentWorkflow, event: e.DocumentExtracted) -> DocumentWorkflow:
+    source = SourceDocument(document_id=event.source_document_id, depth=event.depth)
+    return replace(state, source=source)
 
 
 def _workflow_started(state: DocumentWorkflow, event: e.WorkflowStarted) -> DocumentWorkflow:
@@ -394,6 +403,7 @@ _EVOLVERS: Mapping[type[e.Event], Callable[[DocumentWorkflow, Any], DocumentWork
     e.DocumentDeleted: _deleted,
     e.DocumentChanged: _changed,
     e.OriginalStored: _original_stored,
+    e.DocumentExtracted: _extracted,
     e.ImportUndone: _deleted,
     e.WorkflowStarted: _workflow_started,
     e.WorkflowPaused: _workflow(WorkflowStatus.PAUSED),

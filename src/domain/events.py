@@ -137,6 +137,16 @@ class OriginalStored(Event, frozen=True, kw_only=True):
     mime_type: str
 
 
+class DocumentExtracted(Event, frozen=True, kw_only=True):
+    """The document was taken out of another one, as an attachment is out of a mail.
+
+    `depth` is 1 where that other came from outside, and one more than its own where not.
+    """
+
+    source_document_id: str
+    depth: int
+
+
 class ImportUndone(Event, frozen=True, kw_only=True):
     """An import was taken back: the document stays, its workflow and its rows go."""
 
@@ -330,6 +340,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         DocumentDeleted,
         DocumentChanged,
         OriginalStored,
+        DocumentExtracted,
         ImportUndone,
         WorkflowStarted,
         WorkflowPaused,

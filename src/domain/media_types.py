@@ -117,6 +117,11 @@ def media_type_of(file_name: str | None, said: str = "") -> str:
     return BY_SUFFIX.get(split_extension(file_name or "")[1].lower(), UNKNOWN)
 
 
+def suffix_of(media_type: str) -> str:
+    """Return the suffix of files of this type, empty for one that is not known."""
+    return next((suffix for suffix, known in BY_SUFFIX.items() if known == media_type), "")
+
+
 def says_something(media_type: str) -> bool:
     """Tell whether a media type is more than what programs send that know none."""
     return media_type.lower() not in _UNSAID

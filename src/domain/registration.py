@@ -9,7 +9,7 @@ from domain.commands import Context, RegisterDocument
 from domain.file_names import safe_name, split_extension
 from domain.media_types import MARKDOWN, media_type_of
 from domain.pipeline import StageDependency
-from domain.values import Configuration, Original, Value, WorkflowType
+from domain.values import Configuration, Original, SourceDocument, Value, WorkflowType
 
 MAX_TITLE_CHARS = 255
 
@@ -32,6 +32,7 @@ class Registration(Value):
     workflow_type: WorkflowType = WorkflowType.MANUAL
     configuration: Configuration = Configuration()
     pipeline: tuple[StageDependency, ...]
+    source: SourceDocument | None = None
 
 
 def register_file(

@@ -82,6 +82,16 @@ class Original(Value):
     mime_type: str = "application/octet-stream"
 
 
+class SourceDocument(Value):
+    """The document that another was taken out of, as an attachment is of a mail.
+
+    `depth` is 1 for what a document from outside holds, 2 for what that holds, and so on.
+    """
+
+    document_id: str
+    depth: int
+
+
 class OutputFile(Value):
     """A file that a stage produced and that the storage holds already.
 

@@ -96,6 +96,10 @@ def _original_stored(draft: Draft, event: e.OriginalStored) -> None:
     _set_original(draft.own_stream(), event)
 
 
+def _extracted(_draft: Draft, _: e.DocumentExtracted) -> None:
+    """Leave the rows alone: where a document comes from stands in its history."""
+
+
 def _set_original(stream: StreamRow, event: e.DocumentRegistered | e.OriginalStored) -> None:
     stream.original_checksum = event.checksum
     stream.original_size_bytes = event.size_bytes
@@ -293,6 +297,7 @@ _CHANGES: Mapping[type[e.Event], Callable[[Draft, Any], None]] = {
     e.DocumentDeleted: _deleted,
     e.DocumentChanged: _changed,
     e.OriginalStored: _original_stored,
+    e.DocumentExtracted: _extracted,
     e.ImportUndone: _deleted,
     e.WorkflowStarted: _workflow_started,
     e.WorkflowPaused: _workflow_stopped(WorkflowStatus.PAUSED),

@@ -9,7 +9,7 @@ from typing import Any
 
 from stages import errors
 from stages.errors import ExecutorFailed, StageError
-from stages.executor import ProducedFile, StageOutcome, StageTask
+from stages.executor import ExtractedFile, ProducedFile, StageOutcome, StageTask
 
 
 def outcome_answer(outcome: StageOutcome, work_dir: Path) -> bytes:
@@ -24,7 +24,16 @@ def outcome_answer(outcome: StageOutcome, work_dir: Path) -> bytes:
         }
         for file in outcome.files
     ]
-    return json.dumps({"files": files, "metadata": dict(outcome.metadata)}).encode()
+    extracted = [
+        {
+            "path": str(each.path.relative_to(work_dir)),
+            "file_name": each.file_name,
+            "mime_type": each.mime_type,
+        }
+        for each in outcome.extracted
+    ]
+    answer = {"files": files, "metadata": dict(outcome.metadata), "extracted": extracted}
+    return json.dumps(answer).encode()
 
 
 def error_answer(error: StageError) -> bytes:
@@ -41,24 +50,35 @@ def read_answer(raw: bytes, task: StageTask) -> StageOutcome:
         return StageOutcome(
             files=tuple(_file(each, task.work_dir) for each in answer["files"]),
             metadata=dict(answer["metadata"]),
+            extracted=tuple(_extracted(each, task.work_dir) for each in answer["extracted"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExecutorFailed("The stage's process gave an answer that makes no sense.") from error
 
 
 def _file(answer: Mapping[str, Any], work_dir: Path) -> ProducedFile:
-    path = work_dir / str(answer["path"])
-    if not path.resolve().is_relative_to(work_dir.resolve()):
-        raise ValueError("outside of the working folder")
-    if path.is_symlink() or not path.is_file():
-        raise ValueError("no such file")
     return ProducedFile(
-        path=path,
+        path=_path(answer, work_dir),
         metadata=dict(answer["metadata"]),
         file_type=str(answer["file_type"]),
         suffix=str(answer["suffix"]),
         mime_type=str(answer["mime_type"]),
     )
+
+
+def _extracted(answer: Mapping[str, Any], work_dir: Path) -> ExtractedFile:
+    return ExtractedFile(
+        _path(answer, work_dir), str(answer["file_name"]), str(answer["mime_type"])
+    )
+
+
+def _path(answer: Mapping[str, Any], work_dir: Path) -> Path:
+    path = work_dir / str(answer["path"])
+    if not path.resolve().is_relative_to(work_dir.resolve()):
+        raise ValueError("outside of the working folder")
+    if path.is_symlink() or not path.is_file():
+        raise ValueError("no such file")
+    return path
 
 
 def _error(answer: Mapping[str, Any]) -> StageError:

@@ -103,11 +103,28 @@ class ProducedFile:
 
 
 @dataclass(frozen=True)
+class ExtractedFile:
+    """A file in work_dir that is to be a document of its own, such as an attachment of a mail.
+
+    `file_name` is what the world calls it and may be any text.
+    """
+
+    path: Path
+    file_name: str
+    mime_type: str
+
+
+@dataclass(frozen=True)
 class StageOutcome:
-    """What an executor made, and what is worth recording about how."""
+    """What an executor made, and what is worth recording about how.
+
+    `extracted` are registered as documents before the stage is completed, each once however often
+    the stage runs.
+    """
 
     files: tuple[ProducedFile, ...]
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    extracted: tuple[ExtractedFile, ...] = ()
 
 
 class Executor(Protocol):

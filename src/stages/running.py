@@ -26,31 +26,40 @@ def run_executor(executor: Executor, task: StageTask) -> StageOutcome:
             f"The executor of stage '{task.stage_name}' failed with {type(error).__name__} in "
             f"{_place(error)}; the document may be damaged in a way that it does not know."
         ) from error
-    return checked(outcome, executor, task.work_dir) if outcome.files else outcome
+    has_files = outcome.files or outcome.extracted
+    return checked(outcome, executor, task.work_dir) if has_files else outcome
 
 
 def checked(outcome: StageOutcome, executor: Executor, work_dir: Path) -> StageOutcome:
     """Fill in what the executor declares; raise ExecutorFailed for a file outside of work_dir."""
     return replace(
-        outcome, files=tuple(_complete(file, executor, work_dir) for file in outcome.files)
+        outcome,
+        files=tuple(_complete(file, executor, work_dir) for file in outcome.files),
+        extracted=tuple(
+            replace(each, path=_inside(each.path, executor, work_dir)) for each in outcome.extracted
+        ),
     )
 
 
 def _complete(file: ProducedFile, executor: Executor, work_dir: Path) -> ProducedFile:
-    path = work_dir / file.path
+    return replace(
+        file,
+        path=_inside(file.path, executor, work_dir),
+        file_type=file.file_type or executor.file_type,
+        suffix=file.suffix or executor.suffix,
+        mime_type=file.mime_type or executor.mime_type,
+    )
+
+
+def _inside(named: Path, executor: Executor, work_dir: Path) -> Path:
+    path = work_dir / named
     inside = path.resolve().is_relative_to(work_dir.resolve())
     if not inside or path.is_symlink() or not path.is_file():
         raise ExecutorFailed(
             f"The executor of stage '{executor.stage_name}' named a file that is not in its "
             "working folder."
         )
-    return replace(
-        file,
-        path=path,
-        file_type=file.file_type or executor.file_type,
-        suffix=file.suffix or executor.suffix,
-        mime_type=file.mime_type or executor.mime_type,
-    )
+    return path
 
 
 def _place(error: BaseException) -> str:

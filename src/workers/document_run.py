@@ -14,9 +14,10 @@ from uuid_utils import uuid4
 
 from domain import commands as c
 from domain.document_workflow import DocumentWorkflow
-from domain.errors import DocumentNotFound, Refused, Unavailable
+from domain.errors import DocumentExists, DocumentNotFound, Refused, Unavailable
 from domain.values import FailureReason, StageStatus
 from workers.errors import JobPutOff
+from workers.extracted import registrations
 from workers.hints import Hint
 from workers.lease_keeper import Abandonment, Attempt, LeaseKeeper
 from workers.own_stages import OwnStages
@@ -186,8 +187,34 @@ class DocumentRun:
         if isinstance(outcome, Failed) and outcome.executor_missing:
             self._parts.stages.forget(attempt.stage_name, outcome.message)
             return (yield from self._give_back(attempt))
+        if isinstance(outcome, Produced) and outcome.extracted:
+            outcome = yield from self._register_extracted(state, outcome)
         goes_on = self._may_go_on(state)
         return (yield from self._report(attempt, self._report_of(attempt, outcome, goes_on)))
+
+    def _register_extracted(
+        self, state: DocumentWorkflow, produced: Produced
+    ) -> Generator[Future[Answer], Answer, Produced | Failed]:
+        """Register what was taken out of the document; the attempt fails if one is refused.
+
+        What an earlier attempt has registered is left as it is.
+        """
+        for command in registrations(produced.extracted, state, self._context):
+            try:
+                yield from self._send(command)
+            except DocumentExists as refusal:
+                if not self._is_registered(command):
+                    return _not_registered(produced, refusal, retryable=False)
+            except Refused as refusal:
+                return _not_registered(produced, refusal, retryable=True)
+        return produced
+
+    def _is_registered(self, command: c.RegisterDocument) -> bool:
+        """Tell whether the document that has the id already was taken out of the same one."""
+        try:
+            return self._parts.commands.load(command.document_id).state.source == command.source
+        except DocumentNotFound:  # deleted a moment ago
+            return True
 
     def _need_no_more_than(self, state: DocumentWorkflow, stage_name: str) -> None:
         """Give the slot back if neither this stage nor a later one runs in the sandbox."""
@@ -325,6 +352,15 @@ class DocumentRun:
 
 def _pending(state: DocumentWorkflow) -> Iterator[str]:
     return (s.name for s in state.stages.values() if s.status is StageStatus.PENDING)
+
+
+def _not_registered(produced: Produced, refusal: Refused, *, retryable: bool) -> Failed:
+    return Failed(
+        FailureReason.ERROR,
+        f"A document within this one cannot be registered: {refusal}",
+        retryable,
+        produced.executor,
+    )
 
 
 def _unacceptable(refusal: Refused) -> Failed:

@@ -21,6 +21,7 @@ from files.canonical import canonical_checksum
 from stages.errors import ExecutorMissing, InputMissing, StageError
 from stages.executor import ORIGINAL, Executor, InputFile, ProducedFile, StageTask
 from stages.running import run_executor
+from workers import extracted
 from workers.lease_keeper import Attempt
 from workers.ports import Blobs, Sandbox, StoredBlob
 from workers.scratch import Scratch
@@ -37,7 +38,8 @@ FindImported = Callable[[str, str | None], StoredBlob]
 class Produced:
     """The attempt succeeded; its files are in the storage.
 
-    `original` is the document's content if it had to be stored first.
+    `original` is the document's content if it had to be stored first. `extracted` are to be
+    registered as documents before the attempt is reported.
     """
 
     files: tuple[OutputFile, ...]
@@ -45,6 +47,7 @@ class Produced:
     executor: str
     metadata: dict[str, Any]
     original: Original | None = None
+    extracted: tuple[extracted.Extracted, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -167,8 +170,12 @@ class StageRunner:
                 limit = state.configuration.timeout_seconds_of(attempt.stage_name)
                 outcome = self._sandbox.run(task, limit, attempt.cancelled)
             files = tuple(self._stored(file, executor) for file in outcome.files)
+            taken_out = extracted.store(outcome.extracted, state, self._blobs)
         references = tuple(input_.reference for input_ in wanted)
-        return Produced(files, references, label, dict(outcome.metadata), original)
+        metadata = dict(outcome.metadata)
+        if ORIGINAL in executor.reads:
+            metadata |= extracted.noted(outcome.extracted, taken_out, state)
+        return Produced(files, references, label, metadata, original, taken_out)
 
     def _missing_original(self, state: DocumentWorkflow, executor: Executor) -> Original | None:
         """Store the original that the stage reads and nobody has stored yet."""

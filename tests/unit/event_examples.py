@@ -51,6 +51,9 @@ EXAMPLES: Mapping[str, e.Event] = {
     "OriginalStored.v1": e.OriginalStored(
         **_CONTEXT, checksum="b2" * 32, size_bytes=1_204, mime_type="text/markdown"
     ),
+    "DocumentExtracted.v1": e.DocumentExtracted(
+        **_CONTEXT, source_document_id="letter-of-may", depth=2
+    ),
     "ImportUndone.v1": e.ImportUndone(**_CONTEXT),
     "WorkflowStarted.v1": e.WorkflowStarted(
         **_CONTEXT,

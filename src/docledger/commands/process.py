@@ -44,6 +44,7 @@ class Parts:
     new_id: Callable[[], str]
     pipeline: Callable[[], tuple[StageDependency, ...]]
     standings: Callable[[Sequence[str]], list[DocumentProgress]]
+    extracted: Callable[[Sequence[str]], Mapping[str, str]]
     gave_up: Callable[[], str | None]
 
 
@@ -99,6 +100,7 @@ def _parts(docledger: Docledger, gave_up: Callable[[], str | None]) -> Parts:
         new_id=new_id,
         pipeline=docledger.pipeline,
         standings=docledger.standings,
+        extracted=docledger.extracted,
         gave_up=gave_up,
     )
 
@@ -161,8 +163,13 @@ def _await(answers: deque[Future[Any]], most_left: int) -> None:
         answers.popleft().result()
 
 
-def follow(parts: Parts, titles: Mapping[str, str], watching: Watching) -> list[DocumentProgress]:
-    """Wait until every document is over; return how they ended, in order of registration."""
+def follow(parts: Parts, titles: dict[str, str], watching: Watching) -> list[DocumentProgress]:
+    """Wait until every document is over; return how they ended, in order of registration.
+
+    Documents that were taken out of others, such as attachments, are followed as well, their
+    titles added to `titles`.
+    """
+    searched: set[str] = set()
     standings: dict[str, DocumentProgress] = {}
     wait = _FIRST_POLL_SECONDS
     while True:
@@ -170,6 +177,9 @@ def follow(parts: Parts, titles: Mapping[str, str], watching: Watching) -> list[
         changed = {standing.document_id: standing for standing in parts.standings(unfinished)}
         wait = _FIRST_POLL_SECONDS if changed.items() - standings.items() else wait * 1.5
         standings.update(changed)
+        ended = [i for i in titles if i in standings and standings[i].over and i not in searched]
+        titles.update(parts.extracted(ended) if ended else {})
+        searched.update(ended)
         watching.show(list(standings.values()))
         if len(standings) == len(titles) and all(s.over for s in standings.values()):
             return [standings[i] for i in titles]

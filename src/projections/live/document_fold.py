@@ -22,6 +22,7 @@ ABOUT_NO_FILE = frozenset(
     (
         e.DocumentChanged,
         e.OriginalStored,
+        e.DocumentExtracted,
         e.WorkflowPaused,
         e.WorkflowResumed,
         e.WorkflowCancelled,

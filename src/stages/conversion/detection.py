@@ -201,7 +201,7 @@ def _is_pdf_further_in(path: Path, head: bytes) -> bool:
 
     A text that only speaks of the header of such files is none.
     """
-    if _PDF_HEADER.search(head) is None:
+    if b"%PDF-" not in head or _PDF_HEADER.search(head) is None:
         return False
     if not looks_like_text(head):
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
@@ -12,12 +13,19 @@ from typing import Protocol
 from pydantic import BaseModel
 
 from stages.conversion.detection import Format, detect
-from stages.conversion.gate import checked
+from stages.conversion.gate import checked, unchecked
 from stages.conversion.markdown import tidied
-from stages.conversion.result import ConversionOptions, Converted, Source
+from stages.conversion.result import ConversionOptions, Converted, Enclosed, Source
 from stages.conversion.second_reading import SecondReader, SecondReading
 from stages.errors import UnconvertibleDocument
-from stages.executor import ORIGINAL, InputFile, ProducedFile, StageOutcome, StageTask
+from stages.executor import (
+    ORIGINAL,
+    ExtractedFile,
+    InputFile,
+    ProducedFile,
+    StageOutcome,
+    StageTask,
+)
 
 
 class Converter(Protocol):
@@ -53,7 +61,16 @@ class MarkdownConversion:
         return StageOutcome(
             files=(ProducedFile(path),),
             metadata={"format": kind.value, **converted.recorded},
+            extracted=tuple(_written(converted.enclosed, task.work_dir)),
         )
+
+
+def _written(enclosed: Iterable[Enclosed], folder: Path) -> Iterator[ExtractedFile]:
+    """Write the files within a document, for the worker to register."""
+    for number, each in enumerate(enclosed, start=1):
+        path = folder / f"enclosed-{number}"
+        path.write_bytes(each.content())
+        yield ExtractedFile(path, each.file_name, each.mime_type)
 
 
 def convert(original: InputFile, options: ConversionOptions) -> tuple[Format, Converted]:
@@ -75,7 +92,9 @@ def _checked(module: ModuleType, source: Source, options: ConversionOptions) -> 
     """Convert, and compare with the second reading where the format has one."""
     converted = _tidied(module.convert(source, options))
     reading = _read_again(module, source, options)
-    if reading is not None:
+    if isinstance(reading, Exception):
+        converted = unchecked(converted, reading)
+    elif reading is not None:
         fallback: Converter | None = getattr(module, "fallback", None)
         other = None if fallback is None else partial(_again, fallback, source, options)
         converted = checked(converted, reading, options, other)
@@ -89,11 +108,11 @@ def _checked(module: ModuleType, source: Source, options: ConversionOptions) -> 
 
 def _read_again(
     module: ModuleType, source: Source, options: ConversionOptions
-) -> SecondReading | None:
-    """Read the document for the second time; None if that cannot be done.
+) -> SecondReading | Exception | None:
+    """Read the document for the second time; None if its format has no second reading.
 
-    What is converted is not lost because the reading that only checks it fails: such a document
-    has no `wordRecall`.
+    What is converted is not lost because the reading that only checks it fails: the error is
+    returned, and the stage's metadata say that the words were not checked.
     """
     read: SecondReader | None = getattr(module, "second_reading", None)
     if read is None:
@@ -102,8 +121,8 @@ def _read_again(
         return read(source, options)
     except MemoryError:
         raise
-    except Exception:
-        return None
+    except Exception as error:
+        return error
 
 
 def _again(fallback: Converter, source: Source, options: ConversionOptions) -> Converted:

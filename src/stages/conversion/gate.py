@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
+from stages.conversion.markdown import tidied
 from stages.conversion.markdown_words import shown
 from stages.conversion.result import ConversionOptions, Converted
 from stages.conversion.second_reading import SecondReading
@@ -39,6 +41,9 @@ class Agreement:
         return {"wordRecall": round(self.recall, 4), "wordPrecision": round(self.precision, 4)}
 
 
+_EQUAL: Final = Agreement(source_words=0, missing=0, recall=1.0, precision=1.0, kept=1.0)
+
+
 def agreement(converted: Converted, reading: SecondReading) -> Agreement:
     """Compare the words of a conversion with those of the second reading."""
     return _Source(reading).compare(converted)
@@ -64,18 +69,37 @@ def checked(
     return replace(converted, left_out=left_out, metadata={**converted.metadata, **found.metadata})
 
 
+def unchecked(converted: Converted, error: Exception) -> Converted:
+    """Return the conversion with a warning that nothing has checked it, and the kind of fault."""
+    kind = type(error).__name__
+    warning = f"The words were not checked: the second reading failed with {kind}."
+    figures = {"wordRecall": None, "wordPrecision": None, "warning": warning}
+    return replace(converted, metadata={**converted.metadata, **figures})
+
+
 class _Source:
     """The document's words, counted once for both converters."""
 
     def __init__(self, reading: SecondReading) -> None:
+        self._reading = reading
         self._left_out = reading.left_out
         self._unread = reading.unread
-        self._words = WordCounts(pieces_of(reading.text))
-        self._all = self._words
-        if reading.optional:
-            self._all = WordCounts([*pieces_of(reading.text), *pieces_of(reading.optional)])
+
+    @cached_property
+    def _words(self) -> WordCounts:
+        text = self._reading.text
+        return WordCounts(shown(text) if self._reading.is_markdown else pieces_of(text))
+
+    @cached_property
+    def _all(self) -> WordCounts:
+        reading = self._reading
+        if not reading.optional:
+            return self._words
+        return WordCounts([*pieces_of(reading.text), *pieces_of(reading.optional)])
 
     def compare(self, converted: Converted) -> Agreement:
+        if self._reading.is_markdown and tidied(self._reading.text) == converted.markdown:
+            return _EQUAL
         markdown = WordCounts(shown(converted.markdown))
         matched = self._words.matched(markdown)
         expected = max(matched, self._words.total - self._unconfirmed(converted.left_out))

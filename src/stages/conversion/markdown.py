@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 # Unpaired surrogates and controls but tab and line feed: PostgreSQL and JSON readers refuse some
@@ -12,6 +12,9 @@ _UNPRINTABLE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]"
 )
 _CONTROLS: Final = bytes({*range(32), 127} - set(b"\t\n"))
+_PIECE_CHARS: Final = 1 << 20
+_C1: Final = re.compile(rb"\xc2[\x80-\x9f]")
+_SELDOM: Final = [sign.encode() for sign in "\u2028\u2029\ufffe\uffff"]
 _NEWLINES: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 _SPECIAL: Final = re.compile(r"([\\`*\[\]<]|(?<!\w)_++|(?<!_)_++(?!\w)|~~|&(?=#?\w+;))")
 _LINE_START: Final = re.compile(
@@ -28,19 +31,41 @@ def tidied(markdown: str) -> str:
 
 def printable(text: str) -> str:
     """Drop what cannot be shown from plain text, its line ends unified."""
-    if text.isascii():
-        raw = text.encode()
-        if len(raw.translate(None, _CONTROLS)) == len(raw):  # nothing to do, found out fast
-            return text
+    if all(map(_is_printable, _pieces(text))):
+        return text
     return _UNPRINTABLE.sub("", _NEWLINES.sub("\n", text))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Return the text piece by piece, so that no copy of a large one is made."""
+    if len(text) <= _PIECE_CHARS:
+        yield text
+        return
+    for start in range(0, len(text), _PIECE_CHARS):
+        yield text[start : start + _PIECE_CHARS]
+
+
+def _is_printable(text: str) -> bool:
+    """Tell whether there is nothing to do, in a tenth of the time that the patterns take."""
+    try:
+        raw = text.encode()
+    except UnicodeEncodeError:  # a surrogate
+        return False
+    if len(raw.translate(None, _CONTROLS)) != len(raw):
+        return False
+    if text.isascii():
+        return True
+    return not any(sign in raw for sign in _SELDOM) and _C1.search(raw) is None
 
 
 def escaped(text: str) -> str:
     """Return inline text in which nothing is Markdown; line starts are left to `paragraph`."""
     text = printable(text)
-    if "__" in text:
-        return _SPECIAL.sub(_escaped_each, text)
-    return _SPECIAL.sub(r"\\\1", text)
+    return _SPECIAL.sub(_escaped_each if "__" in text else _escaped_one, text)
+
+
+def _escaped_one(match: re.Match[str]) -> str:
+    return "\\" + match[0]
 
 
 def _escaped_each(match: re.Match[str]) -> str:

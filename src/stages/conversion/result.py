@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field
 
 from stages.conversion.detection import Format
 from stages.executor import Options
+
+T = TypeVar("T")
 
 
 class ConversionOptions(Options):
@@ -24,6 +27,8 @@ class ConversionOptions(Options):
     speaker_notes: bool = True
     comments: bool = False
     include_hidden: bool = False
+    attachments: bool = True
+    max_attachments: int = Field(default=100, ge=0, le=1_000)
     max_pages: int = Field(default=5_000, ge=1, le=100_000)
     max_cells: int = Field(default=2_000_000, ge=1, le=50_000_000)
     minimum_recall: float = Field(default=0.97, ge=0, le=1)
@@ -38,6 +43,26 @@ class Source:
     kind: Format
     file_name: str
     mime_type: str
+
+    def once(self, read: Callable[[Source], T]) -> T:
+        """Return what `read` makes of the document, made once for converter, check and fallback."""
+        if read not in self._made:
+            self._made[read] = read(self)
+        made: T = self._made[read]
+        return made
+
+    @cached_property
+    def _made(self) -> dict[Any, Any]:
+        return {}
+
+
+@dataclass(frozen=True)
+class Enclosed:
+    """A file within the document that is to be a document of its own."""
+
+    file_name: str
+    mime_type: str
+    content: Callable[[], bytes]
 
 
 @dataclass(frozen=True)
@@ -54,6 +79,7 @@ class Converted:
     left_out: Mapping[str, int] = field(default_factory=dict)
     lossy: bool = False
     converter: str = ""
+    enclosed: tuple[Enclosed, ...] = ()
 
     @property
     def recorded(self) -> dict[str, Any]:

@@ -17,12 +17,14 @@ class SecondReading:
     they are not in `text`. `optional` is text that may stand in the Markdown and need not, such as
     headers: it counts for precision alone. `unread` are the kinds of what was not read at all, so
     that no word of `text` is missing where the converter leaves them out.
+    they are not in `text`. Where `is_markdown`, the text is read as Markdown is.
     """
 
     text: str
     left_out: Mapping[str, int] = field(default_factory=dict)
     optional: str = ""
     unread: frozenset[str] = frozenset()
+    is_markdown: bool = field(default=False, kw_only=True)
 
 
 class SecondReader(Protocol):

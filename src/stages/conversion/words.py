@@ -21,7 +21,12 @@ _UNSPACED: Final = (
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # ideographs
 )
 _WORD: Final = re.compile(rf"[^\W_{_UNSPACED}]+|(?!\W)[{_UNSPACED}]")
-_INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
+_INVISIBLE: Final = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+# Typographic signs that part words as blanks do; what is left of many a text is ASCII.
+_SIGNS: Final = "\u00a0\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u2022©®«»→"
+_ASCII_WORDS: Final = bytes(
+    ord(chr(code).lower()) if chr(code).isalnum() and code < 128 else 32 for code in range(256)
+)
 _PIECE_CHARS = 1 << 20
 _MAX_DISTINCT = 400_000
 _BUCKETS = 1 << 22
@@ -44,8 +49,10 @@ class WordCounts:
     def matched(self, other: WordCounts) -> int:
         """Return how many words of this multiset are in the other one too."""
         if self._hashed is None and other._hashed is None:
-            few, many = sorted((self._exact, other._exact), key=len)
-            return sum(min(count, many.get(word, 0)) for word, count in few.items())
+            if self._exact == other._exact:
+                return self.total
+            unlike = self._exact.items() - other._exact.items()
+            return self.total - sum(max(0, n - other._exact.get(word, 0)) for word, n in unlike)
         return sum(map(min, self._buckets(), other._buckets()))
 
     def letters(self) -> Counter[str]:
@@ -95,8 +102,18 @@ def pieces_of(text: str) -> Iterator[str]:
 def words_of(piece: str) -> list[str]:
     """Return the words of a text of moderate size, in order."""
     if not piece.isascii():
-        piece = unicodedata.normalize("NFKC", _INVISIBLE.sub("", piece))
-    return _WORD.findall(piece.casefold())
+        piece = _without_signs(piece)
+    if piece.isascii():
+        return piece.encode().translate(_ASCII_WORDS).decode().split()
+    return _WORD.findall(unicodedata.normalize("NFKC", piece).casefold())
+
+
+def _without_signs(piece: str) -> str:
+    for sign in _INVISIBLE:
+        piece = piece.replace(sign, "")
+    for sign in _SIGNS:
+        piece = piece.replace(sign, " ")
+    return piece
 
 
 def _count_by_hash(buckets: array[int], hashes: Counter[int]) -> None:

@@ -41,6 +41,7 @@ def test_the_names_under_which_events_are_stored() -> None:
         "OutputFileRemoved",
         "DocumentChanged",
         "OriginalStored",
+        "DocumentExtracted",
         "ImportUndone",
         "WorkflowStateImported",
         "StageStateImported",

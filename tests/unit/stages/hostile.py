@@ -119,6 +119,14 @@ def _mail(size: int, *, depth: int = 0, parts: int = 0) -> bytes:
     return head + nested + many + b"Content-Type: text/plain\n\nword\n"
 
 
+def _mail_of(attached: bytes) -> bytes:
+    made = EmailMessage()
+    made["From"], made["Subject"] = "a@b.c", "x"
+    made.set_content("word")
+    made.add_attachment(attached, maintype="application", subtype="pdf", filename="a.pdf")
+    return made.as_bytes()
+
+
 def _mail_of_zip(size: int) -> bytes:
     made = EmailMessage()
     made["From"], made["Subject"] = "a@example.org", "x"
@@ -156,6 +164,12 @@ HOSTILE: Final[Mapping[str, tuple[str, Make]]] = {
         "a.html",
         lambda n: b"".join(b"<p><font size=%d>x" % each for each in range(400)),
     ),
+    "divs without end": ("a.html", lambda n: b"<div>" * (n // 5) + b"word"),
+    "spans without end": ("a.html", lambda n: b"<span>" * (n // 6) + b"word"),
+    "tags alone": ("a.html", lambda n: b"<html>word" + b"<i></i>" * (n // 7)),
+    "paragraphs": ("a.html", lambda n: b"<html>" + b"<p>word one" * (n // 11)),
+    "rows without end": ("a.html", lambda n: b"<table>" + b"<tr><td>x<td>y" * (n // 14)),
+    "angle brackets": ("a.html", lambda n: b"<html>word" + b"<" * n),
     "links without end": ("a.html", lambda n: b"<a href=x>y" * (n // 11)),
     "one tag of very many attributes": (
         "a.html",
@@ -226,11 +240,14 @@ HOSTILE: Final[Mapping[str, tuple[str, Make]]] = {
         lambda n: b"x," * (n // 20) + b"\n" + b"a,b\n" * (n // 20),
     ),
     "a field of a whole file": ("a.csv", lambda n: b"a,b\n1," + b"x" * n),
+    "a quoted field of a whole file": ("a.csv", lambda n: b'a,b\n1,"' + b"x\n" * (n // 2) + b'"\n'),
+    "one line of very many fields": ("a.csv", lambda n: b"x," * (n // 2) + b"x\n"),
     "separator that is none": ("a.csv", lambda n: b'sep="\na"b\n1"2\n'),
     # mail
     "parts in parts": ("a.eml", lambda n: _mail(n, depth=n // 30)),
     "very many parts": ("a.eml", lambda n: _mail(n, parts=n // 400)),
     "mail with a bomb": ("a.eml", _mail_of_zip),
+    "an attachment of the whole mail": ("a.eml", lambda n: _mail_of(b"x" * (n // 2))),
     "header without end": ("a.eml", lambda n: b"From: a@b.c\nSubject: " + b"x" * n + b"\n\nword\n"),
     "headers alone": ("a.eml", lambda n: b"From: a@b.c\nTo: x\nSubject: x\n" * 100),
     "encoded words": (

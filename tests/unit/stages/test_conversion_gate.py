@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import lists, sampled_from, text
 
-from stages.conversion import executor
+from stages.conversion import executor, words
 from stages.conversion.gate import agreement, checked
 from stages.conversion.markdown_words import shown
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.second_reading import SecondReading
-from stages.conversion.words import WordCounts, count_words
+from stages.conversion.words import WordCounts, count_words, words_of
 from stages.errors import UnconvertibleDocument
 from unit.stages.making import converted_bytes
 
@@ -32,7 +37,7 @@ def check(markdown: str, source: str = _TEXT, **options: float) -> Converted:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("said", "count"),
     [
         ("One, two; THREE_four 5.5", 6),
         ("東京へ行く", 5),
@@ -42,8 +47,8 @@ def check(markdown: str, source: str = _TEXT, **options: float) -> Converted:
         ("...", 0),
     ],
 )
-def test_words_are_runs_of_letters_and_digits_or_single_signs(text: str, words: int) -> None:
-    assert count_words(text) == words
+def test_words_are_runs_of_letters_and_digits_or_single_signs(said: str, count: int) -> None:
+    assert count_words(said) == count
 
 
 @pytest.mark.parametrize(
@@ -188,7 +193,42 @@ def test_a_second_reading_that_fails_leaves_the_document_unchecked(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(executor, "module_of", lambda kind: _Module(part(0.5), fails=True))
-    assert "wordRecall" not in converted_bytes(tmp_path, b"text", "a.txt").recorded
+    recorded = converted_bytes(tmp_path, b"text", "a.txt").recorded
+    assert (recorded["wordRecall"], recorded["wordPrecision"]) == (None, None)
+    assert recorded["warning"] == (
+        "The words were not checked: the second reading failed with ValueError."
+    )
+
+
+def test_a_second_reading_that_runs_out_of_memory_fails_the_stage(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Greedy(_Module):
+        def second_reading(self, source: Source, options: ConversionOptions) -> SecondReading:
+            raise MemoryError
+
+    monkeypatch.setattr(executor, "module_of", lambda kind: Greedy(part(0.5)))
+    with pytest.raises(MemoryError):
+        converted_bytes(tmp_path, b"text", "a.txt")
+
+
+@given(text(alphabet="aB1_ é\u2019—\u00ad\u00a0ﬁΣς東カﾊﾞ½™İ\u0301\n-", max_size=40))
+def test_words_are_the_same_where_they_are_found_fast(source: str) -> None:
+    plain = re.sub("[\u00ad\u200b-\u200f\u2060\ufeff]", "", source)
+    whole = unicodedata.normalize("NFKC", plain).casefold()
+    assert words_of(source) == words._WORD.findall(whole)
+
+
+@given(lists(sampled_from("abc")), lists(sampled_from("abc")))
+def test_matched_words_are_the_smaller_count_of_each(one: list[str], other: list[str]) -> None:
+    counts = [WordCounts([" ".join(each)]) for each in (one, other)]
+    assert counts[0].matched(counts[1]) == (Counter(one) & Counter(other)).total()
+
+
+def test_markdown_that_differs_from_its_source_is_compared_word_by_word() -> None:
+    reading = SecondReading("a\\_b *c* [d](e)\n", is_markdown=True)
+    assert agreement(Converted("a\\_b *c* [d](e)\n"), reading).recall == 1.0
+    assert agreement(Converted("a\\_b *c*\n"), reading).recall == pytest.approx(3 / 4)
 
 
 def test_what_was_found_is_recorded(tmp_path: Path) -> None:

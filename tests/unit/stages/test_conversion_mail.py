@@ -10,7 +10,7 @@ import pytest
 from stages.conversion.detection import detect
 from stages.conversion.result import Converted
 from stages.errors import UnconvertibleDocument
-from unit.stages.making import converted_bytes
+from unit.stages.making import converted, converted_bytes
 
 
 def message(body: str = "The boat is late.\n", **headers: str) -> EmailMessage:
@@ -27,7 +27,7 @@ def message(body: str = "The boat is late.\n", **headers: str) -> EmailMessage:
 def mail(tmp_path: Path, content: EmailMessage | bytes, name: str = "a.eml") -> Converted:
     raw = content if isinstance(content, bytes) else content.as_bytes()
     result = converted_bytes(tmp_path, raw, name)
-    assert result.converter == "mail/1"
+    assert result.converter == "mail/2"
     assert result.metadata["wordRecall"] == 1.0
     return result
 
@@ -136,3 +136,79 @@ def test_parts_nested_without_end_are_refused_or_listed(tmp_path: Path) -> None:
         outer.add_attachment(shallow)
         shallow = outer
     assert "- text/plain" in converted_bytes(tmp_path, shallow.as_bytes(), "a.eml").markdown
+
+
+def enclosed(result: Converted) -> dict[str, tuple[str, bytes]]:
+    """Return media type and content by name of what becomes a document of its own."""
+    return {each.file_name: (each.mime_type, each.content()) for each in result.enclosed}
+
+
+def test_attachments_and_messages_within_become_documents(tmp_path: Path) -> None:
+    made = message()
+    made.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="Gebühr.pdf")
+    made.add_attachment(b"PK", maintype="application", subtype="zip")
+    inner = message("The inner text.\n", Subject="Inner")
+    inner.add_attachment("a,b\n", filename="t.csv", subtype="csv")
+    made.add_attachment(inner)
+    found = enclosed(mail(tmp_path, made))
+    assert found["Gebühr.pdf"] == ("application/pdf", b"%PDF")
+    assert found["attachment.zip"] == ("application/zip", b"PK")
+    kind, content = found.pop("Inner.eml")
+    assert len(found) == 2
+    assert kind == "message/rfc822"
+    assert content == inner.as_bytes()
+    assert list(enclosed(mail(tmp_path, content))) == ["t.csv"]
+
+
+def test_pictures_in_the_text_and_signatures_are_no_documents(tmp_path: Path) -> None:
+    made = message("See the picture.\n")
+    for disposition, name in (("inline", "logo.png"), ("attachment", "plan.png")):
+        made.add_attachment(
+            b"\x89PNG",
+            maintype="image",
+            subtype="png",
+            filename=name,
+            disposition=disposition,
+            cid="<1>",
+        )
+    made.add_attachment(b"--", maintype="application", subtype="pgp-signature", filename="s.asc")
+    result = mail(tmp_path, made)
+    assert list(enclosed(result)) == ["plan.png"]
+    assert "- s.asc" in result.markdown
+
+
+def test_files_in_the_alternative_that_is_not_taken_are_kept(tmp_path: Path) -> None:
+    """Apple Mail puts files beside the page, in an alternative to the plain text."""
+    raw = (
+        b"From: a@b.c\nSubject: x\nMIME-Version: 1.0\n"
+        b'Content-Type: multipart/alternative; boundary="A"\n\n'
+        b"--A\nContent-Type: text/plain\n\nSee the plan.\n"
+        b'--A\nContent-Type: multipart/mixed; boundary="B"\n\n'
+        b"--B\nContent-Type: text/html\n\n<p>See the plan.</p>\n"
+        b"--B\nContent-Type: application/pdf\nContent-Disposition: inline; filename=plan.pdf\n\n"
+        b"%PDF\n--B--\n--A--\n"
+    )
+    result = mail(tmp_path, raw)
+    assert "See the plan.\n\n## Attachments\n\n- plan.pdf" in result.markdown
+    assert list(enclosed(result)) == ["plan.pdf"]
+
+
+def test_a_page_is_taken_although_an_invitation_follows_it(tmp_path: Path) -> None:
+    made = message("Invitation.\n")
+    made.add_alternative("<p>All that there is to say about the meeting</p>", subtype="html")
+    made.add_alternative("BEGIN:VCALENDAR\n", subtype="calendar")
+    result = mail(tmp_path, made)
+    assert "All that there is to say" in result.markdown
+
+
+def test_more_attachments_than_wanted_are_listed_and_counted(tmp_path: Path) -> None:
+    made = message()
+    for number in range(3):
+        made.add_attachment(f"{number}\n", filename=f"{number}.txt")
+    path = tmp_path / "a.eml"
+    path.write_bytes(made.as_bytes())
+    few = converted(path, maxAttachments=2)
+    assert list(enclosed(few)) == ["0.txt", "1.txt"]
+    assert few.metadata["attachmentsNotExtracted"] == 1
+    assert "- 2.txt" in few.markdown
+    assert not converted(path, attachments=False).enclosed

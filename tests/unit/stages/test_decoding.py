@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from stages.conversion.text.decoding import decode, looks_like_text
-from unit.stages.encoded_texts import Encoded, encoded_texts
+from unit.stages.encoded_texts import WRITINGS, Encoded, encoded_texts
 from unit.stages.making import converted, converted_bytes
 
 CASES = Path(__file__).parents[2] / "fixtures" / "cases" / "documents"
@@ -128,3 +129,52 @@ def test_a_long_file_is_told_by_what_is_beyond_ascii_anywhere() -> None:
         "cp1257"
     )
     assert decode(raw).text.endswith("Ąžuolas žydi, širdis džiaugiasi, gegužės")
+
+
+_OLDER = (
+    "cp850",
+    "cp437",
+    "mac_roman",
+    "iso8859_15",
+    "cp852",
+    "mac_latin2",
+    "mac_cyrillic",
+    "cp855",
+)
+_PLAIN = str.maketrans({"’": "'", "–": "-", "€": "EUR", "“": '"', "”": '"', "„": '"', "œ": "oe"})
+
+
+def _in_older_encodings() -> list[tuple[str, str, bytes]]:
+    """Return codec, text and bytes of long texts as DOS, older Macs and ISO 8859-15 wrote them."""
+    found = []
+    for writing in WRITINGS:
+        family = {"cp1252": _OLDER[:4], "cp1250": _OLDER[4:6], "cp1251": _OLDER[6:]}
+        for codec in next((family[each] for each in writing.codecs if each in family), ()):
+            text = writing.long.translate(_PLAIN)
+            with suppress(UnicodeEncodeError):
+                found.append((codec, text, text.encode(codec)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("codec", "text", "raw"), _in_older_encodings(), ids=lambda each: str(each)[:12]
+)
+def test_encodings_of_dos_and_older_macs_are_told(codec: str, text: str, raw: bytes) -> None:
+    assert codec
+    assert decode(raw).text == text
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        (
+            "iso8859_3",
+            "Ĉiuj homoj estas denaske liberaj; ili posedas racion kaj konsciencon, ŝajne.",
+        ),
+        ("iso8859_4", "Visi cilvēki piedzimst brīvi un vienlīdzīgi savā pašcieņā un tiesībās."),
+        ("iso8859_16", "Wszyscy ludzie rodzą się wolni i równi pod względem swej godności."),
+        ("iso2022_kr", "모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다."),
+    ],
+)
+def test_rarer_encodings_are_told(codec: str, text: str) -> None:
+    assert decode(text.encode(codec)).text == text

@@ -15,10 +15,10 @@ class Language(NamedTuple):
     handicap: float = 0
 
 
-_WEST = ("cp1252",)
-_CENTRE = ("cp1250", "iso8859-2")
-_BALTIC = ("cp1257",)
-_CYRILLIC = ("cp1251", "koi8-r", "iso8859-5", "cp866")
+_WEST = ("cp1252", "iso8859-15", "cp850", "mac-roman")
+_CENTRE = ("cp1250", "iso8859-2", "cp852", "mac-latin2")
+_BALTIC = ("cp1257", "iso8859-4", "iso8859-10")
+_CYRILLIC = ("cp1251", "koi8-r", "iso8859-5", "cp866", "mac-cyrillic", "cp855")
 
 LANGUAGES: Final[Mapping[str, Language]] = {
     "English": Language("éèïçöüñ", _WEST),
@@ -32,28 +32,39 @@ LANGUAGES: Final[Mapping[str, Language]] = {
     "Dutch": Language("ëéïöèüóêç", _WEST, handicap=1),
     "Catalan": Language("àéóèíçòúïü", _WEST, handicap=1),
     "Icelandic": Language("íáðéúóþýöæ", _WEST, handicap=3),
-    "Polish": Language("łężąóśćńź", _CENTRE),
+    "Polish": Language("łężąóśćńź", (*_CENTRE, "iso8859-16")),
     "Czech": Language("íáěéřžčýšůúťňďó", _CENTRE),
     "Slovak": Language("áíčšžýúéťôľňďäóŕĺ", _CENTRE, handicap=0.5),
     "Hungarian": Language("áéőöüóíűú", _CENTRE),
     "Romanian": Language("ăţşâîțș", (*_CENTRE, "iso8859-16"), handicap=0.5),
-    "Croatian": Language("čšžćđ", _CENTRE),
+    "Croatian": Language("čšžćđ", (*_CENTRE, "iso8859-16")),
     "Turkish": Language("ıüşğçöâîû", ("cp1254",), handicap=0.5),
     "Lithuanian": Language("ėųšįžąūčę", _BALTIC, handicap=0.5),
     "Latvian": Language("āīēšūņžļģčķ", _BALTIC, handicap=0.5),
-    "Estonian": Language("äõüöšž", (*_BALTIC, "cp1252"), handicap=1),
+    "Estonian": Language("äõüöšž", (*_BALTIC, "cp1252", "iso8859-15"), handicap=1),
+    "Maltese": Language("ħżġċà", ("iso8859-3",), handicap=1),
+    "Vietnamese": Language(
+        "\u0301\u0300đôư\u0323âơê\u0309ă\u0303áàíóúéýèìòùñ", ("cp1258",), handicap=1
+    ),
+    "Esperanto": Language("ĉĝŝŭĵĥ", ("iso8859-3",), handicap=1),
     "Russian": Language("оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё", _CYRILLIC, latin=False),
     "Ukrainian": Language(
         "оаинвітерслкдупмяьзбгйчїхцжюшєщфґ",
-        ("cp1251", "koi8-u", "iso8859-5"),
+        ("cp1251", "koi8-u", "iso8859-5", "mac-cyrillic"),
         latin=False,
         handicap=0.5,
     ),
     "Bulgarian": Language(
-        "аеоитнрсвлдкпмзъгубчяйжхцшщюьф", ("cp1251",), latin=False, handicap=0.5
+        "аеоитнрсвлдкпмзъгубчяйжхцшщюьф",
+        ("cp1251", "iso8859-5", "cp866", "mac-cyrillic", "cp855"),
+        latin=False,
+        handicap=0.5,
     ),
     "Serbian": Language(
-        "аиоенрстјукдвмплзбгчшцжхњљћђфџ", ("cp1251", "iso8859-5"), latin=False, handicap=1
+        "аиоенрстјукдвмплзбгчшцжхњљћђфџ",
+        ("cp1251", "iso8859-5", "mac-cyrillic", "cp855"),
+        latin=False,
+        handicap=1,
     ),
     "Greek": Language(
         "αοιετσνηυρπκμλςωάόίέήδγχφύθώβξζψϊϋΐΰ", ("cp1253", "iso8859-7"), latin=False

@@ -19,7 +19,7 @@ _MARKS: Final[tuple[tuple[bytes, str], ...]] = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_TEXT_CONTROLS: Final = frozenset(b"\t\n\r\x0b\x0c\x1a\x1b\x08\x85")
+_OTHER_CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\x0b\x0c\x1a\x1b\x08"))
 _MAX_CONTROL_SHARE = 0.02
 _SAMPLE_BYTES = 4096
 _INVALID: Final = re.compile("[\udc80-\udcff]")
@@ -29,6 +29,7 @@ _THREE_BYTES: Final = re.compile("[\u0800-\uffff]")
 _WIDER: Final = {"gbk": "gb18030", "gb2312": "gb18030", "euc_kr": "cp949", "shift_jis": "cp932"}
 _NOT_ON_THE_WEB: Final = {"hz-gb-2312": "hz", "iso-2022-kr": "iso2022_kr"}
 _NO_ENCODINGS: Final = ("utf-7", "unicode_escape", "raw-unicode-escape", "punycode", "undefined")
+_KOREAN_ESCAPE: Final = b"\x1b$)C"  # RFC 1557: at the beginning, once
 _SWITCHING: Final = ("iso2022_jp", "hz", "iso2022_kr")
 
 
@@ -45,7 +46,7 @@ def looks_like_text(head: bytes) -> bool:
     """Tell whether bytes are text in some encoding, a few stray controls allowed."""
     if any(head.startswith(mark) for mark, _ in _MARKS) or _wide_without_mark(head):
         return True
-    controls = sum(head.count(byte) for byte in range(32) if byte not in _TEXT_CONTROLS)
+    controls = len(head) - len(head.translate(None, _OTHER_CONTROLS))
     return controls <= len(head) * _MAX_CONTROL_SHARE
 
 
@@ -91,6 +92,8 @@ def _codec_of(raw: bytes, declared: str | None) -> str:
         return declared
     if switches_by_escapes(raw):
         return "iso2022_jp"
+    if raw.startswith(_KOREAN_ESCAPE):
+        return "iso2022_kr"
     if raw.isascii():
         return "utf-8"
     return _eight_bit(raw, declared)

@@ -7,7 +7,6 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from itertools import chain, islice
 from typing import Final
 
@@ -15,7 +14,7 @@ from stages.conversion.headers import is_data
 from stages.conversion.markdown import blocks, paragraph, row_of_cells
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.second_reading import SecondReading
-from stages.conversion.text.decoding import declared_charset, decode
+from stages.conversion.text.encodings import decode_file
 from stages.errors import UnconvertibleDocument
 
 _DELIMITERS: Final = ",;\t|"
@@ -23,6 +22,7 @@ _SAMPLE_ROWS = 200
 _SAMPLE_CHARS = 256 * 1024
 _MAX_FIELD_CHARS = 10_000_000
 _MAX_TITLES = 5
+_PART_CHARS = 1 << 20
 _CONVERTER = "delimited/2"
 _SEPARATOR_LINE: Final = re.compile(r"sep=([^\n])[^\S\n]*(?:\n|\Z)", re.IGNORECASE)
 _ESCAPED_QUOTE: Final = re.compile(r"[^\\\n]\\\"[^,;\t|\n]")
@@ -40,7 +40,7 @@ class _Dialect:
         """Read the rows; raises csv.Error for a field of more than ten million characters."""
         csv.field_size_limit(_MAX_FIELD_CHARS)
         return csv.reader(
-            StringIO(text, newline="\n"),
+            _lines(text),
             delimiter=self.delimiter,
             skipinitialspace=True,
             escapechar="\\" if self.escapes else None,
@@ -54,7 +54,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
 
     A first row of numbers is none; the header is empty then.
     """
-    decoded = decode(source.path.read_bytes(), declared_charset(source.mime_type))
+    decoded = decode_file(source)
     text = _without_separator_line(decoded.text)
     dialect = _dialect_of(decoded.text)
     try:
@@ -70,13 +70,26 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
 
 def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
     """Return the decoded text as it stands in the file."""
-    text = decode(source.path.read_bytes(), declared_charset(source.mime_type)).text
+    text = decode_file(source).text
     return SecondReading(_without_separator_line(text))
 
 
 def delimiter_of(text: str) -> str:
     """Return the separator that a file names, or that gives the most alike rows, else a comma."""
     return _dialect_of(text).delimiter
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Return the lines with their ends; a large text is parted a megabyte at a time."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + _PART_CHARS) + 1 or len(text)
+        lines = text[start:end].split("\n")
+        last = lines.pop()
+        yield from (f"{line}\n" for line in lines)
+        if last:
+            yield last
+        start = end
 
 
 def _dialect_of(text: str) -> _Dialect:

@@ -1,4 +1,4 @@
-"""What a page declares of its encoding (HTML 13.2.3.2, WHATWG Encoding 4.2)."""
+"""The text of a file, with what a page declares of its encoding (HTML 13.2.3.2)."""
 
 from __future__ import annotations
 
@@ -34,8 +34,21 @@ def decode_page(source: Source) -> Decoded:
 
     A byte order mark comes first, then the media type, then what the page declares.
     """
+    return source.once(_decoded_page)
+
+
+def _decoded_page(source: Source) -> Decoded:
     raw = source.path.read_bytes()
     return decode(raw, declared_charset(source.mime_type) or page_charset(raw))
+
+
+def decode_file(source: Source) -> Decoded:
+    """Return the text of a document that is text and nothing else."""
+    return source.once(_decoded_file)
+
+
+def _decoded_file(source: Source) -> Decoded:
+    return decode(source.path.read_bytes(), declared_charset(source.mime_type))
 
 
 def page_charset(raw: bytes) -> str | None:

@@ -34,6 +34,8 @@ _ODD_PLACE: Final = re.compile(
 )
 # A sign of arithmetic or money beside a digit.
 _GOOD_PLACE: Final = re.compile(r"\d ?[×½¼¾°±€§](?![^\W_])|[£€$§±×]\d|[×½¼¾±] \d")
+_BESIDE_DIGIT: Final = re.compile(rb"[0-9] ?[\x80-\xff]|[\x80-\xff] ?[0-9]")
+_ASCII: Final = bytes(range(128))
 _ALONE: Final = frozenset("àèéêòóôáíìyаивкосуяіӏη")
 _ACCENTS: Final = re.compile("[άέήίόύώΐΰΆΈΉΊΌΎΏ]")
 _HEBREW_ENDS: Final = re.compile("(?<=[א-ת])[ךםןףץ](?![א-ת])")
@@ -70,19 +72,19 @@ def _sample(raw: bytes) -> bytes:
 
 
 def _rated(sample: bytes) -> Iterator[tuple[float, str]]:
-    for encoding in _ENCODINGS:
-        text = codecs.getincrementaldecoder(encoding)("replace").decode(sample, final=False)
-        counts = Counter(sign for sign in text if sign >= "\x80")
-        faults = _faults(text, counts)
-        for language in _ENCODINGS[encoding]:
-            yield (
-                faults
-                + _likelihood(counts, language)
-                + _mixing(text, language)
-                - LANGUAGES[language].handicap
-                - _RARE.get(encoding, 0),
-                encoding,
-            )
+    best = -math.inf
+    most_gained = 2 * len(_BESIDE_DIGIT.findall(sample))
+    texts: dict[str, tuple[str, float]] = {}
+    for likelihood, encoding, language in _by_letters(sample):
+        if likelihood + most_gained < best and language != "Hebrew":
+            continue  # what follows could only lower it
+        if encoding not in texts:
+            text = sample.decode(encoding, "replace")
+            texts[encoding] = text, _faults(text)
+        text, faults = texts[encoding]
+        rating = likelihood + faults + _mixing(text, language)
+        best = max(best, rating)
+        yield rating, encoding
     for encoding in HANZI:
         text = codecs.getincrementaldecoder(encoding)("replace").decode(sample, final=False)
         yield _rated_ideographs(encoding, text), encoding
@@ -90,9 +92,24 @@ def _rated(sample: bytes) -> Iterator[tuple[float, str]]:
     yield _rated_ideographs("cp932", euc), "euc_jp"
 
 
-def _faults(text: str, counts: Counter[str]) -> float:
+def _by_letters(sample: bytes) -> list[tuple[float, str, str]]:
+    """Return likelihood, encoding and language of every reading, the likeliest first."""
+    high = Counter(sample.translate(None, _ASCII))
+    found = []
+    for encoding, languages in _ENCODINGS.items():
+        counts: Counter[str] = Counter()
+        for byte, count in high.items():
+            counts[bytes((byte,)).decode(encoding, "replace")] += count
+        unreadable = sum(counts[sign] for sign in counts if sign == "\ufffd" or sign < "\xa0")
+        rare = _UNREADABLE * unreadable - _RARE.get(encoding, 0)
+        for language in languages:
+            likelihood = _likelihood(counts, language) + rare - LANGUAGES[language].handicap
+            found.append((likelihood, encoding, language))
+    return sorted(found, key=lambda each: -each[0])
+
+
+def _faults(text: str) -> float:
     """Rate what no language does, whatever it is."""
-    unreadable = sum(counts[sign] for sign in counts if sign == "\ufffd" or sign < "\xa0")
     capitals = sum(
         1
         for match in _CAPITAL_WITHIN.finditer(text)
@@ -100,7 +117,7 @@ def _faults(text: str, counts: Counter[str]) -> float:
     )
     oddities = len(_SIGN_WITHIN.findall(text)) + len(_ODD_PLACE.findall(text))
     fitting = len(_GOOD_PLACE.findall(text))
-    return _UNREADABLE * unreadable - 4 * capitals - 4 * oddities + 2 * fitting
+    return -4 * capitals - 4 * oddities + 2 * fitting
 
 
 def _likelihood(counts: Counter[str], language: str) -> float:
@@ -160,7 +177,7 @@ def _rated_ideographs(encoding: str, text: str) -> float:
 
 
 def _high(text: str) -> Counter[str]:
-    return Counter(sign for sign in text if sign >= "\x80")
+    return Counter({sign: count for sign, count in Counter(text).items() if sign >= "\x80"})
 
 
 @cache
@@ -200,7 +217,17 @@ _FIRST_LEVEL: Final[Mapping[str, tuple[int, int]]] = {
     "cp949": (0xB0, 0xC8),
 }
 _RARE: Final[Mapping[str, float]] = {  # for texts that two encodings explain
+    "cp850": 3,
+    "cp852": 3,
+    "mac-roman": 3,
+    "mac-latin2": 3,
+    "mac-cyrillic": 3,
+    "cp855": 3,
+    "iso8859-15": 1,
+    "iso8859-4": 2,
+    "iso8859-10": 2.5,
     "iso8859-2": 0.5,
+    "iso8859-3": 1,
     "iso8859-5": 1.5,
     "iso8859-6": 1,
     "iso8859-7": 2,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from typing import Final
 
@@ -13,11 +14,12 @@ from selectolax.lexbor import LexborHTMLParser
 
 from stages.conversion.markdown import blocks, paragraph
 from stages.conversion.result import ConversionOptions, Converted, Source
-from stages.conversion.text import html_blocks, html_inline, html_tables
+from stages.conversion.text import html_blocks, html_inline, html_lists, html_tables
 from stages.conversion.text.encodings import decode_page
 from stages.conversion.text.html_depth import parsed, shallow
 from stages.conversion.text.html_nodes import Inserts
 from stages.conversion.text.html_reading import second_reading, text_of_page
+from stages.conversion.text.html_slices import slices
 from stages.conversion.text.visibility import leave_out_unseen
 
 __all__ = ["convert", "fallback", "markdown_of", "second_reading"]
@@ -38,7 +40,11 @@ _OPTIONS: Final = HtmlOptions(
         preset="minimal", remove_navigation=False, remove_forms=False
     ),
 )
-_ESCAPED: Final = re.compile(r"(?<=\d)\\([.)])|(?:(?<=[^\W_])\\(?=_[^\W_])|(?<=<su[bp]>)\\)([_+-])")
+_ESCAPED: Final = re.compile(
+    r"\\(?:(?<=\d\\)([.)])|"
+    r"((?<=[^\W_]\\)_(?=[^\W_])|(?<=<su[bp]>\\)[_+-]"
+    r"|(?<=[^\s\\]\\)[-=+>]|(?<=[^\s>*+.)|\\-][ ]\\)[-=+>]))"  # not where a line begins
+)
 _FENCE: Final = re.compile(r"^[ \t>-]*```", re.MULTILINE)
 _MAX_MARKER_CHARS = 200
 _ONLY_NUMBER: Final = re.compile(r"[\s>*+-]*(?:\d{1,9}[.)]\s+)*\d{1,9}")
@@ -78,6 +84,16 @@ def markdown_of(html: str) -> str:
 
 def page_to_markdown(html: str) -> tuple[str, Mapping[str, int]]:
     """Return the Markdown of a page, and the counts of words left out by kind."""
+    left_out: Counter[str] = Counter()
+    pieces = []
+    for part in slices(html):
+        markdown, unseen = _part_to_markdown(part)
+        pieces.append(markdown)
+        left_out.update(unseen)
+    return (pieces[0] if len(pieces) == 1 else blocks(pieces)), left_out
+
+
+def _part_to_markdown(html: str) -> tuple[str, Mapping[str, int]]:
     inserts = Inserts()
     page = parsed(inserts.cleared(html))
     left_out = leave_out_unseen(page)
@@ -98,6 +114,7 @@ def _settle(page: LexborHTMLParser, inserts: Inserts) -> None:
     html_inline.drop_permalinks(page)
     html_inline.unwrap_what_marks_nothing(page)
     html_inline.settle_emphasis(page)
+    html_lists.write_labels(page, inserts)
     html_blocks.mark_footnotes(page, inserts)
     html_blocks.tie_definitions(page)
     html_tables.unwrap_layout(page)
@@ -105,7 +122,7 @@ def _settle(page: LexborHTMLParser, inserts: Inserts) -> None:
 
 
 def _with_fewer_escapes(markdown: str) -> str:
-    """Take back escapes of dots in numbers and of underscores in words, which mark nothing."""
+    """Take back escapes of what marks nothing where it stands: `1\\.5`, `a\\_b`, `co\\-op`."""
     if "\\" not in markdown:
         return markdown
     pieces, end, in_code = [], 0, False

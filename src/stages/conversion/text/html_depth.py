@@ -97,7 +97,8 @@ def _in_place_of(name: str) -> str:
 
 def _depth(html: str) -> int:
     deepest = depth = 0
-    for closing, name, rest in _TAG.findall(html):
+    for tag in _TAG.finditer(html):
+        closing, name, rest = tag.groups("")
         if name and name.lower() not in _VOID and not rest.endswith("/"):
             depth = max(0, depth - 1) if closing else depth + 1
             deepest = max(deepest, depth)

@@ -143,6 +143,9 @@ def _spread(page: LexborHTMLParser, table: LexborNode, *, joins_headers: bool) -
                     del cell.attrs[name]
     if len(rows) * len(columns) > _MAX_CELLS:
         return
+    if joins_headers and _has_only_a_title(rows, len(columns)):
+        _lift_title(page, table, rows.pop(0))
+        _put_empty_header(page, table)
     for row in rows:
         _fill(page, row, columns, repeats=joins_headers and row.is_header)
     if joins_headers:
@@ -225,10 +228,7 @@ def _join_headers(
     if len(leading) < 2 or len(leading) == rows:
         return
     while len(leading) > 1 and _is_title(leading[0], columns):
-        title = leading.pop(0)
-        table.insert_before(text_of(_cells(title.node)[0]))
-        table.insert_before(page.create_node("p"))
-        title.node.decompose()
+        _lift_title(page, table, leading.pop(0))
     first, *others = leading
     for index, cell in enumerate(_cells(first.node)):
         labels = [text_of(cell)]
@@ -241,6 +241,18 @@ def _join_headers(
             cell.insert_child(f" {label}")
     for other in others:
         other.node.decompose()
+
+
+def _has_only_a_title(rows: Sequence[_Row], columns: int) -> bool:
+    """Tell whether a label over all columns is the only header, as above the links of a page."""
+    headers = [*takewhile(lambda row: row.is_header, rows)]
+    return len(headers) == 1 < len(rows) and _is_title(headers[0], columns)
+
+
+def _lift_title(page: LexborHTMLParser, table: LexborNode, title: _Row) -> None:
+    table.insert_before(text_of(_cells(title.node)[0]))
+    table.insert_before(page.create_node("p"))
+    title.node.decompose()
 
 
 def _is_title(row: _Row, columns: int) -> bool:

@@ -7,10 +7,9 @@ from typing import Final
 
 from stages.conversion.detection import Format
 from stages.conversion.markdown import blocks, heading, paragraph
-from stages.conversion.markdown_words import shown
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.second_reading import SecondReading
-from stages.conversion.text.decoding import declared_charset, decode
+from stages.conversion.text.encodings import decode_file
 
 _BLANK_LINES: Final = re.compile(r"\n(?:[^\S\n]*\n)+")
 _MAX_TITLE_CHARS = 60
@@ -19,7 +18,7 @@ _CONVERTER = "plain-text/2"
 
 def convert(source: Source, options: ConversionOptions) -> Converted:  # noqa: ARG001
     """Keep Markdown as it is; make paragraphs of plain text, in which nothing is markup."""
-    decoded = decode(source.path.read_bytes(), declared_charset(source.mime_type))
+    decoded = decode_file(source)
     markdown = decoded.text if source.kind is Format.MARKDOWN else _paragraphs(decoded.text)
     return Converted(
         markdown, {"encoding": decoded.encoding}, lossy=decoded.lossy, converter=_CONVERTER
@@ -27,9 +26,8 @@ def convert(source: Source, options: ConversionOptions) -> Converted:  # noqa: A
 
 
 def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
-    """Return the decoded text; of Markdown, what a reader sees."""
-    text = decode(source.path.read_bytes(), declared_charset(source.mime_type)).text
-    return SecondReading("".join(shown(text)) if source.kind is Format.MARKDOWN else text)
+    """Return the decoded text, which may be Markdown itself."""
+    return SecondReading(decode_file(source).text, is_markdown=source.kind is Format.MARKDOWN)
 
 
 def _paragraphs(text: str) -> str:

@@ -1,7 +1,7 @@
 """What of a page a browser shows: the rules that both readings of HTML follow.
 
-HTML 15.3.1 (hidden elements) and CSS Display 2.5, CSS 2.2 11.2; inline styles only, for what a
-style sheet hides at first is what scripts show later: tabs, menus, "read more".
+HTML 15.3.1 (hidden elements) and CSS Display 2.5, CSS 2.2 11.2; by inline styles and the page's own
+style sheets, but for what scripts may show later: tabs, menus, "read more".
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from stages.conversion.text.style_sheets import follow_style_sheets
 from stages.conversion.words import count_words
 
 _NEVER_TEXT: Final = "script,style,svg metadata,svg defs,head"
@@ -32,6 +33,7 @@ _MAY_HIDE: Final = re.compile("none|hidden|collapse", re.IGNORECASE)
 def leave_out_unseen(page: LexborHTMLParser) -> dict[str, int]:
     """Remove from the tree what no reader sees; return how many words that were, by kind."""
     left_out: Counter[str] = Counter()
+    follow_style_sheets(page)
     _drop_second_forms(page)
     for node in _outer(page, _NEVER_TEXT):
         node.decompose()
@@ -104,7 +106,10 @@ def _reason(node: LexborNode) -> str:
 
 
 def _hide(node: LexborNode, reason: str) -> int:
-    if node.tag in ("body", "html"):
+    if node.tag in ("body", "html"):  # until a script shows it
+        for name in ("style", "hidden"):
+            if name in node.attributes:
+                del node.attrs[name]
         return 0
     if reason == "display":
         words = _words_of(node)
