@@ -82,6 +82,10 @@ class Original(Value):
     mime_type: str = "application/octet-stream"
 
 
+PAGE_STARTS = "pageStarts"
+"""The key in a file's metadata under which it says where the text of each page begins."""
+
+
 class OutputFile(Value):
     """A file that a stage produced and that the storage holds already.
 

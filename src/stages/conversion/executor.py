@@ -18,6 +18,7 @@ from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.second_reading import SecondReader, SecondReading
 from stages.errors import UnconvertibleDocument
 from stages.executor import ORIGINAL, InputFile, ProducedFile, StageOutcome, StageTask
+from stages.pages import located
 
 
 class Converter(Protocol):
@@ -38,7 +39,7 @@ class MarkdownConversion:
     file_type: str = "markdown"
     suffix: str = ".md"
     mime_type: str = "text/markdown; charset=utf-8"
-    version: str = "2"
+    version: str = "3"
     in_process: bool = False
     reads: tuple[str, ...] = (ORIGINAL,)
     options_model: type[BaseModel] = ConversionOptions
@@ -50,8 +51,9 @@ class MarkdownConversion:
         kind, converted = convert(original, options)
         path = task.work_dir / "converted.md"
         path.write_text(converted.markdown, encoding="utf-8", newline="\n")
+        pages = located(converted.pages, converted.markdown)
         return StageOutcome(
-            files=(ProducedFile(path),),
+            files=(ProducedFile(path, pages.metadata if pages else {}),),
             metadata={"format": kind.value, **converted.recorded},
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ class Converted:
     """Markdown, and what is worth recording: counts and choices, never words of the document.
 
     `left_out` counts the words left out on purpose, by kind (`runningLines`, `hiddenText`, …);
+    `pages` are the texts of the pages or slides in order, empty ones too, as they stand in the
+    Markdown but for blanks and marks: where each begins is then recorded with the file.
     `lossy` tells that characters could not be read; `converter` is a short name with its major
     version, e.g. `pdfium-layout/2`.
     """
@@ -54,6 +56,7 @@ class Converted:
     left_out: Mapping[str, int] = field(default_factory=dict)
     lossy: bool = False
     converter: str = ""
+    pages: Sequence[str] = ()
 
     @property
     def recorded(self) -> dict[str, Any]:

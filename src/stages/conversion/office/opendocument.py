@@ -27,17 +27,18 @@ _LOCKED: Final = (
 _UNREAD: Final = ("Pictures/", "Thumbnails/", "Configurations2/", "layout-cache")
 _BREAKS: Final = ("p", "h", "tab", "line-break", "table-cell", "list-item", "s")
 _SILENT: Final = ("annotation", "script", "tracked-changes", "forms", "sequence-decls")
+_DRAW: Final = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
 _STYLE_NAME: Final = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}style-name"
 
 
 def convert(source: Source, options: ConversionOptions) -> Converted:
     """Convert an OpenDocument; what is hidden or deleted is left out and counted."""
     try:
-        content, left_out = _prepared(source, options)
+        content, left_out, slides = _prepared(source, options)
     except (etree.XMLSyntaxError, zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
         raise UnconvertibleDocument(_DAMAGED) from error
     markdown = markdown_of(content, cast("Kind", source.kind.value))
-    return Converted(markdown, {}, left_out=dict(+left_out), converter=CONVERTER)
+    return Converted(markdown, {}, left_out=dict(+left_out), converter=CONVERTER, pages=slides)
 
 
 def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
@@ -59,8 +60,8 @@ def _raised(root: Element) -> Iterator[str]:
             yield next((str(v) for k, v in style.attrib.items() if str(k).endswith("}name")), "")
 
 
-def _prepared(source: Source, options: ConversionOptions) -> tuple[bytes, Counter[str]]:
-    """Return the document as the library is to read it."""
+def _prepared(source: Source, options: ConversionOptions) -> tuple[bytes, Counter[str], list[str]]:
+    """Return the document as the library is to read it, what was left out, and slides' texts."""
     refuse_harmful_archive(source.path)
     out = io.BytesIO()
     with zipfile.ZipFile(source.path) as archive:
@@ -80,7 +81,8 @@ def _prepared(source: Source, options: ConversionOptions) -> tuple[bytes, Counte
                     )
                 elif not name.startswith(_UNREAD) and not name.endswith("/"):
                     copy.writestr(name, archive.read(name))
-    return out.getvalue(), left_out
+    slides = ["".join(_texts(page, set())) for page in root.iter(f"{_DRAW}page")]
+    return out.getvalue(), left_out, slides
 
 
 def _texts(body: Element, raised: set[str]) -> Iterator[str]:
