@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
-import mdformat.plugins
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from mdformat.renderer import MDRenderer
 
-from stages.markdown_reading import Blocks, parse_blocks
+from stages.literals import holds_literal
+from stages.markdown_reading import Blocks
+from stages.optimizer.canonical import is_canonical
+from stages.optimizer.formatter import Env, at_rest
 from stages.optimizer.headings import even_levels, with_level
 from stages.optimizer.sameness import says_the_same
 from stages.optimizer.tables import table_of
@@ -22,17 +21,9 @@ from stages.optimizer.tables import table_of
 _LISTS: Final = frozenset({"bullet_list_open", "ordered_list_open"})
 _DEFINITIONS = "definitions"
 _WORD: Final = re.compile(r"[^\W_]+")
-_ZEROS: Final = re.compile(r"^([\s>*+-]*)(0+)(\d+[.)])(?=\s)", re.MULTILINE)
 _AS_IT_IS: Final = frozenset({"html_block", "front_matter", _DEFINITIONS})
-_PLAIN_LINE: Final = r"(?![-+=:]|\d+[.)])[^\s*_\[\]<>&\\|~#`$](?:[^\s*_\[\]<>&\\|~#`$]| (?! |$))*"
-_PLAIN_TEXT: Final = re.compile(rf"{_PLAIN_LINE}(?:\n{_PLAIN_LINE})*", re.MULTILINE)
-_PLAIN_HEADING: Final = re.compile(rf"#{{1,6}} {_PLAIN_LINE}")
 # The formatter's time grows with the square of some blocks' length.
 _MOST_CHARS, _MOST_LINES = 20_000, 300
-_TIMES: Final = 3  # until a block comes to rest
-_OPTIONS: Final = {"number": True, "wrap": "keep"}
-
-Env = MutableMapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -86,7 +77,7 @@ def _sources(document: Blocks) -> list[str]:
 
 def _written(block: _Block, source: str, env: Env, *, first: bool) -> tuple[str, str]:
     """Return a block as it is to be written, and why it is left as it was, "" if it is not."""
-    if block.kind in _AS_IT_IS or _is_plain(block, source):
+    if block.kind in _AS_IT_IS or is_canonical(block.kind, source):
         return source, ""
     if block.kind == "hr":
         return "***" if first else "---", ""  # at the top, --- would begin a front matter
@@ -97,17 +88,11 @@ def _written(block: _Block, source: str, env: Env, *, first: bool) -> tuple[str,
     elif block.kind != "fence" and (len(source) > _MOST_CHARS or source.count("\n") > _MOST_LINES):
         return source, "long"
     else:
-        result = _at_rest(source, env)
-    if result is None:
+        result = at_rest(block.kind, source, env)
+    # Escaped brackets that come to stand around a text would be formulas the next time.
+    if result is None or (block.kind != "fence" and result != source and holds_literal(result)):
         return source, "unsteady"
     return (result, "") if says_the_same(source, result, env) else (source, "notTheSame")
-
-
-def _is_plain(block: _Block, source: str) -> bool:
-    """Return whether nothing can be done about a block: a thousand times as fast as trying it."""
-    if block.kind == "heading_open":
-        return _PLAIN_HEADING.fullmatch(source) is not None
-    return block.kind == "paragraph_open" and _PLAIN_TEXT.fullmatch(source) is not None
 
 
 def _blocks(document: Blocks) -> Iterator[_Block]:
@@ -136,60 +121,3 @@ def _blocks(document: Blocks) -> Iterator[_Block]:
 
 def _go_together(block: _Block, token: Token) -> bool:
     return block.kind in _LISTS and (token.type in _LISTS or token.type == "code_block")
-
-
-def _at_rest(source: str, env: Env) -> str | None:
-    """Return the block as the formatter writes it once that changes nothing more, else None."""
-    current = source
-    for _ in range(_TIMES):
-        try:
-            following = _mdformat(current, env)
-        except (RecursionError, ValueError, KeyError, IndexError, AssertionError):
-            return None
-        if following == current:
-            return current
-        current = following
-    return None
-
-
-def _mdformat(source: str, env: Env) -> str:
-    parser = _formatter()
-    own = {"references": dict(env["references"])}
-    tokens: Sequence[Token] = parser.parse(source, own)
-    renderer: MDRenderer = parser.renderer  # type: ignore[assignment]  # it was given this one
-    text = renderer.render(tokens, parser.options, own, finalize=False).strip("\n").rstrip()
-    return _numbers_without_zeros(text) if _ZEROS.search(text) else text
-
-
-def _with_blanks_behind(match: re.Match[str]) -> str:
-    return f"{match[1]}{match[3]}{' ' * len(match[2])}"
-
-
-def _numbers_without_zeros(text: str) -> str:
-    """Put blanks behind the numbers of list items in place of the zeros ahead of them."""
-    lines = text.split("\n")
-    for token in parse_blocks(text):
-        if token.type == "list_item_open" and token.map:
-            first = token.map[0]
-            lines[first] = _ZEROS.sub(
-                lambda m: f"{m[1]}{m[3]}{m[2].replace('0', ' ')}", lines[first]
-            )
-    return "\n".join(lines)
-
-
-class _Rules:
-    """An extension of the formatter: a thematic break is three signs, not seventy."""
-
-    RENDERERS: Final = {"hr": lambda _node, _context: "***"}
-
-
-@cache
-def _formatter() -> MarkdownIt:
-    parser = MarkdownIt(renderer_cls=MDRenderer)  # type: ignore[arg-type]  # takes any argument
-    parser.options["mdformat"] = _OPTIONS
-    parser.options["store_labels"] = True
-    extension = mdformat.plugins.PARSER_EXTENSIONS["gfm"]
-    parser.options["parser_extension"] = [extension, _Rules]
-    parser.options["codeformatters"] = {}
-    extension.update_mdit(parser)
-    return parser
