@@ -29,19 +29,6 @@ def outside_code_spans(text: str, change: Callable[[str], str]) -> str:
     return "".join([*pieces, change(text[position:])])
 
 
-def holds_literal(text: str) -> bool:
-    """Return whether something of an inline text outside of its code would be hidden."""
-    found = False
-
-    def look(piece: str) -> str:
-        nonlocal found
-        found = found or any(not match["address"] for match in _LITERAL.finditer(piece))
-        return piece
-
-    outside_code_spans(text, look)
-    return found
-
-
 class Literals:
     """Literals that were hidden, each behind a word that stands nowhere in the text.
 

@@ -10,9 +10,10 @@ from typing import Final
 
 from markdown_it.token import Token
 
-from stages.literals import holds_literal
+from stages.literals import Literals
 from stages.markdown_reading import Blocks
 from stages.optimizer.canonical import is_canonical
+from stages.optimizer.cleaning import outside_code
 from stages.optimizer.formatter import Env, at_rest
 from stages.optimizer.headings import even_levels, with_level
 from stages.optimizer.sameness import says_the_same
@@ -89,10 +90,21 @@ def _written(block: _Block, source: str, env: Env, *, first: bool) -> tuple[str,
         return source, "long"
     else:
         result = at_rest(block.kind, source, env)
-    # Escaped brackets that come to stand around a text would be formulas the next time.
-    if result is None or (block.kind != "fence" and result != source and holds_literal(result)):
+    if result is None or not _stays(block, result, env):
         return source, "unsteady"
     return (result, "") if says_the_same(source, result, env) else (source, "notTheSame")
+
+
+def _stays(block: _Block, result: str, env: Env) -> bool:
+    """Return whether escaped brackets in a block, formulas the next time, change nothing then."""
+    if block.kind == "fence" or not ("\\[" in result or "\\(" in result):
+        return True
+    literals = Literals(result)
+    hidden = outside_code(Blocks(result), literals.hide)
+    if hidden == result:
+        return True
+    again = at_rest(block.kind, hidden, env)
+    return again is not None and literals.show(again) == result
 
 
 def _blocks(document: Blocks) -> Iterator[_Block]:

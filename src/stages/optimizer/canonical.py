@@ -12,7 +12,7 @@ from typing import Final
 # Letters, digits and signs that mark nothing, wherever they stand within a line.
 _SIGN: Final = r"[^\s*_\[\]<>&\\|~#`]"
 _WORD_SIGN: Final = r"[^\W_]"
-_ADDRESS: Final = r"[A-Za-z0-9:/.?=+@,#-]+"
+_ADDRESS: Final = r"(?:https?:)?[A-Za-z0-9/.?=+@,#-]+"
 # Addresses without brackets are links too: no "@", "://" or "www." but where they are looked for.
 _PLAIN: Final = r"(?:(?!://|www\.)[^\s*_\[\]<>&\\|~#`@])"
 _TEXT: Final = rf"(?:{_PLAIN}| (?=[^\s]))"
@@ -39,7 +39,7 @@ _PIECE: Final = (
     rf"|(?:(?<=\s)|^)\\_(?={_WORD_SIGN})|(?<={_WORD_SIGN})\\_(?=[\s.,;:)]|$)"
     r")"
 )
-_START: Final = r"(?![-+=:>#!<&\s]|\d{1,9}[.)](?:\s|$))"
+_START: Final = r"(?![-+=:>#!<&\s]|\d+[.)](?:\s|$))"
 _LINE: Final = rf"(?m:{_START}{_PIECE}+(?<!\s)$)"
 _PARAGRAPH: Final = re.compile(rf"{_LINE}(?:\n{_LINE})*")
 _HEADING: Final = re.compile(rf"#{{1,6}} {_LINE}(?<!#)")
