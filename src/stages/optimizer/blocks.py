@@ -61,7 +61,7 @@ def formatted(document: Blocks, *, fix_headings: bool) -> Formatted:
         written.append(result)
         left.update([reason] if reason else [])
     whole = "\n\n".join(written) + "\n" if written else ""
-    if whole != document.text and _sources(Blocks(whole)) != written:
+    if whole != document.text.rstrip("\n") + "\n" and _sources(Blocks(whole)) != written:
         sources = [source for _, source in blocks]
         return Formatted("\n\n".join(sources) + "\n", len(blocks), {"notTheSame": len(blocks)})
     return Formatted(whole, len(blocks), left)
