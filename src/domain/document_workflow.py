@@ -40,6 +40,7 @@ class FileState(Struct, frozen=True, gc=False):
     canonical_checksum: str
     version: int
     listed_path: str | None = None
+    metadata: Mapping[str, Any] | None = None
 
 
 class StageState(Struct, frozen=True, gc=False):
@@ -360,12 +361,18 @@ def _file_registered(state: DocumentWorkflow, event: e.OutputFileRegistered) -> 
         checksum=event.checksum,
         canonical_checksum=event.canonical_checksum or event.checksum,
         version=event.file_version,
+        metadata=_said_of(event),
     )
     versions = {**state.file_versions, (stage.name, file.file_type): file.version}
     counted = replace(state, file_versions=versions)
     if event.current:
         return _with_stage(counted, stage.name, files={**stage.files, file.file_type: file})
     return _with_stage(counted, stage.name, staged={**stage.staged, file.file_type: file})
+
+
+def _said_of(event: e.OutputFileRegistered) -> Mapping[str, Any] | None:
+    outside = event.personal.metadata if event.personal else None
+    return {**event.metadata, **outside} if outside else event.metadata or None
 
 
 def _file_removed(state: DocumentWorkflow, event: e.OutputFileRemoved) -> DocumentWorkflow:

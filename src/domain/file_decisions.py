@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from domain import commands as c
 from domain import events as e
@@ -16,7 +17,7 @@ from domain.requirements import (
     require_startable,
     require_status,
 )
-from domain.values import OutputFile, StageStatus
+from domain.values import PAGE_STARTS, OutputFile, StageStatus
 
 
 def register_file(decision: Decision, command: c.RegisterOutputFile) -> None:
@@ -111,6 +112,9 @@ def refuse_types_given_twice(files: tuple[OutputFile, ...]) -> None:
             raise InvalidValue(f"{field}: there is one of type '{file_type}' already.", field=field)
 
 
-def contents(files: Mapping[str, FileState]) -> dict[str, str]:
-    """Return what tells whether these files say the same as others."""
-    return {file.file_type: file.canonical_checksum for file in files.values()}
+def contents(files: Mapping[str, FileState]) -> dict[str, tuple[str, Any]]:
+    """Return what tells whether these files say the same, on the same pages, as others."""
+    return {
+        file.file_type: (file.canonical_checksum, (file.metadata or {}).get(PAGE_STARTS))
+        for file in files.values()
+    }

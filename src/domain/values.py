@@ -92,6 +92,10 @@ class SourceDocument(Value):
     depth: int
 
 
+PAGE_STARTS = "pageStarts"
+"""The key in a file's metadata under which it says where the text of each page begins."""
+
+
 class OutputFile(Value):
     """A file that a stage produced and that the storage holds already.
 

@@ -13,6 +13,7 @@ from stages.cuts import LAST_HEADING_RANK, Cuts
 from stages.errors import ExecutorFailed
 from stages.executor import Options, ProducedFile, StageOutcome, StageTask
 from stages.markdown_reading import Heading, block_headings, parse_blocks, read_markdown
+from stages.pages import PageMap, page_map
 from stages.shapes import Chunk, ChunksDocument, ChunksSource, write_document
 from stages.tokens import TOKENIZER, count_tokens, longest_prefix
 
@@ -51,7 +52,7 @@ class Chunker:
     file_type: str = "chunks_json"
     suffix: str = ".chunks.json"
     mime_type: str = "application/json"
-    version: str = "2"
+    version: str = "3"
     in_process: bool = False
     reads: tuple[str, ...] = ("optimized_markdown", "markdown")
     options_model: type[BaseModel] = ChunkerOptions
@@ -60,16 +61,21 @@ class Chunker:
         """Cut the document's Markdown and write the chunks as JSON."""
         options = task.options_as(ChunkerOptions)
         source = task.input_of(*self.reads)
-        chunks = chunk(read_markdown(source.path), options)
+        pages = page_map(source.metadata)
+        chunks = chunk(read_markdown(source.path), options, pages)
         cut_from = ChunksSource(file_type=source.file_type, checksum=source.checksum)
         path = task.work_dir / "chunks.json"
-        write_document(path, ChunksDocument(source=cut_from, chunks=tuple(chunks)))
+        starts = pages.starts if pages else None
+        document = ChunksDocument(source=cut_from, page_starts=starts, chunks=tuple(chunks))
+        write_document(path, document)
         tokens = sum(each.token_count for each in chunks)
         metadata = {"chunks": len(chunks), "tokens": tokens, "tokenizer": TOKENIZER}
         return StageOutcome(files=(ProducedFile(path),), metadata=metadata)
 
 
-def chunk(markdown: str, options: ChunkerOptions | None = None) -> list[Chunk]:
+def chunk(
+    markdown: str, options: ChunkerOptions | None = None, pages: PageMap | None = None
+) -> list[Chunk]:
     """Return the chunks in order; without overlap, their texts joined are the Markdown.
 
     `data:` payloads are chunks of their own that are not indexed. Takes time in proportion to the
@@ -84,7 +90,7 @@ def chunk(markdown: str, options: ChunkerOptions | None = None) -> list[Chunk]:
     contexts = _Contexts(markdown, cuts, list(block_headings(markdown, tokens)))
     overlap = _overlaps(markdown, spans, chosen.overlap_tokens)
     return [
-        _chunk(index, markdown, span, start, contexts)
+        _chunk(index, markdown, span, start, contexts, pages)
         for index, (span, start) in enumerate(zip(spans, overlap, strict=True))
     ]
 
@@ -95,7 +101,14 @@ class _Span(NamedTuple):
     indexed: bool
 
 
-def _chunk(index: int, markdown: str, span: _Span, start: int, contexts: _Contexts) -> Chunk:
+def _chunk(
+    index: int,
+    markdown: str,
+    span: _Span,
+    start: int,
+    contexts: _Contexts,
+    pages: PageMap | None,
+) -> Chunk:
     text = markdown[start : span.end]
     path, context = contexts.of(start, text)
     return Chunk(
@@ -105,6 +118,7 @@ def _chunk(index: int, markdown: str, span: _Span, start: int, contexts: _Contex
         end=span.end,
         heading_path=tuple(heading.text for heading in path),
         context=context if span.indexed else None,
+        pages=pages.pages_of(text, start) if pages else None,
         token_count=count_tokens(text),
         indexed=span.indexed,
     )

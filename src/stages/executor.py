@@ -36,7 +36,8 @@ class InputFile:
     """One file that a stage may read; `stage_name` None is the original, of type `original`.
 
     `checksum` is the SHA-256 of its content in hex. `path` is where the content lies, and is not
-    to be written to; `file_name` is what the world calls it.
+    to be written to; `file_name` is what the world calls it. `metadata` is what was recorded of the
+    file when it was made, e.g. where its pages begin.
     """
 
     stage_name: str | None
@@ -46,6 +47,7 @@ class InputFile:
     mime_type: str
     checksum: str
     size_bytes: int
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel, Field
 
+from domain.values import PAGE_STARTS
 from stages.errors import ExecutorFailed
 from stages.executor import Options, ProducedFile, StageOutcome, StageTask
 from stages.fact_rules import Candidate, candidates, first_sentence
 from stages.languages import language_of
+from stages.pages import PageMap, page_map
 from stages.shapes import Chunk, ChunksDocument, Fact, FactsDocument, read_document, write_document
 
 
@@ -26,7 +28,7 @@ class FactGenerator:
     file_type: str = "facts_json"
     suffix: str = ".facts.json"
     mime_type: str = "application/json"
-    version: str = "2"
+    version: str = "3"
     in_process: bool = False
     reads: tuple[str, ...] = ("chunks_json",)
     options_model: type[BaseModel] = FactOptions
@@ -34,14 +36,17 @@ class FactGenerator:
     def run(self, task: StageTask) -> StageOutcome:
         """Find the facts of the document's chunks and write them as JSON."""
         options = task.options_as(FactOptions)
-        chunks = read_document(task.input_of("chunks_json").path, ChunksDocument).chunks
-        found = facts(chunks, options)
+        document = read_document(task.input_of("chunks_json").path, ChunksDocument)
+        pages = page_map({PAGE_STARTS: document.page_starts})
+        found = facts(document.chunks, options, pages)
         path = task.work_dir / "facts.json"
         write_document(path, FactsDocument(facts=tuple(found)))
         return StageOutcome(files=(ProducedFile(path),), metadata={"facts": len(found)})
 
 
-def facts(chunks: Sequence[Chunk], options: FactOptions | None = None) -> list[Fact]:
+def facts(
+    chunks: Sequence[Chunk], options: FactOptions | None = None, pages: PageMap | None = None
+) -> list[Fact]:
     """Return the facts of a document's chunks, in order, each said once."""
     limit = (options or FactOptions()).max_facts_per_chunk
     language = language_of("\n".join(chunk.text for chunk in chunks[:20] if chunk.indexed))
@@ -49,7 +54,7 @@ def facts(chunks: Sequence[Chunk], options: FactOptions | None = None) -> list[F
     found: list[Fact] = []
     for chunk in chunks:
         for candidate in _fresh(_of_chunk(chunk, language), said, limit):
-            found.append(_fact(len(found), chunk, candidate))
+            found.append(_fact(len(found), chunk, candidate, pages))
     return found
 
 
@@ -70,7 +75,7 @@ def _fresh(
             yield candidate
 
 
-def _fact(index: int, chunk: Chunk, candidate: Candidate) -> Fact:
+def _fact(index: int, chunk: Chunk, candidate: Candidate, pages: PageMap | None) -> Fact:
     quote = chunk.text[candidate.start : candidate.end]
     start, end = chunk.start + candidate.start, chunk.start + candidate.end
     if not quote.strip() or end > chunk.end or end - start != len(quote):
@@ -83,4 +88,5 @@ def _fact(index: int, chunk: Chunk, candidate: Candidate) -> Fact:
         chunk_index=chunk.index,
         start=start,
         end=end,
+        pages=pages.pages_of(quote, start) if pages else None,
     )

@@ -20,6 +20,7 @@ from stages.literals import Literals, outside_code_spans
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 _BETWEEN_DIGITS: Final = re.compile(r"(?<=\d)\*+(?=\d)")
+_MARKS: Final = re.compile(r"[\\`*_\[\]<&~\r\n\x00]")
 _REFERENCE: Final = re.compile(r"(?<![\w\\!\])])\[([^\[\]\n]+)\]\[[^\[\]\n]*\]")
 
 
@@ -121,6 +122,8 @@ def inline_text(source: str) -> str:
     TeX, footnote marks and names such as `__init__` stay as they are written, and so do asterisks
     between digits, which multiply. A link is its text, whether or not its definition is known.
     """
+    if _MARKS.search(source) is None:
+        return source
     literals = Literals(source)
     hidden = outside_code_spans(source, lambda piece: literals.hide(_without_marks(piece)))
     [token] = _parser().parseInline(hidden)

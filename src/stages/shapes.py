@@ -28,7 +28,8 @@ class Chunk(_Shape):
 
     `heading_path` are the headings, from the outermost in, under which its first word stands.
     `context` is Markdown from further up that it is read under, for lines of its own ahead of
-    `text`: the heading of its section, the header of its table, the mark that opens its code. One
+    `text`: the heading of its section, the header of its table, the mark that opens its code.
+    `pages` are the first and the last page, or slide, that it stands on, where these are known. One
     that is not `indexed` holds no text: the payload of a picture.
     """
 
@@ -38,19 +39,24 @@ class Chunk(_Shape):
     end: int = Field(ge=0)
     heading_path: tuple[str, ...]
     context: str | None = None
+    pages: tuple[int, int] | None = None
     token_count: int = Field(ge=0)
     indexed: bool = True
 
 
 class ChunksDocument(_Shape):
-    """What the chunker makes."""
+    """What the chunker makes; `page_starts` are those of the Markdown, where they are known."""
 
     source: ChunksSource
+    page_starts: tuple[int, ...] | None = None
     chunks: tuple[Chunk, ...]
 
 
 class Fact(_Shape):
-    """A statement; its quote stands at `start` to `end` of the source Markdown, word for word."""
+    """A statement; its quote stands at `start` to `end` of the source Markdown, word for word.
+
+    `pages` are the first and the last page of the quote, where these are known.
+    """
 
     index: int = Field(ge=0)
     kind: str
@@ -59,6 +65,7 @@ class Fact(_Shape):
     chunk_index: int = Field(ge=0)
     start: int = Field(ge=0)
     end: int = Field(ge=0)
+    pages: tuple[int, int] | None = None
 
 
 class FactsDocument(_Shape):

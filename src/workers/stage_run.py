@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -72,6 +72,7 @@ class _Wanted:
     file_name: str
     mime_type: str
     listed_path: str | None = None
+    metadata: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,7 @@ class StageRunner:
             mime_type=wanted.mime_type,
             checksum=checksum,
             size_bytes=path.stat().st_size,
+            metadata=wanted.metadata or {},
         )
 
     def _stored(self, file: ProducedFile, executor: Executor) -> OutputFile:
@@ -253,7 +255,8 @@ def _available(state: DocumentWorkflow, stage_name: str) -> Iterator[_Wanted]:
                 reference = FileReference(
                     stage_name=name, file_type=file.file_type, checksum=file.checksum
                 )
-                yield _Wanted(reference, file.name, media_type_of(file.name), file.listed_path)
+                kind = media_type_of(file.name)
+                yield _Wanted(reference, file.name, kind, file.listed_path, file.metadata)
 
 
 def _named(state: DocumentWorkflow, stage_name: str | None, file_type: str) -> tuple[str, str]:

@@ -53,6 +53,24 @@ def test_samples_go_through_all_stages_and_again(installation: Installation) -> 
     assert projections["read_models"]["health"] == "ok"
     assert projections["read_models"]["lag"] == 0
     assert installation.processes() == []
+    assert_pages_are_known(documents_of(first.stdout), installation.uploads)
+
+
+def assert_pages_are_known(documents: Sequence[dict[str, Any]], uploads: Path) -> None:
+    """Check that the facts of a PDF stand on the pages that they were printed on."""
+    [survey] = [each for each in documents if each["title"] == "alder-river-survey"]
+    paths = {file["fileType"]: uploads / file["filePath"] for file in survey["outputFiles"]}
+    chunks = json.loads(paths["chunks_json"].read_bytes())["chunks"]
+    assert chunks[0]["pages"][0] == 1
+    assert chunks[-1]["pages"][1] == 5
+    facts = json.loads(paths["facts_json"].read_bytes())["facts"]
+    assert all(len(each["pages"]) == 2 for each in (*chunks, *facts))
+    starts = {
+        file["fileType"]: len(file["metadata"]["pageStarts"])
+        for file in survey["outputFiles"]
+        if file["metadata"]
+    }
+    assert starts == {"markdown": 5, "optimized_markdown": 5}
 
 
 def test_one_that_cannot_be_converted_harms_no_other(

@@ -26,6 +26,7 @@ from stages.executor import (
     StageOutcome,
     StageTask,
 )
+from stages.pages import located
 
 
 class Converter(Protocol):
@@ -58,8 +59,9 @@ class MarkdownConversion:
         kind, converted = convert(original, options)
         path = task.work_dir / "converted.md"
         path.write_text(converted.markdown, encoding="utf-8", newline="\n")
+        pages = located(converted.pages, converted.markdown)
         return StageOutcome(
-            files=(ProducedFile(path),),
+            files=(ProducedFile(path, pages.metadata if pages else {}),),
             metadata={"format": kind.value, **converted.recorded},
             extracted=tuple(_written(converted.enclosed, task.work_dir)),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +70,8 @@ class Converted:
     """Markdown, and what is worth recording: counts and choices, never words of the document.
 
     `left_out` counts the words left out on purpose, by kind (`runningLines`, `hiddenText`, …);
+    `pages` are the texts of the pages or slides in order, empty ones too, as they stand in the
+    Markdown but for blanks and marks: where each begins is then recorded with the file.
     `lossy` tells that characters could not be read; `converter` is a short name with its major
     version, e.g. `pdfium-layout/3`.
     """
@@ -80,6 +82,7 @@ class Converted:
     lossy: bool = False
     converter: str = ""
     enclosed: tuple[Enclosed, ...] = ()
+    pages: Sequence[str] = ()
 
     @property
     def recorded(self) -> dict[str, Any]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Final
+from typing import Final
 
-import mdformat.plugins
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from mdformat.renderer import MDRenderer
 
-from stages.markdown_reading import Blocks, parse_blocks
+from stages.literals import Literals
+from stages.markdown_reading import Blocks
+from stages.optimizer.canonical import is_canonical
+from stages.optimizer.cleaning import outside_code
+from stages.optimizer.formatter import Env, at_rest
 from stages.optimizer.headings import even_levels, with_level
 from stages.optimizer.sameness import says_the_same
 from stages.optimizer.tables import table_of
@@ -23,17 +23,9 @@ _LISTS: Final = frozenset({"bullet_list_open", "ordered_list_open"})
 _DEFINITIONS = "definitions"
 _FOOTNOTE: Final = re.compile(r" {0,3}(?:\[\^[^\]\s]+\]|\(zq+\d+b\)):")  # as it is, or hidden
 _WORD: Final = re.compile(r"[^\W_]+")
-_ZEROS: Final = re.compile(r"^([\s>*+-]*)(0+)(\d+[.)])(?=\s)", re.MULTILINE)
 _AS_IT_IS: Final = frozenset({"html_block", "front_matter", _DEFINITIONS})
-_PLAIN_LINE: Final = r"(?![-+=:]|\d+[.)])[^\s*_\[\]<>&\\|~#`$](?:[^\s*_\[\]<>&\\|~#`$]| (?! |$))*"
-_PLAIN_TEXT: Final = re.compile(rf"{_PLAIN_LINE}(?:\n{_PLAIN_LINE})*", re.MULTILINE)
-_PLAIN_HEADING: Final = re.compile(rf"#{{1,6}} {_PLAIN_LINE}")
 # The formatter's time grows with the square of some blocks' length.
 _MOST_CHARS, _MOST_LINES = 20_000, 300
-_TIMES: Final = 3  # until a block comes to rest
-_OPTIONS: Final = {"number": True, "wrap": "keep"}
-
-Env = MutableMapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -70,7 +62,7 @@ def formatted(document: Blocks, *, fix_headings: bool) -> Formatted:
         written.append(result)
         left.update([reason] if reason else [])
     whole = "\n\n".join(written) + "\n" if written else ""
-    if whole != document.text and _sources(Blocks(whole)) != written:
+    if whole != document.text.rstrip("\n") + "\n" and _sources(Blocks(whole)) != written:
         sources = [source for _, source in blocks]
         return Formatted("\n\n".join(sources) + "\n", len(blocks), {"notTheSame": len(blocks)})
     return Formatted(whole, len(blocks), left)
@@ -87,7 +79,7 @@ def _sources(document: Blocks) -> list[str]:
 
 def _written(block: _Block, source: str, env: Env, *, first: bool) -> tuple[str, str]:
     """Return a block as it is to be written, and why it is left as it was, "" if it is not."""
-    if block.kind in _AS_IT_IS or _is_plain(block, source):
+    if block.kind in _AS_IT_IS or is_canonical(block.kind, source):
         return source, ""
     if block.kind == "hr":
         return "***" if first else "---", ""  # at the top, --- would begin a front matter
@@ -98,17 +90,22 @@ def _written(block: _Block, source: str, env: Env, *, first: bool) -> tuple[str,
     elif block.kind != "fence" and (len(source) > _MOST_CHARS or source.count("\n") > _MOST_LINES):
         return source, "long"
     else:
-        result = _at_rest(source, env)
-    if result is None:
+        result = at_rest(block.kind, source, env)
+    if result is None or not _stays(block, result, env):
         return source, "unsteady"
     return (result, "") if says_the_same(source, result, env) else (source, "notTheSame")
 
 
-def _is_plain(block: _Block, source: str) -> bool:
-    """Return whether nothing can be done about a block: a thousand times as fast as trying it."""
-    if block.kind == "heading_open":
-        return _PLAIN_HEADING.fullmatch(source) is not None
-    return block.kind == "paragraph_open" and _PLAIN_TEXT.fullmatch(source) is not None
+def _stays(block: _Block, result: str, env: Env) -> bool:
+    """Return whether escaped brackets in a block, formulas the next time, change nothing then."""
+    if block.kind == "fence" or not ("\\[" in result or "\\(" in result):
+        return True
+    literals = Literals(result)
+    hidden = outside_code(Blocks(result), literals.hide)
+    if hidden == result:
+        return True
+    again = at_rest(block.kind, hidden, env)
+    return again is not None and literals.show(again) == result
 
 
 def _blocks(document: Blocks) -> Iterator[_Block]:
@@ -146,60 +143,3 @@ def _goes_on_in(block: _Block, token: Token, document: Blocks) -> bool:
 
 def _go_together(block: _Block, token: Token) -> bool:
     return block.kind in _LISTS and (token.type in _LISTS or token.type == "code_block")
-
-
-def _at_rest(source: str, env: Env) -> str | None:
-    """Return the block as the formatter writes it once that changes nothing more, else None."""
-    current = source
-    for _ in range(_TIMES):
-        try:
-            following = _mdformat(current, env)
-        except (RecursionError, ValueError, KeyError, IndexError, AssertionError):
-            return None
-        if following == current:
-            return current
-        current = following
-    return None
-
-
-def _mdformat(source: str, env: Env) -> str:
-    parser = _formatter()
-    own = {"references": dict(env["references"])}
-    tokens: Sequence[Token] = parser.parse(source, own)
-    renderer: MDRenderer = parser.renderer  # type: ignore[assignment]  # it was given this one
-    text = renderer.render(tokens, parser.options, own, finalize=False).strip("\n").rstrip()
-    return _numbers_without_zeros(text) if _ZEROS.search(text) else text
-
-
-def _with_blanks_behind(match: re.Match[str]) -> str:
-    return f"{match[1]}{match[3]}{' ' * len(match[2])}"
-
-
-def _numbers_without_zeros(text: str) -> str:
-    """Put blanks behind the numbers of list items in place of the zeros ahead of them."""
-    lines = text.split("\n")
-    for token in parse_blocks(text):
-        if token.type == "list_item_open" and token.map:
-            first = token.map[0]
-            lines[first] = _ZEROS.sub(
-                lambda m: f"{m[1]}{m[3]}{m[2].replace('0', ' ')}", lines[first]
-            )
-    return "\n".join(lines)
-
-
-class _Rules:
-    """An extension of the formatter: a thematic break is three signs, not seventy."""
-
-    RENDERERS: Final = {"hr": lambda _node, _context: "***"}
-
-
-@cache
-def _formatter() -> MarkdownIt:
-    parser = MarkdownIt(renderer_cls=MDRenderer)  # type: ignore[arg-type]  # takes any argument
-    parser.options["mdformat"] = _OPTIONS
-    parser.options["store_labels"] = True
-    extension = mdformat.plugins.PARSER_EXTENSIONS["gfm"]
-    parser.options["parser_extension"] = [extension, _Rules]
-    parser.options["codeformatters"] = {}
-    extension.update_mdit(parser)
-    return parser

@@ -13,6 +13,7 @@ from typing import Final
 
 from stages.markdown_reading import parse
 
+_VARIABLE: Final = re.compile(r"[!-/:-@\[-`{-~]*\w?[!-/:-@\[-`{-~]*")  # as in x*(y)*z
 _PAIR: Final = re.compile(r"(?<![\\*])(\*{1,2})(?=[^\s*])([^*\n]{1,400}?)(?<=[^\s*\\])\1(?!\*)")
 
 
@@ -27,11 +28,21 @@ def _moved(match: re.Match[str]) -> str:
     after = match.string[match.end() : match.end() + 1]
     head = _punctuation(inner) if _is_letter(before) else 0
     tail = _punctuation(inner[::-1]) if _is_letter(after) else 0
-    if not (head or tail) or not _shows_marks(before, match[0], after):
+    if not (head or tail) or _multiplies(before, marks, inner, after):
         return match[0]
+    if not _shows_marks(before, match[0], after):
+        return match[0]
+    if head == len(inner) or tail == len(inner):
+        return inner
     core = inner[head : len(inner) - tail]
-    kept = f"{marks}{core}{marks}" if core.strip() else core
-    return f"{inner[:head]}{kept}{inner[len(inner) - tail :]}"
+    return f"{inner[:head]}{marks}{core}{marks}{inner[len(inner) - tail :]}"
+
+
+def _multiplies(before: str, marks: str, inner: str, after: str) -> bool:
+    """Return whether the marks stand between factors: 2*(3+4)*5, x*(y)*z, a**(b+1)**2."""
+    if marks == "**":
+        return before.isdigit() and after.isdigit()
+    return before.isdigit() or after.isdigit() or _VARIABLE.fullmatch(inner) is not None
 
 
 def _shows_marks(before: str, emphasis: str, after: str) -> bool:

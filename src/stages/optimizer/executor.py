@@ -16,6 +16,7 @@ from stages.markdown_reading import Blocks, read_markdown
 from stages.optimizer.blocks import formatted
 from stages.optimizer.cleaning import cleaned, outside_code
 from stages.optimizer.emphasis import emphasis_repaired
+from stages.pages import PageMap, located, page_map
 
 _FRONT_MATTER: Final = re.compile(r"\A---[ \t]*\n(?:.*\n)*?(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 
@@ -51,7 +52,7 @@ class MarkdownOptimizer:
     file_type: str = "optimized_markdown"
     suffix: str = ".opt.md"
     mime_type: str = "text/markdown; charset=utf-8"
-    version: str = "2"
+    version: str = "3"
     in_process: bool = False
     reads: tuple[str, ...] = ("markdown",)
     options_model: type[BaseModel] = OptimizerOptions
@@ -59,8 +60,11 @@ class MarkdownOptimizer:
     def run(self, task: StageTask) -> StageOutcome:
         """Optimise the Markdown of the document."""
         options = task.options_as(OptimizerOptions)
-        source = read_markdown(task.input_of("markdown").path)
+        given = task.input_of("markdown")
+        source = read_markdown(given.path)
         result = optimize(source, options)
+        pages = page_map(given.metadata)
+        moved = carried(pages, source, result.markdown) if pages else None
         path = task.work_dir / "optimized.md"
         path.write_text(result.markdown, encoding="utf-8", newline="\n")
         metadata: dict[str, Any] = {
@@ -69,7 +73,10 @@ class MarkdownOptimizer:
             "blocks": result.blocks,
             "blocksLeft": dict(result.left),
         }
-        return StageOutcome(files=(ProducedFile(path),), metadata=metadata)
+        if pages and not moved:
+            metadata["pagesLost"] = True
+        about = moved.metadata if moved else {}
+        return StageOutcome(files=(ProducedFile(path, about),), metadata=metadata)
 
 
 def optimize(markdown: str, options: OptimizerOptions | None = None) -> Optimized:
@@ -92,6 +99,15 @@ def optimize(markdown: str, options: OptimizerOptions | None = None) -> Optimize
         return Optimized(front_matter + body, result.blocks, {"notTheSame": result.blocks})
     between = "\n" if front_matter and shown else ""
     return Optimized(front_matter + between + shown, result.blocks, result.left)
+
+
+def carried(pages: PageMap, source: str, result: str) -> PageMap | None:
+    """Return where the pages of the source begin in what was made of it, None if it is not found.
+
+    What was decoded wrongly has other letters once it is repaired, so it is looked for as repaired.
+    """
+    parts = pages.parts(source)
+    return located([cleaned(part) for part in parts], result) or located(parts, result)
 
 
 def _prepared(piece: str, options: OptimizerOptions, literals: Literals) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from domain.commands import Command
 from domain.errors import IllegalTransition
-from domain.values import FileReference, OutputFile, StageStatus, WorkflowStatus
+from domain.values import PAGE_STARTS, FileReference, OutputFile, StageStatus, WorkflowStatus
 from unit.domain import vocabulary as v
 from unit.domain.given import Fact, Given, given
 from unit.domain.vocabulary import CHUNKER, CONVERSION, FACTS, INGESTOR, OPTIMIZER
@@ -96,6 +96,19 @@ def test_content_without_a_canonical_checksum_is_told_by_its_bytes() -> None:
     document.when(v.complete(FACTS, plain)).succeeds().has_stage(INGESTOR, attempt=1)
     other = v.output("facts_json", "two")
     document.when(v.complete(FACTS, other)).succeeds().has_stage(INGESTOR, attempt=2)
+
+
+def test_equal_content_on_other_pages_counts_as_change() -> None:
+    paged = v.output("markdown", "one", metadata={PAGE_STARTS: [0, 20]})
+    start = [v.registered(), v.begun(), *made(CONVERSION, paged)]
+    document = given(
+        [*start, *v.done(OPTIMIZER, CHUNKER, FACTS, INGESTOR), v.was_reset(CONVERSION, 2)]
+    )
+    document.when(v.complete(CONVERSION, paged)).succeeds().has_stage(OPTIMIZER, attempt=1)
+    named = v.output("markdown", "one", outside_metadata={PAGE_STARTS: [0, 20], "by": "hand"})
+    document.when(v.complete(CONVERSION, named)).succeeds().has_stage(OPTIMIZER, attempt=1)
+    moved = v.output("markdown", "one", metadata={PAGE_STARTS: [0, 30]})
+    document.when(v.complete(CONVERSION, moved)).succeeds().has_stage(OPTIMIZER, attempt=2)
 
 
 def test_a_file_that_was_not_made_again_counts_as_change() -> None:

@@ -165,6 +165,8 @@ def test_it_says_what_is_missing_or_wrong(tmp_path: Path) -> None:
         ("**注意\uff1a**閉館は9時です。\n", "**注意**\uff1a閉館は9時です。\n"),
         ("**Art.**5 and before**(middle)**after\n", "**Art**.5 and before(**middle**)after\n"),
         ("**免费\uff1a**\n", None),
+        ("注意**\uff01**关闭\n", "注意\uff01关闭\n"),
+        ("x*(y)*z\n\n2*(3+4)*5\n", "x\\*(y)\\*z\n\n2\\*(3+4)\\*5\n"),
         ("**Fee:** 12 crowns and 2*3*4\n", None),
         ("`**注意\uff1a**閉館`\n", None),
     ],
@@ -178,7 +180,7 @@ def test_it_says_the_same_in_one_way(markdown: str, expected: str | None) -> Non
 
 
 def test_what_cannot_be_formatted_is_counted_by_reason_and_the_rest_is_formatted() -> None:
-    long = "word *by* word " * 2_000
+    long = "word _by_ word " * 2_000
     result = optimize(f"{long.strip()}\n\n" + "* a\n\ntext\n\n" * 20)
     assert result.left == {"long": 1}
     assert result.formatted

@@ -36,6 +36,7 @@ _SILENT: Final = (
 )  # fmt: skip
 _NOT_COMPARED: Final = frozenset(["comments", "deletedText"])
 _WORD: Final = re.compile(r"\w+")
+_DRAW: Final = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
 _STYLE_NAME: Final = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}style-name"
 
 
@@ -44,11 +45,11 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
     try:
         if source.kind is Format.ODS:
             return _spreadsheet(source, options)
-        content, left_out = _prepared(source, options)
+        content, left_out, slides = _prepared(source, options)
     except (etree.XMLSyntaxError, zipfile.BadZipFile, KeyError, ValueError, EOFError) as error:
         raise UnconvertibleDocument(_DAMAGED) from error
     markdown = markdown_of(content, cast("Kind", source.kind.value))
-    return Converted(markdown, {}, left_out=dict(+left_out), converter=CONVERTER)
+    return Converted(markdown, {}, left_out=dict(+left_out), converter=CONVERTER, pages=slides)
 
 
 def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
@@ -108,8 +109,8 @@ def _content(archive: zipfile.ZipFile, options: ConversionOptions) -> tuple[Elem
     return root, prepare(root, styles, include_hidden=options.include_hidden)
 
 
-def _prepared(source: Source, options: ConversionOptions) -> tuple[bytes, Counter[str]]:
-    """Return the document as the library is to read it."""
+def _prepared(source: Source, options: ConversionOptions) -> tuple[bytes, Counter[str], list[str]]:
+    """Return the document as the library is to read it, what was left out, and slides' texts."""
     out = io.BytesIO()
     with opened(source.path) as archive:
         root, left_out = _content(archive, options)
@@ -121,7 +122,9 @@ def _prepared(source: Source, options: ConversionOptions) -> tuple[bytes, Counte
                     )
                 elif not name.startswith(_UNREAD) and not name.endswith("/"):
                     copy.writestr(name, archive.read(name))
-    return out.getvalue(), left_out
+    pages = root.iter(f"{_DRAW}page")
+    slides = ["".join(text for text, _ in _texts(page, set(), set())) for page in pages]
+    return out.getvalue(), left_out, slides
 
 
 def _texts(body: Element, raised: set[str], hidden: set[str]) -> list[tuple[str, bool]]:

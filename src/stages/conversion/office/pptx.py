@@ -42,30 +42,33 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
     except (etree.XMLSyntaxError, BadZipFile, ValueError, KeyError, EOFError, OSError) as error:
         raise UnconvertibleDocument(_DAMAGED) from error
     parts = [
-        blocks([f"## {title or f'Slide {number}'}", *body])
-        for number, (title, body) in enumerate(slides, start=1)
+        blocks([f"## {slide[0] or f'Slide {number}'}", *slide[1]]) if slide else ""
+        for number, slide in enumerate(slides, start=1)
     ]
-    holds_words = any(title or body for title, body in slides)
+    holds_words = any(slide and (slide[0] or slide[1]) for slide in slides)
     return Converted(
         blocks(parts) if holds_words else "",
-        {"slides": len(slides)},
+        {"slides": sum(slide is not None for slide in slides)},
         left_out=dict(+left_out),
         converter="pptx-xml/2",
+        pages=parts,
     )
 
 
 def _slides(
     package: Package, main: str, root: Element, options: ConversionOptions, left_out: Counter[str]
-) -> Iterator[tuple[str, list[str]]]:
-    """Return title and blocks of each slide that is shown, in the order of the show."""
+) -> Iterator[tuple[str, list[str]] | None]:
+    """Return title and blocks of each slide in the order of the show, None for one not shown."""
     for each in root.iter(f"{P}sldId"):
         target = package.target(main, each.get(f"{R}id"))
         slide = package.xml(target.target) if target and not target.external else None
         if target is None or slide is None:
+            yield None
             continue
         if slide.get("show") in _NO and not options.include_hidden:
             words = " ".join(t.text or "" for t in slide.iter() if local(t) == "t")
             left_out["hiddenSlides"] += len(words.split())
+            yield None
             continue
         yield _slide(package, target.target, slide, options, left_out)
 

@@ -46,7 +46,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
     lines_left_out = 0
     if not options.keep_running_headers:
         laid, lines_left_out = _without_furniture(laid, left_out)
-    markdown = _markdown(laid, left_out)
+    markdown, texts = _markdown(laid, left_out)
     _last_pages[source.path] = pages
     tables = sum(page.tables for page in laid)
     return Converted(
@@ -54,6 +54,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
         metadata_of(pages, tables=tables, running_lines=lines_left_out),
         left_out={kind: count for kind, count in sorted(left_out.items()) if count},
         converter=CONVERTER,
+        pages=texts,
     )
 
 
@@ -163,15 +164,19 @@ def _without_furniture(laid: Sequence[_Laid], left_out: Counter[str]) -> tuple[l
     return kept, furniture.left_out
 
 
-def _markdown(pages: Sequence[_Laid], left_out: Counter[str]) -> str:
+def _markdown(pages: Sequence[_Laid], left_out: Counter[str]) -> tuple[str, list[str]]:
+    """Return the Markdown of the document, and that of each page by itself."""
     parts = [part for page in pages for part in (page.lines, *page.others)]
     fonts = fonts_of(line for part in parts for line in part.lines)
     texts = (line.text for part in parts for line in part.lines)
     hyphens = Hyphens(plain(text) for text in texts if "-" in text)
     blocks: list[Block] = []
+    alone: list[str] = []
     for page in pages:
-        _append(blocks, list(_blocks(page, fonts, hyphens)), left_out)
-    return rendered(joined_blocks(blocks))
+        own = list(_blocks(page, fonts, hyphens))
+        alone.append(rendered(joined_blocks(own)))
+        _append(blocks, own, left_out)
+    return rendered(joined_blocks(blocks)), alone
 
 
 def _blocks(page: _Laid, fonts: Fonts, hyphens: Hyphens) -> Iterator[Block]:

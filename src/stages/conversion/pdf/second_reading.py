@@ -24,7 +24,7 @@ from stages.conversion.pdf.word import Word
 from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.second_reading import SecondReading
 
-_OPTIONS: Final = ("-q", "-enc", "UTF-8", "-nopgbrk", "-cropbox")
+_OPTIONS: Final = ("-q", "-enc", "UTF-8", "-cropbox")
 _SAMPLE_PAGES: Final = 10
 _LONG_PAGES: Final = 25
 _MAX_DOUBTFUL: Final = 0.01  # of the characters
@@ -55,17 +55,17 @@ def fallback(source: Source, options: ConversionOptions) -> Converted:
     """Return the PDF's words without layout: poppler's, or else in the order of the file."""
     pages = read_pages(source, options)
     text = by_poppler(source.path)
+    found = metadata_of(pages, tables=0, running_lines=0)
     if text is not None:
         markdown = "\n\n".join(paragraph(part) for part in re.split(r"\n\s*\n", text))
-        found = metadata_of(pages, tables=0, running_lines=0)
-        return Converted(markdown, found, converter="poppler-text/1")
-    text = "\n\n".join(paragraph(part) for page in pages for part in _paragraphs(page))
+        texts = text.split("\f")[: len(pages)]
+        return Converted(markdown, found, converter="poppler-text/1", pages=texts)
+    texts = ["\n\n".join(paragraph(part) for part in _paragraphs(page)) for page in pages]
     left_out = Counter[str]()
     for page in pages:
         left_out.update(page.left_out)
-    return Converted(
-        text, metadata_of(pages, tables=0, running_lines=0), left_out, converter="pdfium-text/1"
-    )
+    text = "\n\n".join(each for each in texts if each)
+    return Converted(text, found, left_out, converter="pdfium-text/1", pages=texts)
 
 
 def by_poppler(path: Path, first: int = 1, last: int = 0) -> str | None:
