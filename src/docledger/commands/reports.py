@@ -102,6 +102,10 @@ def status(console: Console, found: Mapping[str, Any]) -> None:
     for waiting in found["waiting"]:
         told = f"{waiting['documents']} documents wait for a worker with its executor"
         console.print(Text(f"stage {waiting['stageName']}: {told}", "yellow"), soft_wrap=True)
+    searched = found["search"]
+    if searched["indexed"] < searched["documents"]:
+        told = f"search: {searched['indexed']:,} of {searched['documents']:,} documents indexed"
+        console.print(Text(f"{told}; the others are found as they were before", "yellow"))
     storage = found["storage"]
     console.print(Text(f"storage at {storage['location']}: {_storage(storage)}"), soft_wrap=True)
     for name, size in found["sizes"].items():

@@ -96,7 +96,8 @@ def test_snippets_hold_nothing_that_a_browser_would_run(
 
 
 @pytest.mark.parametrize(
-    "words", ["", " ", "'", '"', "a & | ! ( )", "-", "\\", "%s", "the", "\x00lamp", "or or", "😀", "-lamp"]
+    "words",
+    ["", " ", "'", '"', "a & | ! ( )", "-", "\\", "%s", "the", "\x00lamp", "or or", "😀", "-lamp"],
 )
 def test_any_words_may_be_asked_for(store: PostgresSearchStore, words: str) -> None:
     assert store.search(words).hits == ()
