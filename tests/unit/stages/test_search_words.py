@@ -26,8 +26,12 @@ def holds(text: str, term: Term, language: str) -> bool:
     length = len(term.places)
     return any(
         set(term.instead).intersection(placed[start])
-        or len(placed) >= start + length
-        and all(place.matches(placed[start + offset]) for offset, place in enumerate(term.places))
+        or (
+            len(placed) >= start + length
+            and all(
+                place.matches(placed[start + offset]) for offset, place in enumerate(term.places)
+            )
+        )
         for start in range(len(placed))
     )
 
