@@ -30,7 +30,6 @@ from typing import Any
 
 import psycopg
 
-from docledger.migrate import Migrator
 from harness.databases import own_database, rows, settle
 from harness.figures import emit, interleaved, significant, spread
 from harness.in_process import adopt
@@ -38,6 +37,7 @@ from harness.ledger import Ledger
 from harness.load import Load, measured
 from harness.processes import BENCH, ROOT, Running, end_in_good_order, free_port, postmaster
 from harness.requests import reports, walk
+from postgres.migrate import Migrator
 from search_parts import bare
 from search_parts.corpus import CHUNKS_A_DOCUMENT, EVERYWHERE, documents, questions
 from stages.postgres_search import INDEX_VERSION

@@ -18,8 +18,8 @@ from psycopg import sql
 
 from conftest import IN_PLACE_OF_DEBIAN, Server
 from debian_postgres import DebianPostgres, find_binaries
-from docledger.migrate import Migrator
 from integration.stages.search_cases import DOCUMENTS, QUESTIONS
+from postgres.migrate import Migrator
 from stages.chunker import ChunkerOptions, chunk
 from stages.facts import facts
 from stages.postgres_search import PostgresSearchStore
