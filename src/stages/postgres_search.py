@@ -45,7 +45,6 @@ INDEX_VERSION: Final = 2
 _LOCK_SPACE = 0x73656172  # "sear"
 _MAX_SCORE = 1.0
 _MAX_FACTS = 10
-_HAS_EARLIER: Final = "SELECT EXISTS (SELECT FROM search_chunks WHERE index_version < 2)"
 
 _INSERT: Final = """
     INSERT INTO search_chunks (
@@ -185,19 +184,36 @@ class PostgresSearchStore:
     ) -> SearchPage:
         """Return the best chunks for the words, in any language."""
         after = _read_cursor(cursor) if cursor else After()
-        with self._transaction() as connection:
-            question = understood(words, legacy=_has_earlier(connection))
-            if not question.branches:
-                return SearchPage((), None, _told(question), Ranked(0))
+        question = understood(words)
+        if not question.branches:
+            return SearchPage((), None, _told(question), Ranked(0))
+        with self._reading() as connection:
             frequencies = self._frequencies.read(connection)
-            finder = Finder(connection, question, frequencies, realm_id)
-            found = finder.page(after, limit + 1)
+            found = Finder(connection, question, frequencies, realm_id).page(after, limit + 1)
+            if found.has_earlier:
+                question = understood(words, legacy=True)
+                found = Finder(connection, question, frequencies, realm_id).page(after, limit + 1)
             rows = found.rows[:limit]
             facts = _facts(connection, question, rows) if include_facts else {}
         matcher = Matcher(question)
         hits = tuple(_hit(row, matcher, facts.get(row.document_id, ())) for row in rows)
         following = _cursor(rows[-1]) if len(found.rows) > limit else None
         return SearchPage(hits, following, _told(question), found.ranked)
+
+    @contextmanager
+    def _reading(self) -> Iterator[psycopg.Connection[Any]]:
+        """Give a connection whose statements are each a round trip and no more."""
+        try:
+            with self._connect() as connection:
+                before = connection.autocommit
+                connection.autocommit = True
+                try:
+                    yield connection
+                finally:
+                    if not connection.closed:
+                        connection.autocommit = before
+        except psycopg.OperationalError as error:
+            raise SearchUnavailable from error
 
     @contextmanager
     def _transaction(self) -> Iterator[psycopg.Connection[Any]]:
@@ -218,11 +234,6 @@ def _is_current(
     connection: psycopg.Connection[Any], document_id: str, made_from: IndexedFrom
 ) -> bool:
     row = connection.execute(_CURRENT, [document_id, made_from.chunks_checksum]).fetchone()
-    return bool(row and row[0])
-
-
-def _has_earlier(connection: psycopg.Connection[Any]) -> bool:
-    row = connection.execute(_HAS_EARLIER).fetchone()
     return bool(row and row[0])
 
 

@@ -7,7 +7,7 @@ the index, or the documents with the last ids, give those that are.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple
 
 import psycopg
@@ -26,8 +26,6 @@ _COMMON_CHUNKS: Final = 20_000
 _ACROSS: Final = 1000  # documents looked at whose chunks have the words together
 _FACT_CHUNKS: Final = 200
 
-# Where words are common the planner would read the whole table for words that never meet in it.
-_SETTINGS: Final = "SELECT set_config('enable_seqscan', 'off', true)"
 _IN_REALM: Final = " AND ARRAY[realm_id] @> ARRAY[%(realm_id)s::text]"
 _BY_INDEX: Final = """
     SELECT document_id, chunk_index, tsv FROM search_chunks
@@ -56,11 +54,12 @@ WITH candidates AS MATERIALIZED ({branches}), found AS (
     ORDER BY -score, document_id, chunk_index
     LIMIT %(limit)s
 ), counted AS (
-    SELECT coalesce(sum(least(ranked, {ranked} - 1)), 0)::int AS ranked,
+    SELECT EXISTS (SELECT FROM search_chunks WHERE index_version < 2) AS has_earlier,
+        coalesce(sum(least(ranked, {ranked} - 1)), 0)::int AS ranked,
         coalesce(max(ranked), 0) AS most
     FROM (SELECT count(*) AS ranked FROM candidates GROUP BY branch) AS each
 )
-SELECT ranked, most, {columns}
+SELECT has_earlier, ranked, most, {columns}
 FROM counted LEFT JOIN page ON true
 LEFT JOIN search_chunks c
     ON c.document_id = page.document_id AND c.chunk_index = page.chunk_index
@@ -134,14 +133,18 @@ class After(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of rows, at most one more than was asked for, and what was ranked for it."""
+    """A page of rows, and what was ranked for it.
+
+    `has_earlier` tells that there are rows made by version 1 of the index.
+    """
 
     rows: tuple[FoundRow, ...]
     ranked: Ranked
+    has_earlier: bool = False
 
 
 class Finder:
-    """Finds chunks for one question, in one transaction."""
+    """Finds chunks for one question."""
 
     def __init__(
         self,
@@ -158,15 +161,14 @@ class Finder:
 
     def page(self, after: After, limit: int) -> Found:
         """Return the best chunks: those that have all that is asked for, then documents that do."""
-        self._connection.execute(_SETTINGS)
-        found = self._within(after, limit) if after.score is None or after.score >= 0.5 else None
-        rows = list(found.rows) if found else []
+        found = self._within(after, limit)
+        rows = list(found.rows)
         for branch in self._question.branches:
             if len(branch) > 1 and len(rows) < limit:
                 rows += self._across(branch, after, limit - len(rows))
         best = {(row.document_id, row.chunk_index): row for row in reversed(rows)}
         ordered = sorted(best.values(), key=lambda r: (-r.score, r.document_id, r.chunk_index))
-        return Found(tuple(ordered[:limit]), found.ranked if found else Ranked(0))
+        return Found(tuple(ordered[:limit]), found.ranked, found.has_earlier)
 
     def _within(self, after: After, limit: int) -> Found:
         """Return chunks that have all that is asked for."""
@@ -197,9 +199,9 @@ class Finder:
             branches=" UNION ALL ".join(branches), ranked=RANKED + 1, columns=_COLUMNS
         )
         rows = self._execute(query, after, limit, **self._broad())
-        hits = tuple(FoundRow(*row[2:]) for row in rows if row[2] is not None)
-        ranked, most, *_ = rows[0]
-        return Found(hits, Ranked(ranked)), most > RANKED
+        hits = tuple(FoundRow(*row[3:]) for row in rows if row[3] is not None)
+        has_earlier, ranked, most, *_ = rows[0]
+        return Found(hits, Ranked(ranked), has_earlier), most > RANKED
 
     def _branch(self, number: int, source: str) -> str:
         most = _ORDERED if self._question.is_ordered else (RANKED + 1) * (number + 1)
@@ -249,7 +251,7 @@ class Finder:
 
 def _told(found: Found, which: str) -> Found:
     ranked = min(found.ranked.chunks, RANKED)
-    return Found(found.rows, Ranked(ranked, is_complete=False, order=which))
+    return replace(found, ranked=Ranked(ranked, is_complete=False, order=which))
 
 
 def facts_near(

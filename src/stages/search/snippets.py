@@ -36,7 +36,12 @@ class Matcher:
 
     def __init__(self, question: Question) -> None:
         self._terms = question.terms
-        self._by_token: dict[tuple[str, str], bool] = {}
+        places = [place for term in self._terms for place in term.places]
+        self._lexemes = {lexeme for place in places for lexeme in place.lexemes}
+        self._lexemes.update(lexeme for term in self._terms for lexeme in term.instead)
+        self._prefixes = tuple(place.prefix for place in places if place.prefix is not None)
+        # By language: how many positions a word takes that is not asked for.
+        self._passed: dict[str, dict[str, int]] = {}
 
     def spans(self, text: str, language: str) -> list[Span]:
         """Return where the terms stand, in order."""
@@ -54,30 +59,36 @@ class Matcher:
 
     def _placed(self, text: str, language: str) -> Iterator[_Placed]:
         """Yield the positions at which anything may be that is asked for."""
-        number = 0
+        passed = self._passed.setdefault(language, {})
+        position = 0
         for match in tokens(text):
-            token, is_run = match[0], match.lastgroup is not None
+            token = match[0]
+            if count := passed.get(token):
+                position += count
+                continue
+            is_run = match.lastgroup is not None
             each = token_positions(token, is_run, language)
-            if self._touches(token, language, each):
-                spans = signs_spans(token) if is_run else ()
-                for offset, lexemes in enumerate(each):
-                    start, end = spans[offset] if len(spans) == len(each) else (0, len(token))
-                    yield _Placed(
-                        number + offset, match.start() + start, match.start() + end, lexemes
-                    )
-            number += len(each)
+            if any(map(self._touches, each)):
+                yield from _placed(match, position, each, is_run=is_run)
+            else:
+                passed[token] = len(each)
+            position += len(each)
 
-    def _touches(self, token: str, language: str, each: Sequence[Position]) -> bool:
-        known = self._by_token.get((token, language))
-        if known is None:
-            lexemes = {lexeme for position in each for lexeme in position}
-            known = any(
-                place.matches(lexemes) or not lexemes.isdisjoint(term.instead)
-                for term in self._terms
-                for place in term.places
-            )
-            self._by_token[token, language] = known
-        return known
+    def _touches(self, lexemes: Position) -> bool:
+        return not self._lexemes.isdisjoint(lexemes) or any(
+            lexeme.startswith(self._prefixes) for lexeme in lexemes
+        )
+
+
+def _placed(
+    match: re.Match[str], position: int, each: Sequence[Position], *, is_run: bool
+) -> Iterator[_Placed]:
+    token, begin = match[0], match.start()
+    spans = signs_spans(token) if is_run else []
+    if len(spans) != len(each):
+        spans = [(0, len(token))] * len(each)
+    for offset, (lexemes, (start, end)) in enumerate(zip(each, spans, strict=True)):
+        yield _Placed(position + offset, begin + start, begin + end, lexemes)
 
 
 class _Placed(NamedTuple):
