@@ -14,6 +14,8 @@ _MAX_BYTES: Final = 900_000  # a tsvector holds at most a megabyte
 _LAST_POSITION: Final = 16_383
 _MAX_PLACES: Final = 255
 _GAP: Final = 10  # no phrase goes from one part of a chunk into the next
+# NUL is what PostgreSQL does not take; the others say where a word may be parted, or nothing.
+_UNSEEN: Final = {0: " ", 0xAD: None, 0x2060: None, 0xFEFF: None}
 _PLACES: Final = tuple(map(str, range(_LAST_POSITION + 1)))
 
 
@@ -31,7 +33,7 @@ def prepared(chunk: Chunk, facts: Sequence[Fact], title: str | None, language: s
     say beyond it.
     """
     seen = visible("\n\n".join(filter(None, (chunk.context, chunk.text))))
-    body = _storable(seen.text.strip())
+    body = seen.text.translate(_UNSEEN).strip()
     index = _Index(language)
     index.add(filter(None, (title, *chunk.heading_path)), weight="A")
     index.add([body])
@@ -77,8 +79,3 @@ class _Index:
             f"'{lexeme}':{','.join(places[:_MAX_PLACES])}"
             for lexeme, places in self._places.items()
         )
-
-
-def _storable(text: str) -> str:
-    """Replace NUL, which PostgreSQL does not take."""
-    return text.replace("\x00", " ")

@@ -88,12 +88,15 @@ def _placed(
     if len(spans) != len(each):
         spans = [(0, len(token))] * len(each)
     for offset, (lexemes, (start, end)) in enumerate(zip(each, spans, strict=True)):
-        yield _Placed(position + offset, begin + start, begin + end, lexemes)
+        # In a run each position stands for a sign and the one after it.
+        last = spans[min(offset + 1, len(spans) - 1)][1] if is_run else end
+        yield _Placed(position + offset, begin + start, begin + end, begin + last, lexemes)
 
 
 class _Placed(NamedTuple):
     position: int
     start: int
+    first_end: int
     end: int
     lexemes: Position
 
@@ -109,7 +112,9 @@ def _standing(placed: Sequence[_Placed], term: Term, number: int) -> Iterator[Sp
             one.position == first.position + offset and place.matches(one.lexemes)
             for offset, (one, place) in enumerate(zip(rest, term.places, strict=True))
         ):
-            yield from (Span(one.start, one.end, number) for one in rest)
+            for one, place in zip(rest, term.places, strict=True):
+                is_begin = place.prefix is not None and len(one.lexemes) == 1
+                yield Span(one.start, one.first_end if is_begin else one.end, number)
 
 
 def snippet(text: str, spans: Sequence[Span]) -> Snippet:
