@@ -45,13 +45,19 @@ def find_binaries(version: str | None = None) -> Path | None:
 class DebianPostgres:
     """One server; `start` gives its URL, `stop` ends it by its process id.
 
-    `settings` are the server's own, in place of those that suit tests.
+    `settings` are the server's own, in place of those that suit tests; `locales` is a folder with
+    more locales than the system has.
     """
 
     def __init__(
-        self, binaries: Path, folder: Path, settings: Mapping[str, str] = _FOR_TESTS
+        self,
+        binaries: Path,
+        folder: Path,
+        settings: Mapping[str, str] = _FOR_TESTS,
+        locales: Path | None = None,
     ) -> None:
         self._settings = settings
+        self._locales = locales
         self._binaries = binaries
         self._data = folder / "data"
         self._folder = folder
@@ -113,7 +119,10 @@ class DebianPostgres:
         # Unpacked without root, the server finds its libraries beside itself.
         root = self._binaries.parents[4]
         folders = [str(path) for path in (root / "usr/lib").glob("*-linux-gnu")]
-        return {"PATH": os.defpath, "LC_ALL": "C", "LD_LIBRARY_PATH": ":".join(folders)}
+        environment = {"PATH": os.defpath, "LC_ALL": "C", "LD_LIBRARY_PATH": ":".join(folders)}
+        return (
+            environment if self._locales is None else environment | {"LOCPATH": str(self._locales)}
+        )
 
 
 def _free_port() -> int:

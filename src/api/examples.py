@@ -104,11 +104,18 @@ EVENT: dict[str, Any] = {
 }
 SEARCH_HIT: dict[str, Any] = {
     "documentId": ID,
+    "title": "Annual report",
     "headingPath": ["Report", "Figures"],
-    "snippet": "the **figures** of the year",
+    "pages": [3, 4],
+    "snippet": "the figures of the year",
+    "highlights": [[4, 11]],
     "start": 120,
     "end": 980,
     "score": 0.6,
+}
+SEARCH: dict[str, Any] = {
+    "query": {"terms": ["figures"], "excluded": ["draft"], "ignored": ["the"]},
+    "ranked": {"chunks": 1, "complete": True, "order": None},
 }
 PROJECTION: dict[str, Any] = {
     "projection": "read_models",

@@ -109,24 +109,38 @@ def answer(
 
 
 def list_answer(
-    model: type[BaseModel], description: str, example: Any, *, state: bool = False
+    model: type[BaseModel],
+    description: str,
+    example: Any,
+    *,
+    state: bool = False,
+    beside: Mapping[str, tuple[type[BaseModel], Any]] | None = None,
 ) -> dict[str, Any]:
-    """Document a route that answers with a page."""
+    """Document a route that answers with a page; `beside` are objects next to its items."""
+    others = {
+        name: (_named(other, "serialization"), shown)
+        for name, (other, shown) in (beside or {}).items()
+    }
     item = _named(model, "serialization")
     name = f"{model.__name__}Page"
     page = {
         "title": name,
         "description": "A page of a list; `nextCursor` begins the next one, null on the last.",
         "type": "object",
-        "required": ["items", "nextCursor"],
+        "required": ["items", "nextCursor", *others],
         "properties": {
             "items": {"type": "array", "items": {"$ref": item["$ref"]}},
             "nextCursor": {"type": ["string", "null"]},
+            **{other: {"$ref": schema["$ref"]} for other, (schema, _) in others.items()},
         },
     }
+    definitions = {name: page, **item["$defs"]}
+    for schema, _ in others.values():
+        definitions |= schema["$defs"]
+    answer = {"items": [example], "nextCursor": None}
     content = {
-        "schema": {"$ref": _REF.format(model=name), _DEFINITIONS: {name: page, **item["$defs"]}},
-        _EXAMPLE: json.dumps({"items": [example], "nextCursor": None}),
+        "schema": {"$ref": _REF.format(model=name), _DEFINITIONS: definitions},
+        _EXAMPLE: json.dumps(answer | {other: shown for other, (_, shown) in others.items()}),
     }
     found: dict[str, Any] = {"description": description, "content": {"application/json": content}}
     return {**found, "headers": _STATE_HEADERS} if state else found

@@ -347,15 +347,51 @@ class HistoryItem(Event):
     """One event of a document's history."""
 
 
+class FoundFact(Answered):
+    """A fact that holds anything of what was asked for."""
+
+    index: int
+    kind: str
+    statement: str
+    quote: str
+    chunk_index: int
+    start: int
+    end: int
+
+
+class UnderstoodSearch(Answered):
+    """What is looked for, what must be absent, and what was left out: stop words and signs."""
+
+    terms: list[str]
+    excluded: list[str]
+    ignored: list[str]
+
+
+class RankedChunks(Answered):
+    """How many chunks were compared with each other; `order` says which if there are more."""
+
+    chunks: int
+    complete: bool
+    order: str | None
+
+
 class SearchHit(Answered):
-    """A chunk that was found; offsets count code points of the document's Markdown."""
+    """A chunk that was found; `start` and `end` count code points of the document's Markdown.
+
+    `snippet` is plain text, `highlights` are the code points of it that were found. `facts` come
+    with `include=facts`.
+    """
 
     document_id: str
+    title: str | None
     heading_path: list[str]
+    pages: list[int] | None
     snippet: str
+    highlights: list[list[int]]
     start: int
     end: int
     score: float
+    facts: list[FoundFact] | SkipJsonSchema[None] = ABSENT
 
 
 class ParkedDocument(Answered):

@@ -16,6 +16,7 @@ from api.ports import Limits, Ports
 from api.reads.freshness import DocumentReader, GrowingPosition
 from api.reads.past import PastReader
 from api.reads.queries import Queries
+from api.search_slots import SearchSlots
 from api.sending import Sender
 
 _READ_MODEL_LOOK_SECONDS = 0.005
@@ -35,6 +36,7 @@ class Services:
     sender: Sender
     log_end: GrowingPosition
     closing: asyncio.Event
+    search_slots: SearchSlots
 
     @property
     def limits(self) -> Limits:
@@ -59,6 +61,7 @@ def services_of(ports: Ports, metrics: Metrics) -> Services:
         sender=Sender(ports, metrics, threads),
         log_end=GrowingPosition(queries.log_position, _LOG_LOOK_SECONDS),
         closing=asyncio.Event(),
+        search_slots=SearchSlots(seconds / 2),
     )
 
 

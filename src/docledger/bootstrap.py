@@ -226,9 +226,11 @@ class Docledger:
     @cached_property
     def search_store(self) -> PostgresSearchStore:
         """Where ingested chunks are found."""
+        session = self._request_session if self._answers_requests else _SESSION
         pool = connection_pool(
             self._conninfo("search"),
-            self._request_session if self._answers_requests else _SESSION,
+            # For common words the planner would read the table until enough of them met.
+            {**session, "enable_seqscan": "off"},
             max_size=4,
             timeout_seconds=_READ_CONNECTION_SECONDS,
         )

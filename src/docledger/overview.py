@@ -12,6 +12,7 @@ from docledger.adoption import StorageStatus
 from domain.pipeline import StageDependency, check_configured
 from domain.pipeline_findings import findings
 from projections.live.status import ProjectionStatus
+from stages.postgres_search import INDEX_VERSION
 
 Connection = psycopg.Connection[Any]
 
@@ -86,6 +87,13 @@ _SIZES = """
         'docledger_events', 'documents', 'documents_processing_stages', 'stage_output_files',
         'processing_workflows', 'document_streams', 'document_keys', 'search_chunks'])
     ORDER BY relname
+"""
+
+_SEARCHED = """
+    SELECT count(*), count(*) FILTER (WHERE d.index_version = %s)
+    FROM documents_processing_stages p
+    LEFT JOIN search_documents d ON d.document_id = p.document_id
+    WHERE p.stage_name = 'ingestor' AND p.status = 'completed'
 """
 
 
@@ -166,6 +174,12 @@ def _stages(connection: Connection) -> dict[str, Any]:
     }
 
 
+def _search(connection: Connection) -> dict[str, int]:
+    """Return how many documents should be found, and how many are prepared as they are now."""
+    documents, indexed = connection.execute(_SEARCHED, (INDEX_VERSION,)).fetchone() or (0, 0)
+    return {"documents": documents, "indexed": indexed, "indexVersion": INDEX_VERSION}
+
+
 def logged_documents(connection: Connection) -> list[str]:
     """Return the id of every document that the log knows, none if there is no log."""
     row = connection.execute("SELECT to_regclass('public.docledger_events')").fetchone()
@@ -217,6 +231,7 @@ def status(connection: Connection, projection: ProjectionStatus) -> dict[str, An
             for p in projection.parked
         ],
         "sizes": sizes,
+        "search": _search(connection),
         **_stages(connection),
     }
 

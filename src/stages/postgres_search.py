@@ -1,18 +1,15 @@
-"""The search store in PostgreSQL: its own full text search, in the language of each document.
+"""The search store in PostgreSQL: lexemes of our own in its full text index.
 
-A chunk is indexed under the text search configuration of its document's language, and a search is
-read under every configuration, each finding the chunks of its own. So words meet their inflections
-in each language and no stemmer meddles with another's words. Ideographs, which PostgreSQL takes for
-one long word, are indexed one by one and searched for as phrases.
+What a chunk is found by is prepared by `stages.search`, for indexing as for asking, so that
+PostgreSQL compares bytes and neither its version nor its locale has a say.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, TypeAlias
 
@@ -20,62 +17,46 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from stages.languages import language_of
+from stages.search.asking import Question, understood
+from stages.search.finding import After, Finder, FoundRow, facts_near
+from stages.search.frequencies import FrequencyCache
+from stages.search.prepared import prepared
+from stages.search.snippets import Matcher, snippet
+from stages.search.stems import known_language
+from stages.search.visible import visible
 from stages.search_store import (
     Comparison,
     CursorInvalid,
     IndexedFrom,
+    Ranked,
     SearchHit,
     SearchPage,
     SearchUnavailable,
     Stored,
+    Understood,
 )
 from stages.shapes import Chunk, Fact
 
 Connect: TypeAlias = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
-_CONFIGS: Final[Mapping[str, str]] = {
-    "ar": "arabic",
-    "da": "danish",
-    "de": "german",
-    "el": "greek",
-    "en": "english",
-    "es": "spanish",
-    "fr": "french",
-    "hi": "hindi",
-    "hy": "armenian",
-    "it": "italian",
-    "nl": "dutch",
-    "ru": "russian",
-}
-_ANY: Final = "simple"
-INDEX_VERSION: Final = 1
+INDEX_VERSION: Final = 2
 """How text is prepared for search: a store that was filled by another version is filled again."""
 
 _LOCK_SPACE = 0x73656172  # "sear"
-_MAX_SCORE = 1e6
-_MAX_INDEXED_CHARS = 200_000  # a tsvector holds at most a megabyte
-_RANGES: Final = "\u3001-\u303f\uff01-\uff65\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff"
-_IDEOGRAPHS: Final = re.compile(f"[{_RANGES}]+")
-_BEGIN, _END = "\ue000", "\ue001"  # around what was found, until the snippet is made safe
-_TOUCHING: Final = re.compile(f"(?<=[{_RANGES}]){_END} *{_BEGIN}(?=[{_RANGES}])")
-_APART: Final = re.compile(f"(?:(?<=[{_RANGES}])|(?<=[{_RANGES}]{_END})) +(?={_BEGIN}?[{_RANGES}])")
-_MARKUP: Final = re.compile(r"[*_`~#|]+|\\(?=[^\w\s])|<[^<>]*>")
-_INERT: Final = str.maketrans("<>", "\u2039\u203a")
+_MAX_SCORE = 1.0
+_MAX_FACTS = 10
 
 _INSERT: Final = """
-INSERT INTO search_chunks (
-    document_id, chunk_index, realm_id, config, heading_path, body,
-    start_offset, end_offset, token_count, facts, tsv
-) VALUES (
-    %(document_id)s, %(index)s, %(realm_id)s, %(config)s, %(heading_path)s, %(body)s,
-    %(start)s, %(end)s, %(token_count)s, %(facts)s,
-    setweight(to_tsvector(%(config)s::text::regconfig, %(headings)s), 'A')
-        || to_tsvector(%(config)s::text::regconfig, %(indexed)s)
-)
+    INSERT INTO search_chunks (
+        document_id, chunk_index, realm_id, config, index_version, heading_path, body, pages,
+        start_offset, end_offset, token_count, facts, tsv)
+    VALUES (
+        %(document_id)s, %(index)s, %(realm_id)s, %(config)s, %(index_version)s, %(heading_path)s,
+        %(body)s, %(pages)s, %(start)s, %(end)s, %(token_count)s, %(facts)s, %(tsv)s::tsvector)
 """
 
 _HELD: Final = "SELECT FROM documents WHERE id = %s FOR KEY SHARE"
-_REALM: Final = "SELECT realm_id::text FROM documents WHERE id = %s"
+_DOCUMENT: Final = "SELECT realm_id::text, title::text FROM documents WHERE id = %s"
 # Another application's deletion is noted before it is in the log.
 _DELETED: Final = """
     SELECT EXISTS (SELECT FROM docledger_events
@@ -89,12 +70,12 @@ _CURRENT: Final = """
 """
 _MADE: Final = """
     INSERT INTO search_documents (
-        document_id, index_version, chunks_checksum, facts_checksum, chunks, problem)
-    VALUES (%s, %s, %s, %s, %s, %s)
+        document_id, index_version, chunks_checksum, facts_checksum, chunks, problem, title_md5)
+    VALUES (%s, %s, %s, %s, %s, %s, md5(%s))
     ON CONFLICT (document_id) DO UPDATE SET
         index_version = excluded.index_version, chunks_checksum = excluded.chunks_checksum,
         facts_checksum = excluded.facts_checksum, chunks = excluded.chunks,
-        problem = excluded.problem
+        problem = excluded.problem, title_md5 = excluded.title_md5
 """
 _MOVE: Final = """
     UPDATE search_chunks c SET realm_id = d.realm_id::text FROM documents d
@@ -106,43 +87,14 @@ _COMPARE: Final = """
         count(*) FILTER (WHERE e.index IS NULL),
         count(*) FILTER (WHERE c.document_id IS NOT NULL AND e.index IS NOT NULL AND (
             c.config <> e.config OR to_jsonb(c.heading_path) <> e.heading_path
+            OR c.index_version <> e.index_version OR c.pages IS DISTINCT FROM e.pages
             OR c.body <> e.body OR c.start_offset <> e.start OR c.end_offset <> e."end"
-            OR c.token_count <> e.token_count OR c.facts <> e.facts
-            OR c.tsv <> setweight(to_tsvector(e.config::regconfig, e.headings), 'A')
-                || to_tsvector(e.config::regconfig, e.indexed)))
+            OR c.token_count <> e.token_count OR c.facts <> e.facts OR c.tsv <> e.tsv::tsvector))
     FROM jsonb_to_recordset(%s) AS e (
-        index int, config text, heading_path jsonb, headings text, body text, indexed text,
-        start int, "end" int, token_count int, facts jsonb)
+        index int, config text, index_version int, heading_path jsonb, body text, pages int[],
+        start int, "end" int, token_count int, facts jsonb, tsv text)
     FULL JOIN (SELECT * FROM search_chunks WHERE document_id = %s) c ON c.chunk_index = e.index
 """
-
-_SEARCH: Final = rf"""
-WITH asked AS MATERIALIZED (
-    SELECT config, websearch_to_tsquery(config::regconfig, %(words)s) AS query
-    FROM unnest(%(configs)s::text[]) AS config
-), found AS (
-    SELECT c.*, a.query, ts_rank_cd(c.tsv, a.query, 1 | 32) AS score
-    FROM asked a
-    JOIN search_chunks c ON c.tsv @@ a.query AND c.config = a.config
-    WHERE %(realm_id)s::text IS NULL OR c.realm_id = %(realm_id)s
-), page AS (
-    SELECT * FROM found
-    WHERE %(after_score)s::real IS NULL
-        OR (-score, document_id, chunk_index)
-            > (-%(after_score)s::real, %(after_document)s::text COLLATE "C", %(after_index)s::int)
-    ORDER BY -score, document_id, chunk_index
-    LIMIT %(limit)s
-)
-SELECT document_id, chunk_index, heading_path, start_offset, end_offset, score,
-    ts_headline(
-        config::regconfig,
-        CASE config WHEN 'simple'
-            THEN regexp_replace(body, %(ideograph)s, ' \1 ', 'g') ELSE body END,
-        query,
-        'StartSel={_BEGIN}, StopSel={_END}, MaxWords=45, MinWords=20') AS snippet
-FROM page
-ORDER BY -score, document_id, chunk_index
-"""  # noqa: S608 - only the markers above go into the text
 
 
 class PostgresSearchStore:
@@ -156,6 +108,7 @@ class PostgresSearchStore:
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
+        self._frequencies = FrequencyCache()
 
     def replace(
         self,
@@ -173,7 +126,6 @@ class PostgresSearchStore:
         With `if_current` only while the read models have these chunks as an output of the
         document. `problem` says why there are none.
         """
-        rows = list(_rows(document_id, chunks, facts))
         with self._transaction() as connection:
             connection.execute(
                 "SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_LOCK_SPACE, document_id]
@@ -186,12 +138,12 @@ class PostgresSearchStore:
             if if_current and not _is_current(connection, document_id, made_from):
                 return Stored(0, 0)
             connection.execute("DELETE FROM search_chunks WHERE document_id = %s", [document_id])
-            realm = connection.execute(_REALM, [document_id]).fetchone()
-            realm_id = None if realm is None else realm[0]
-            connection.cursor().executemany(
-                _INSERT, [{**row, "realm_id": realm_id} for row in rows]
-            )
-            made = (made_from.chunks_checksum, made_from.facts_checksum, len(rows), problem)
+            realm_id, title = connection.execute(_DOCUMENT, [document_id]).fetchone() or (None,) * 2
+            rows = [
+                {**row, "realm_id": realm_id} for row in _rows(document_id, title, chunks, facts)
+            ]
+            connection.cursor().executemany(_INSERT, rows)
+            made = (made_from.chunks_checksum, made_from.facts_checksum, len(rows), problem, title)
             connection.execute(_MADE, (document_id, INDEX_VERSION, *made))
         # The realm may have changed since it was read, before anyone else could see these rows.
         self.move([document_id])
@@ -212,8 +164,12 @@ class PostgresSearchStore:
         self, document_id: str, chunks: Sequence[Chunk], facts: Sequence[Fact]
     ) -> Comparison:
         """Compare what is held of the document with what these would make of it."""
-        rows = [{**row, "facts": row["facts"].obj} for row in _rows(document_id, chunks, facts)]
         with self._transaction() as connection:
+            _, title = connection.execute(_DOCUMENT, [document_id]).fetchone() or (None, None)
+            rows = [
+                {**row, "facts": row["facts"].obj}
+                for row in _rows(document_id, title, chunks, facts)
+            ]
             found = connection.execute(_COMPARE, [Jsonb(rows), document_id]).fetchone()
         return Comparison(len(rows), *(found or (0, 0, 0)))
 
@@ -224,24 +180,40 @@ class PostgresSearchStore:
         realm_id: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
+        include_facts: bool = False,
     ) -> SearchPage:
         """Return the best chunks for the words, in any language."""
-        score, document_id, index = _read_cursor(cursor) if cursor else (None, None, None)
-        parameters = {
-            "words": _phrased(words.replace("\x00", " ")),
-            "configs": [_ANY, *_CONFIGS.values()],
-            "realm_id": realm_id,
-            "after_score": score,
-            "after_document": document_id,
-            "after_index": index,
-            "limit": limit + 1,
-            "ideograph": f"([{_RANGES}])",
-        }
-        with self._transaction() as connection:
-            rows = connection.execute(_SEARCH, parameters).fetchall()
-        shown = rows[:limit]
-        following = _cursor(shown[-1]) if len(rows) > limit and shown else None
-        return SearchPage(tuple(_hit(row) for row in shown), following)
+        after = _read_cursor(cursor) if cursor else After()
+        question = understood(words)
+        if not question.branches:
+            return SearchPage((), None, _told(question), Ranked(0))
+        with self._reading() as connection:
+            frequencies = self._frequencies.read(connection)
+            found = Finder(connection, question, frequencies, realm_id).page(after, limit + 1)
+            if found.has_earlier:
+                question = understood(words, legacy=True)
+                found = Finder(connection, question, frequencies, realm_id).page(after, limit + 1)
+            rows = found.rows[:limit]
+            facts = _facts(connection, question, rows) if include_facts else {}
+        matcher = Matcher(question)
+        hits = tuple(_hit(row, matcher, facts.get(row.document_id, ())) for row in rows)
+        following = _cursor(rows[-1]) if len(found.rows) > limit else None
+        return SearchPage(hits, following, _told(question), found.ranked)
+
+    @contextmanager
+    def _reading(self) -> Iterator[psycopg.Connection[Any]]:
+        """Give a connection whose statements are each a round trip and no more."""
+        try:
+            with self._connect() as connection:
+                before = connection.autocommit
+                connection.autocommit = True
+                try:
+                    yield connection
+                finally:
+                    if not connection.closed:
+                        connection.autocommit = before
+        except psycopg.OperationalError as error:
+            raise SearchUnavailable from error
 
     @contextmanager
     def _transaction(self) -> Iterator[psycopg.Connection[Any]]:
@@ -267,33 +239,46 @@ def _is_current(
 
 def _rows(
     document_id: str,
+    title: str | None,
     chunks: Sequence[Chunk],
     facts: Sequence[Fact],
 ) -> Iterator[dict[str, Any]]:
-    config = _CONFIGS.get(
-        language_of("\n".join(chunk.text for chunk in chunks[:20] if chunk.indexed)), _ANY
+    """Yield what the table holds of each chunk; the first carries the document's title."""
+    language = known_language(
+        language_of("\n".join(chunk.text for chunk in chunks[:20] if chunk.indexed))
     )
     by_chunk = defaultdict(list)
     for fact in facts:
-        by_chunk[fact.chunk_index].append(_storable(fact.model_dump(mode="json", by_alias=True)))
+        by_chunk[fact.chunk_index].append(fact)
     for chunk in chunks:
         if not chunk.indexed:
             continue
-        body = _storable("\n".join(filter(None, (chunk.context, chunk.text))))
-        headings = [_storable(heading) for heading in chunk.heading_path]
+        stored = prepared(chunk, by_chunk[chunk.index], title, language)
+        title = None
         yield {
             "document_id": document_id,
             "index": chunk.index,
-            "config": config,
-            "heading_path": headings,
-            "headings": _spaced("\n".join(headings)[:_MAX_INDEXED_CHARS]),
-            "body": body,
-            "indexed": _spaced(body[:_MAX_INDEXED_CHARS]),
+            "config": language,
+            "index_version": INDEX_VERSION,
+            "heading_path": [_storable(heading) for heading in chunk.heading_path],
+            "body": stored.body,
+            "pages": _pages(chunk),
+            "tsv": stored.lexemes,
             "start": chunk.start,
             "end": chunk.end,
             "token_count": chunk.token_count,
-            "facts": Jsonb(by_chunk[chunk.index]),
+            "facts": Jsonb(
+                [
+                    _storable(fact.model_dump(mode="json", by_alias=True))
+                    for fact in by_chunk[chunk.index]
+                ]
+            ),
         }
+
+
+def _pages(chunk: Chunk) -> list[int] | None:
+    pages = getattr(chunk, "pages", None)
+    return None if pages is None else list(pages)
 
 
 def _storable(value: Any) -> Any:
@@ -309,47 +294,60 @@ def _storable(value: Any) -> Any:
             return value
 
 
-def _spaced(text: str) -> str:
-    return _IDEOGRAPHS.sub(lambda run: f" {' '.join(run[0])} ", text)
+def _told(question: Question) -> Understood:
+    return Understood(
+        terms=tuple(dict.fromkeys(term.text for term in question.terms)),
+        excluded=tuple(dict.fromkeys(term.text for term in question.excluded)),
+        ignored=question.ignored,
+    )
 
 
-def _phrased(words: str) -> str:
-    """Make a phrase of each run of ideographs, unless it stands in a phrase already."""
-    outside = True
-    pieces = []
-    for piece in re.split('(")', words):
-        outside = not outside if piece == '"' else outside
-        pieces.append(
-            _IDEOGRAPHS.sub(lambda run: f' "{" ".join(run[0])}" ', piece)
-            if outside
-            else _spaced(piece)
-        )
-    return "".join(pieces)
+def _hit(row: FoundRow, matcher: Matcher, facts: Sequence[dict[str, Any]]) -> SearchHit:
+    text = row.body if row.index_version > 1 else visible(row.body).text
+    shown = snippet(text, matcher.spans(text, row.config))
+    return SearchHit(
+        document_id=row.document_id,
+        title=row.title,
+        heading_path=tuple(row.heading_path),
+        pages=None if row.pages is None else tuple(row.pages),
+        snippet=shown.text,
+        highlights=shown.highlights,
+        start=row.start,
+        end=row.end,
+        score=row.score,
+        facts=tuple(facts),
+    )
 
 
-def _hit(row: Sequence[Any]) -> SearchHit:
-    document_id, _, heading_path, start, end, score, snippet = row
-    return SearchHit(document_id, tuple(heading_path), _safe(snippet), start, end, score)
+def _facts(
+    connection: psycopg.Connection[Any], question: Question, rows: Sequence[FoundRow]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return the facts of each document that say most of what is asked for, those first."""
+    matcher = Matcher(question)
+    matching = defaultdict(list)
+    documents = sorted({row.document_id for row in rows})
+    for document_id, language, facts in facts_near(connection, question, documents):
+        for fact in facts:
+            if count := len(matcher.terms_in(fact["statement"], language)):
+                matching[document_id].append((-count, fact["index"], fact))
+    return {
+        document_id: [fact for *_, fact in sorted(found, key=lambda it: it[:2])[:_MAX_FACTS]]
+        for document_id, found in matching.items()
+    }
 
 
-def _safe(snippet: str) -> str:
-    """Return plain text: no markup of the document, nothing that a browser would take for a tag."""
-    plain = " ".join(_MARKUP.sub("", snippet).split())
-    joined = _APART.sub("", _TOUCHING.sub("", plain)).translate(_INERT)
-    return joined.replace(_BEGIN, "**").replace(_END, "**")
+def _cursor(row: FoundRow) -> str:
+    last = [row.score, row.document_id, row.chunk_index]
+    return base64.urlsafe_b64encode(json.dumps(last).encode()).decode()
 
 
-def _cursor(row: Sequence[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps([row[5], row[0], row[1]]).encode()).decode()
-
-
-def _read_cursor(cursor: str) -> tuple[float, str, int]:
+def _read_cursor(cursor: str) -> After:
     try:
         score, document_id, index = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        found = float(score), str(document_id).replace("\x00", ""), int(index)
-        found[1].encode()
+        found = After(float(score), str(document_id).replace("\x00", ""), int(index))
+        str(document_id).encode()
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise CursorInvalid from error
-    if not (0 <= found[0] < _MAX_SCORE and 0 <= found[2] < 2**31):  # what the columns take
+    if not (0 <= float(score) <= _MAX_SCORE and 0 <= int(index) < 2**31):
         raise CursorInvalid
     return found

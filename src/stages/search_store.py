@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from domain.errors import InvalidValue, Unavailable
 from stages.shapes import Chunk, Fact
@@ -25,17 +25,42 @@ class CursorInvalid(InvalidValue):
 class SearchHit:
     """A chunk that answers a search.
 
-    `start` and `end` count code points of the Markdown that the chunk was cut from. `snippet` is
-    plain text with `**` around what was found and without `<` and `>`, whatever the document holds.
-    A greater `score` is better; scores of different searches do not compare.
+    `title` is the document's, `pages` are the first and the last of the chunk, from 1, where its
+    document has any. `snippet` is plain text without `<` and `>`, whatever the document holds;
+    `highlights` are the code points of it that were found, ends not included. `start` and `end`
+    count code points of the Markdown that the chunk was cut from. A greater `score` is better;
+    scores of different searches do not compare. `facts` are the document's that hold anything of
+    what was asked for, if they were asked for.
     """
 
     document_id: str
+    title: str | None
     heading_path: tuple[str, ...]
+    pages: tuple[int, ...] | None
     snippet: str
+    highlights: tuple[tuple[int, int], ...]
     start: int
     end: int
     score: float
+    facts: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class Understood:
+    """How a search was understood: what is looked for, what must be absent, what was left out."""
+
+    terms: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """How many chunks were compared with each other; `order` says which if there are more."""
+
+    chunks: int
+    is_complete: bool = True
+    order: str | None = None
 
 
 @dataclass(frozen=True)
@@ -44,6 +69,8 @@ class SearchPage:
 
     hits: tuple[SearchHit, ...]
     next_cursor: str | None
+    understood: Understood
+    ranked: Ranked
 
 
 @dataclass(frozen=True)
@@ -105,10 +132,12 @@ class SearchStore(Protocol):
         realm_id: str | None = None,
         limit: int = 50,
         cursor: str | None = None,
+        include_facts: bool = False,
     ) -> SearchPage:
         """Return chunks that hold the words, of one realm or of all.
 
-        `"…"` asks for a phrase, `or` for either side, a leading `-` for absence. Raises
-        SearchUnavailable or CursorInvalid.
+        `"…"` asks for a phrase, `or` for either side, a leading `-` for absence, a `*` at a word's
+        end for words that begin so. Documents that have the words in several chunks come last.
+        Raises SearchUnavailable or CursorInvalid.
         """
         ...

@@ -30,7 +30,6 @@ def search(
         docledger.require_schema()
         page = docledger.search_store.search(words, realm_id=realm_id, limit=limit)
     if as_json:
-        items = [reports.hit(found) for found in page.hits]
-        reports.print_json({"items": items, "nextCursor": page.next_cursor})
+        reports.print_json(reports.search_page(page))
     else:
-        reports.hits(reports.console(), page.hits)
+        reports.hits(reports.console(), page)

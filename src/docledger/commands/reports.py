@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eventstore.recorded import RecordedEvent
-from stages.search_store import SearchHit
+from stages.search_store import SearchPage
 
 _NUMBERS = ("position", "lag")
 _LEAST_WIDTH, _PIPED_WIDTH = 60, 120
@@ -41,25 +41,28 @@ def event(recorded: RecordedEvent) -> dict[str, Any]:
     return event_json(recorded)
 
 
-def hit(found: SearchHit) -> dict[str, Any]:
-    """Return a hit as `GET /v1/search` shows it."""
-    return {
-        "documentId": found.document_id,
-        "headingPath": list(found.heading_path),
-        "snippet": found.snippet,
-        "start": found.start,
-        "end": found.end,
-        "score": found.score,
-    }
+def search_page(found: SearchPage) -> dict[str, Any]:
+    """Return what was found as `GET /v1/search` shows it."""
+    from api.routes.search import page_json
+
+    return page_json(found, include_facts=False)
 
 
-def hits(console: Console, found: Sequence[SearchHit]) -> None:
-    """Print what was found, best first."""
-    for one in found:
-        console.print(Text(one.document_id, "dim"), Text(" › ".join(one.heading_path), "bold"))
-        console.print(Text(one.snippet), "")
-    if not found:
+def hits(console: Console, page: SearchPage) -> None:
+    """Print what was found, best first, and what was not looked for."""
+    for one in page.hits:
+        path = " › ".join(filter(None, (one.title, *one.heading_path)))
+        console.print(Text(one.document_id, "dim"), Text(path, "bold"))
+        snippet = Text(one.snippet)
+        for start, end in one.highlights:
+            snippet.stylize("bold yellow", start, end)
+        console.print(snippet, "")
+    if not page.hits:
         console.print("nothing found")
+    if page.understood.ignored:
+        console.print(Text(f"left out: {', '.join(page.understood.ignored)}", "dim"))
+    if page.ranked.order:
+        console.print(Text(f"of more, only some were ranked: {page.ranked.order}", "dim"))
 
 
 def projections(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
@@ -99,6 +102,10 @@ def status(console: Console, found: Mapping[str, Any]) -> None:
     for waiting in found["waiting"]:
         told = f"{waiting['documents']} documents wait for a worker with its executor"
         console.print(Text(f"stage {waiting['stageName']}: {told}", "yellow"), soft_wrap=True)
+    searched = found["search"]
+    if searched["indexed"] < searched["documents"]:
+        told = f"search: {searched['indexed']:,} of {searched['documents']:,} documents indexed"
+        console.print(Text(f"{told}; the others are found as they were before", "yellow"))
     storage = found["storage"]
     console.print(Text(f"storage at {storage['location']}: {_storage(storage)}"), soft_wrap=True)
     for name, size in found["sizes"].items():

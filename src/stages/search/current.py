@@ -41,10 +41,12 @@ _INGESTED = f"""
     SELECT p.document_id, c.checksum, f.checksum,
         d.document_id IS NULL OR d.index_version <> %(version)s
             OR d.chunks_checksum <> c.checksum OR d.facts_checksum IS DISTINCT FROM f.checksum
+            OR d.title_md5 IS DISTINCT FROM md5(t.title::text)
     FROM documents_processing_stages p
     JOIN document_streams s ON s.document_id = p.document_id AND s.parked_at IS NULL
     JOIN LATERAL {_newest("chunks_json")} c ON true
     LEFT JOIN LATERAL {_newest("facts_json")} f ON true
+    JOIN documents t ON t.id = p.document_id
     LEFT JOIN search_documents d ON d.document_id = p.document_id
     WHERE p.stage_name = 'ingestor' AND p.status = 'completed'
 """  # noqa: S608 - both parts stand above

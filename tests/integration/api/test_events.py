@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from integration.api.conftest import Service, until
+from stages.facts import facts
 from stages.search_store import IndexedFrom
 from stages.shapes import Chunk
 
@@ -185,8 +186,34 @@ def test_search_gives_chunks_in_pages(service: Service) -> None:
     assert {item["documentId"] for item in found} == {document}
     assert sorted(item["start"] for item in found) == [0, 100, 200, 300, 400]
     assert found[0]["headingPath"] == ["Report", "Figures"]
-    assert "**walrus**" in found[0]["snippet"]
+    assert "walrus" in found[0]["snippet"]
     assert len(service.client.get("/v1/search?q=walrus").json()["items"]) == 6
+
+
+def test_a_search_says_how_it_was_understood_and_gives_facts(service: Service) -> None:
+    document = service.register(title="Harbour report")["id"]
+    text = "The walrus weighs 900 kg. The seal is small."
+    chunk = Chunk(
+        index=0, text=text, start=0, end=len(text), heading_path=("Animals",), token_count=9
+    )
+    service.search.replace(document, [chunk], facts([chunk]), IndexedFrom("a" * 64, None))
+    given = {"q": 'the walrus "900 kg" weigh* -lion', "include": "facts"}
+    answer = service.client.get("/v1/search", params=given).json()
+    assert answer["query"] == {
+        "terms": ["walrus", "900 kg", "weigh*"],
+        "excluded": ["lion"],
+        "ignored": ["the"],
+    }
+    assert answer["ranked"] == {"chunks": 1, "complete": True, "order": None}
+    (hit,) = answer["items"]
+    assert (hit["title"], hit["pages"]) == ("Harbour report", None)
+    assert hit["snippet"] == text
+    assert [hit["snippet"][a:b] for a, b in hit["highlights"]] == ["walrus", "weighs", "900", "kg"]
+    assert [fact["statement"] for fact in hit["facts"]] == ["The walrus weighs 900 kg."]
+    assert "facts" not in service.client.get("/v1/search?q=walrus").json()["items"][0]
+    assert service.client.get("/v1/search?q=walrus&include=x").status_code == 422
+    only_excluded = service.client.get("/v1/search?q=-walrus").json()
+    assert (only_excluded["items"], only_excluded["query"]["excluded"]) == ([], ["walrus"])
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,8 @@ def test_hits_say_where_they_are(store: PostgresSearchStore, pool: ConnectionPoo
     assert hit.document_id == "a"
     assert hit.heading_path == ("Varn", "The weir")
     assert "weir** twice" in markdown[hit.start : hit.end]
-    assert "**keeper** **measured**" in hit.snippet
+    assert [hit.snippet[a:b] for a, b in hit.highlights] == ["keeper", "measured"]
+    assert "The keeper measured the weir twice." in hit.snippet
     assert 0 < hit.score < 1
 
 
@@ -91,11 +92,12 @@ def test_snippets_hold_nothing_that_a_browser_would_run(
     (hit,) = store.search("lamp").hits
     assert "<" not in hit.snippet
     assert ">" not in hit.snippet
-    assert hit.snippet.startswith("The **lamp**")
+    assert hit.snippet.startswith("The lamp")
 
 
 @pytest.mark.parametrize(
-    "words", ["", " ", "'", '"', "a & | ! ( )", "-", "\\", "%s", "the", "\x00lamp", "or or", "😀"]
+    "words",
+    ["", " ", "'", '"', "a & | ! ( )", "-", "\\", "%s", "the", "\x00lamp", "or or", "😀", "-lamp"],
 )
 def test_any_words_may_be_asked_for(store: PostgresSearchStore, words: str) -> None:
     assert store.search(words).hits == ()
@@ -272,7 +274,7 @@ def test_two_at_once_take_turns(store: PostgresSearchStore, pool: ConnectionPool
         list(threads.map(replace_often, texts))
     with pool.connection() as connection:
         rows = connection.execute("SELECT body FROM search_chunks ORDER BY chunk_index").fetchall()
-    assert "".join(body for (body,) in rows) in texts
+    assert " ".join(body for (body,) in rows).split() in [text.split() for text in texts]
 
 
 def test_long_words_and_nuls_are_stored(store: PostgresSearchStore, pool: ConnectionPool) -> None:

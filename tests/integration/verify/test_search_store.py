@@ -20,7 +20,13 @@ from stages.search import current, indexer
 
 COPY = """
     INSERT INTO search_chunks SELECT {}, 7, realm_id, config, heading_path, body,
-        start_offset, end_offset, token_count, facts, tsv FROM search_chunks
+        start_offset, end_offset, token_count, facts, tsv, index_version, pages FROM search_chunks
+"""
+MADE_BEFORE = """
+    UPDATE search_chunks SET index_version = 1, config = 'english', pages = NULL,
+        tsv = to_tsvector('english', body);
+    UPDATE search_documents SET index_version = 1, title_md5 = NULL;
+    UPDATE tracking SET version = 1 WHERE projection = 'search_store';
 """
 
 
@@ -81,14 +87,43 @@ def test_another_version_of_the_index_fills_it_again(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (postgres_search, current, indexer):
-        monkeypatch.setattr(module, "INDEX_VERSION", 2)
+        monkeypatch.setattr(module, "INDEX_VERSION", 3)
     ledger.execute("UPDATE search_chunks SET body = 'as another version would have it'")
     ledger.index()
     versions = ledger.execute("SELECT DISTINCT index_version FROM search_documents")
-    assert versions == [(2,)]
+    assert versions == [(3,)]
     assert ledger.execute("SELECT version FROM tracking WHERE projection = 'search_store'") == [
-        (2,)
+        (3,)
     ]
+    assert differences(ledger) == []
+
+
+def test_a_store_of_before_is_searched_while_it_is_filled_again(ledger: Ledger) -> None:
+    def indexed() -> tuple[int, int]:
+        found = ledger.docledger.status()["search"]
+        return found["indexed"], found["documents"]
+
+    ledger.execute(MADE_BEFORE)
+    assert indexed() == (0, 2)
+    assert ledger.found_by("lamps") == ["doc-1", "doc-2"]
+    assert ledger.found_by("the title") == []
+    with ledger.connected() as connection:
+        [first, _] = current.ingested_after(connection, "", 10)
+    ledger.docledger.search_filler.fill(first)
+    assert indexed() == (1, 2)
+    assert ledger.found_by("lamps") == ["doc-1", "doc-2"]
+    ledger.index()
+    assert indexed() == (2, 2)
+    assert ledger.found_by("lamps") == ["doc-1", "doc-2"]
+    assert ledger.found_by("the title") == ["doc-1", "doc-2"]
+    assert differences(ledger) == []
+
+
+def test_a_document_is_found_by_its_new_title(ledger: Ledger) -> None:
+    ledger.execute("UPDATE documents SET title = 'Zebrawood' WHERE id = 'doc-1'")
+    assert {kind for _, kind, _ in differences(ledger)} == {"search-changed"}
+    ledger.index()
+    assert ledger.found_by("zebrawood") == ["doc-1"]
     assert differences(ledger) == []
 
 

@@ -10,7 +10,7 @@ from stages import registry
 from stages.errors import ExecutorMissing
 from stages.executor import StageOutcome, StageTask
 from stages.registry import discover, load
-from stages.search_store import SearchPage, Stored
+from stages.search_store import Ranked, SearchPage, Stored, Understood
 
 
 class NoStore:
@@ -24,7 +24,7 @@ class NoStore:
 
     def search(self, words: str, **_: object) -> SearchPage:
         """Find nothing."""
-        return SearchPage((), None)
+        return SearchPage((), None, Understood(), Ranked(0))
 
 
 class Sixth:
