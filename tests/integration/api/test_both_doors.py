@@ -40,7 +40,7 @@ def _parts(service: Service) -> Parts:
         new_id=new_id,
         pipeline=lambda: pipeline,
         standings=lambda _: [],
-        gave_up=lambda: None,
+        check=lambda: None,
     )
 
 

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from docledger.bootstrap import Docledger
 from docledger.commands import reports
+from docledger.commands.living_workers import LivingWorkers
 from docledger.commands.reruns import outputs
 from docledger.commands.reruns.rerun import Parts, Rerun, Tally
-from docledger.commands.reruns.workers import Workers
 from docledger.settings import Settings
 from domain.errors import InvalidValue
 
@@ -81,7 +81,7 @@ def _document_ids(docledger: Docledger, stage_name: str, executor: str) -> Itera
 def _run(
     docledger: Docledger, stage_name: str, executor: str, limit: int | None, *, as_json: bool
 ) -> Tally:
-    workers = Workers(docledger, stage_name)
+    workers = LivingWorkers(docledger, [stage_name])
     if not workers.has_due_jobs() and not _count(docledger, stage_name, executor, 1):
         return Tally()
     with workers:

@@ -1,8 +1,9 @@
-"""Who runs the stages of a re-run: workers that live, else some of its own."""
+"""Who runs the stages that a command asks for: workers that live, else some of its own."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -15,16 +16,16 @@ _LOOK_AT_WORKERS_SECONDS = 5.0
 _LOOK_AT_JOBS_SECONDS = 0.2
 
 
-class Workers:
-    """Sees to it that a worker lives that can run the stage, as long as the block lasts.
+class LivingWorkers:
+    """Sees to it that workers live that can run the stages, as long as the block lasts.
 
-    Those of a service that runs do it. Where none lives, or the last has died, a projector and a
-    worker are started that end with the block.
+    Those of a service that runs do it. Where a stage has none, or its last has died, a projector
+    and a worker are started that end with the block.
     """
 
-    def __init__(self, docledger: Docledger, stage_name: str) -> None:
+    def __init__(self, docledger: Docledger, stage_names: Iterable[str]) -> None:
         self._docledger = docledger
-        self._stage_name = stage_name
+        self._stage_names = frozenset(stage_names)
         self._own: Supervisor | None = None
         self._look_at = 0.0
 
@@ -48,13 +49,13 @@ class Workers:
                 raise RoleGaveUp(role)
         elif time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + _LOOK_AT_WORKERS_SECONDS
-            if not self._live():
+            if not self._stage_names <= self._runnable():
                 self._own = self._started()
 
     def wait_for_read_models(self) -> None:
         """Wait until the read models show what the log says now."""
         last = self._docledger.history.last_position()
-        with self._docledger.connect("rerun") as connection:
+        with self._docledger.connect("command") as connection:
             connection.autocommit = True
             while read_position(connection, READ_MODELS) < last:
                 self.check()
@@ -68,17 +69,17 @@ class Workers:
 
     def has_due_jobs(self) -> bool:
         """Tell whether there is work that was asked for and is not done."""
-        with self._docledger.connect("rerun") as connection:
+        with self._docledger.connect("command") as connection:
             return overview.has_due_jobs(connection)
 
-    def _live(self) -> bool:
-        with self._docledger.connect("rerun") as connection:
+    def _runnable(self) -> set[str]:
+        """Return the stages that a worker lives for."""
+        with self._docledger.connect("command") as connection:
             connected = overview.connected_workers(connection)
             living = overview.living_workers(connection)
-        return any(self._stage_name in w.stages and w.name in connected for w in living)
+        return {stage for w in living if w.name in connected for stage in w.stages}
 
     def _started(self) -> Supervisor:
-        self._docledger.executors.of(self._stage_name)
         self._docledger.adoption.adopt_if_fits()
         supervisor = Supervisor(
             [Role("project", ["project"]), Role("work", ["work"])],
