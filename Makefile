@@ -88,4 +88,4 @@ lock: setup-dev
 	$(LOCK_ALONE) --group s3 --output-file requirements-s3.txt
 
 clean:
-	rm -rf .venv .venv-bench .venv-conversion .venv-s3 .servers .apt bench/peers/node_modules
+	rm -rf .venv .venv-bench .venv-conversion .venv-docling .venv-s3 .servers .apt bench/peers/node_modules

@@ -11,12 +11,14 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import unicodedata
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
+
+from conversion_parts.shape import Shape
+from stages.conversion.words import pieces_of, words_of
 
 PACKAGES: Final = (
     "python-docx==1.2.0",
@@ -41,7 +43,8 @@ KINDS: Final = (
 FORMATS: Final = {
     ".docm": "docx", ".dotx": "docx", ".ppsx": "pptx", ".potx": "pptx", ".xlsm": "xlsx",
 }  # fmt: skip
-_WORD: Final = re.compile(r"[^\W_]+")
+_SHAPED: Final = re.compile(r"word/document\.xml|ppt/slides/slide\d+\.xml|content\.xml")
+_HEADING_STYLE: Final = re.compile(r"(?i)(?:heading|title|überschrift|berschrift)\s?\d?$")
 _BREAKS: Final = ("p", "tab", "br", "cr", "tc", "pt", "line-break", "h", "table-cell", "s")
 _UNSEEN: Final = ("del", "moveFrom", "Fallback", "instrText", "delText", "tracked-changes")
 _DOCX: Final = re.compile(r"word/(document|footnotes|endnotes|header\d*|footer\d*)\.xml")
@@ -61,6 +64,13 @@ def gather(folder: Path) -> list[Path]:
 
 def reference_words(path: Path) -> list[str]:
     """Return the words that a reader sees in a document, in order; raises ValueError if unknown."""
+    try:
+        return _words(path)
+    except (ET.ParseError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path.name} cannot be read") from error
+
+
+def _words(path: Path) -> list[str]:
     kind = path.suffix.lower()
     if kind in (".xlsx", ".xlsm"):
         text = "\n".join(_cells(path))
@@ -72,7 +82,38 @@ def reference_words(path: Path) -> list[str]:
         text = "".join(_nodes(path, re.compile(r"content\.xml")))
     else:
         raise ValueError(f"there is no reference for {kind}")
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    return [word for piece in pieces_of(text) for word in words_of(piece)]
+
+
+def reference_shape(path: Path) -> Shape | None:
+    """Return the headings and table rows of a document by its XML, None where it is not asked."""
+    kind = path.suffix.lower()
+    if kind in (".xlsx", ".xlsm") or not zipfile.is_zipfile(path):
+        return None
+    headings = rows = 0
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if _SHAPED.fullmatch(name):
+                for element in ET.fromstring(archive.read(name)).iter():
+                    headings += _is_heading(element)
+                    rows += element.tag.rpartition("}")[2] in ("tr", "table-row") and _says(element)
+    return Shape(headings, rows)
+
+
+def _is_heading(element: ET.Element) -> bool:
+    name = element.tag.rpartition("}")[2]
+    if name == "h":
+        return _says(element)
+    if name == "p" and "wordprocessingml" in element.tag:
+        style = element.find("{*}pPr/{*}pStyle")
+        value = "" if style is None else next(iter(style.attrib.values()), "")
+        return bool(_HEADING_STYLE.match(value)) and _says(element)
+    kind = element.find("{*}nvSpPr/{*}nvPr/{*}ph") if name == "sp" else None
+    return kind is not None and kind.get("type") in ("title", "ctrTitle") and _says(element)
+
+
+def _says(element: ET.Element) -> bool:
+    return any(text.strip() for text in _texts(element))
 
 
 def _fetch(package: str, folder: Path) -> None:
@@ -141,7 +182,9 @@ def _cells(path: Path) -> Iterator[str]:
     from ssf import SSF
 
     # Since Babel 2.14 symbols are nested by numbering system; ssf looks for them flat.
-    Locale.number_symbols = property(lambda self: self._data["number_symbols"]["latn"])
+    Locale.number_symbols = property(
+        lambda self: {**self._data["number_symbols"]["latn"], **self._data["number_symbols"]}
+    )
     formatter = SSF()
     formulas, values = load_workbook(path), load_workbook(path, data_only=True)
     for sheet in values.worksheets:

@@ -10,6 +10,7 @@ import subprocess
 from pathlib import Path
 
 from conversion_parts.packages import chosen, debian_files, source_distributions
+from conversion_parts.shape import Shape
 from stages.conversion.words import words_of
 
 FORMATS = {".pdf": "pdf"}
@@ -37,6 +38,11 @@ def reference_words(path: Path) -> list[str]:
     command = ["pdftotext", "-q", "-enc", "UTF-8", "-nopgbrk", str(path), "-"]
     done = subprocess.run(command, capture_output=True, timeout=120, check=False)
     return words_of(done.stdout.decode("utf-8", "replace"))
+
+
+def reference_shape(_path: Path) -> Shape | None:
+    """Return nothing: a PDF does not say what a heading is."""
+    return None
 
 
 def _pdfs(folder: Path) -> list[Path]:

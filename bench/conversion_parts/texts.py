@@ -9,6 +9,7 @@ from pathlib import Path
 from lxml import etree
 
 from conversion_parts.packages import chosen, debian_files, source_distributions
+from conversion_parts.shape import Shape, shape_of
 from stages.conversion.markdown_words import shown
 from stages.conversion.words import pieces_of, words_of
 
@@ -62,6 +63,23 @@ def reference_words(path: Path) -> list[str]:
     return [word for piece in pieces for word in words_of(piece)]
 
 
+def reference_shape(path: Path) -> Shape | None:
+    """Return the headings and rows of a page, a table or Markdown; plain text has none."""
+    if path.suffix == ".html":
+        tree = _tree(path)
+        headings = tree.xpath("//h1|//h2|//h3|//h4|//h5|//h6")
+        rows = tree.xpath("//tr[td or th]")
+        return Shape(sum(map(_has_text, headings)), sum(map(_has_text, rows)))
+    if path.suffix in (".csv", ".tsv"):
+        rows = csv.reader(io.StringIO(_text(path), newline=None), delimiter=_delimiter(path))
+        return Shape(0, sum(any(value.strip() for value in row) for row in rows))
+    return shape_of(_text(path)) if path.suffix == ".md" else Shape(0, 0)
+
+
+def _has_text(node: etree._Element) -> bool:
+    return bool("".join(node.itertext()).strip())
+
+
 def _text(path: Path) -> str:
     raw = path.read_bytes()
     try:
@@ -77,11 +95,7 @@ def _delimiter(path: Path) -> str:
 
 def _page(path: Path) -> str:
     """Return the text of a page by libxml2, parted at the edges of all but inline elements."""
-    tree = etree.fromstring(path.read_bytes(), etree.HTMLParser(huge_tree=True))
-    etree.strip_elements(tree, *_UNSEEN, etree.Comment, with_tail=False)
-    for hidden in tree.xpath("//*[contains(translate(@style, ' ', ''), 'display:none')]"):
-        hidden.tag = "template"
-    etree.strip_elements(tree, "template", with_tail=False)
+    tree = _tree(path)
     for node in tree.iter():
         if node.tag == "img":
             node.text = f" {node.get('alt', '')} "
@@ -91,6 +105,16 @@ def _page(path: Path) -> str:
             if len(node):
                 node[-1].tail = f"{node[-1].tail or ''}\n"
     return "".join(tree.itertext())
+
+
+def _tree(path: Path) -> etree._Element:
+    """Return what a browser shows of a page."""
+    tree = etree.fromstring(path.read_bytes(), etree.HTMLParser(huge_tree=True))
+    etree.strip_elements(tree, *_UNSEEN, etree.Comment, with_tail=False)
+    for hidden in tree.xpath("//*[contains(translate(@style, ' ', ''), 'display:none')]"):
+        hidden.tag = "template"
+    etree.strip_elements(tree, "template", with_tail=False)
+    return tree
 
 
 _INLINE = frozenset(

@@ -28,6 +28,11 @@ _LIVING = """
     SELECT name, host, slots, stages FROM stage_workers
     WHERE seen_at > now() - interval '15 seconds' ORDER BY name
 """
+# A worker that was killed is seen until its time is up, but its connections end with it.
+_CONNECTED = """
+    SELECT DISTINCT split_part(application_name, ' ', 3) FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name LIKE 'docledger worker %'
+"""
 _WAITING = """
     SELECT substr(q.entrypoint, length('stage:') + 1), count(DISTINCT q.headers ->> 'documentId')
     FROM docledger_queue.pgqueuer q
@@ -57,6 +62,12 @@ _WAITING_DOCUMENTS = """
             WHERE substr(q.entrypoint, length('stage:') + 1) = ANY (w.stages)
                 AND w.seen_at > now() - interval '15 seconds')
     GROUP BY 1
+"""
+_DUE_JOBS = """
+    SELECT EXISTS (SELECT FROM docledger_queue.pgqueuer
+            WHERE entrypoint = 'document' AND (status = 'picked' OR execute_after <= now()))
+        OR (SELECT coalesce(max(notification_id), 0) FROM docledger_events)
+            > coalesce((SELECT position FROM tracking WHERE projection = 'dispatcher'), 0)
 """
 _STANDINGS = """
     SELECT s.document_id, w.status, array_agg(ARRAY[s.stage_name, s.status] ORDER BY d.ord)
@@ -152,6 +163,11 @@ def living_workers(connection: Connection) -> list[LivingWorker]:
     return [LivingWorker(name, host, slots, tuple(stages)) for name, host, slots, stages in rows]
 
 
+def connected_workers(connection: Connection) -> set[str]:
+    """Return the names of workers that have a connection to the database now."""
+    return {name for (name,) in connection.execute(_CONNECTED).fetchall()}
+
+
 def _stages(connection: Connection) -> dict[str, Any]:
     """Return what is wrong with the stages, and those that wait for an executor."""
     workers = living_workers(connection)
@@ -213,6 +229,12 @@ def standings(connection: Connection, document_ids: Sequence[str]) -> list[Docum
 def extracted(connection: Connection, document_ids: Sequence[str]) -> dict[str, str]:
     """Return the titles by id of documents that were taken out of these, as attachments are."""
     return dict(connection.execute(_EXTRACTED, (list(document_ids),)).fetchall())
+
+
+def has_due_jobs(connection: Connection) -> bool:
+    """Tell whether any worker has or should take a job, as far as the log asks for work."""
+    row = connection.execute(_DUE_JOBS).fetchone()
+    return row is not None and bool(row[0])
 
 
 def status(connection: Connection, projection: ProjectionStatus) -> dict[str, Any]:

@@ -106,6 +106,16 @@ class RequestStage(StageCommand):
     inputs: tuple[FileReference, ...] | None = None
 
 
+class RerunStage(StageCommand):
+    """Have a worker run a stage again that has an output, and what is downstream of a new one.
+
+    With `executor`, only an output that this executor made. What is under way already is left to
+    go on.
+    """
+
+    executor: str | None = None
+
+
 class StartStage(StageCommand):
     """Record that an attempt begins; workers give the lease that they hold."""
 

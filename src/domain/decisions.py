@@ -192,6 +192,7 @@ _DECIDERS: Mapping[type[c.Command], Callable[[Decision, Any], None]] = {
     c.ResumeWorkflow: _resume,
     c.CancelWorkflow: _cancel,
     c.RequestStage: stages.request,
+    c.RerunStage: stages.rerun,
     c.StartStage: stages.start,
     c.StartNextStage: stages.start_next,
     c.CompleteStage: stages.complete,

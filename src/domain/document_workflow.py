@@ -49,7 +49,8 @@ class StageState(Struct, frozen=True, gc=False):
     `started_at` is when the running attempt began, as far as the log knows. `spent_retries` counts
     what the retry policy has used since the stage was last asked for; `retry_count` counts every
     retry of this run. `staged` holds files of the running attempt. `held` is a stage that was made
-    pending and has not been asked to be run.
+    pending and has not been asked to be run. `executor` made the current files, None if that is not
+    known. `requests_downstream` is that its completion requests the stages that it resets.
     """
 
     name: str
@@ -60,11 +61,13 @@ class StageState(Struct, frozen=True, gc=False):
     requested: bool = False
     held: bool = False
     requested_inputs: tuple[Any, ...] | None = None
+    requests_downstream: bool = False
     retry_at: datetime | None = None
     lease_id: str | None = None
     started_at: datetime | None = None
     staged: Mapping[str, FileState] = field(default_factory=lambda: _NO_FILES)
     files: Mapping[str, FileState] = field(default_factory=lambda: _NO_FILES)
+    executor: str | None = None
 
     def may_run(self, *, goes_on: bool) -> bool:
         """Tell whether a worker should run it; `goes_on` is that its workflow does by itself."""
@@ -230,7 +233,7 @@ def _begun(before: StageState | None, name: str, attempt: int) -> StageState:
     """Return the stage at the start of a run; its files stay current until a completion."""
     if before is None or not before.files:
         return _anew(name, attempt)
-    return StageState(name, attempt=attempt, files=before.files)
+    return StageState(name, attempt=attempt, files=before.files, executor=before.executor)
 
 
 @lru_cache(maxsize=1024)
@@ -280,6 +283,18 @@ def _stage_requested(state: DocumentWorkflow, event: e.StageRequested) -> Docume
     )
 
 
+def _rerun_requested(state: DocumentWorkflow, event: e.StageRerunRequested) -> DocumentWorkflow:
+    return _with_stage(
+        state,
+        event.stage_name,
+        requested=True,
+        held=False,
+        requests_downstream=True,
+        retry_at=None,
+        spent_retries=0,
+    )
+
+
 def _stage_started(state: DocumentWorkflow, event: e.StageStarted) -> DocumentWorkflow:
     return _with_stage(
         state,
@@ -299,6 +314,7 @@ def _stage_completed(state: DocumentWorkflow, event: e.StageCompleted) -> Docume
         event.stage_name,
         status=StageStatus.COMPLETED,
         files={**stage.files, **stage.staged} if stage.staged else stage.files,
+        executor=event.executor,
         **_AT_REST,
     )
 
@@ -311,6 +327,7 @@ _AT_REST: Mapping[str, Any] = MappingProxyType(
         "requested": False,
         "held": False,
         "requested_inputs": None,
+        "requests_downstream": False,
         "retry_at": None,
         "spent_retries": 0,
     }
@@ -325,7 +342,9 @@ def _stage_failed(state: DocumentWorkflow, event: e.StageFailed) -> DocumentWork
 
 
 def _stage_skipped(state: DocumentWorkflow, event: e.StageSkipped) -> DocumentWorkflow:
-    return _with_stage(state, event.stage_name, status=StageStatus.SKIPPED, **_AT_REST)
+    return _with_stage(
+        state, event.stage_name, status=StageStatus.SKIPPED, executor=None, **_AT_REST
+    )
 
 
 def _stage_retried(state: DocumentWorkflow, event: e.StageRetried) -> DocumentWorkflow:
@@ -418,6 +437,7 @@ _EVOLVERS: Mapping[type[e.Event], Callable[[DocumentWorkflow, Any], DocumentWork
     e.WorkflowCancelled: _workflow(WorkflowStatus.CANCELLED),
     e.WorkflowCompleted: _workflow(WorkflowStatus.COMPLETED),
     e.StageRequested: _stage_requested,
+    e.StageRerunRequested: _rerun_requested,
     e.StageStarted: _stage_started,
     e.StageCompleted: _stage_completed,
     e.StageFailed: _stage_failed,

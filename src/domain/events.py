@@ -193,6 +193,10 @@ class StageRequested(StageEvent, frozen=True, kw_only=True):
     inputs: tuple[FileReference, ...] | None = None
 
 
+class StageRerunRequested(StageEvent, frozen=True, kw_only=True):
+    """A worker is to make the stage's output again; what its completion resets is requested too."""
+
+
 class StageStarted(StageEvent, frozen=True, kw_only=True):
     """An attempt began; `lease_id` names the worker's lease, None when reported from outside."""
 
@@ -348,6 +352,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
         WorkflowCancelled,
         WorkflowCompleted,
         StageRequested,
+        StageRerunRequested,
         StageStarted,
         StageCompleted,
         StageFailed,

@@ -59,13 +59,15 @@ def remove_files(decision: Decision, stage: StageState, *, but: Collection[str] 
             decision.record(e.OutputFileRemoved, stage_name=stage.name, file_type=file_type)
 
 
-def reset_downstream(decision: Decision, name: str) -> None:
-    """Make pending again what used the stage's output."""
+def reset_downstream(decision: Decision, name: str) -> list[str]:
+    """Make pending again what used the stage's output; return the names of these stages."""
     used = (StageStatus.COMPLETED, StageStatus.FAILED)
-    for other in decision.state.pipeline.downstream(name):
-        stage = decision.state.stages[other]
-        if stage.status in used:
-            decision.record_stage(e.StageReset, other, attempt=stage.attempt + 1, because_of=name)
+    stages = decision.state.stages
+    names = [o for o in decision.state.pipeline.downstream(name) if stages[o].status in used]
+    for other in names:
+        attempt = stages[other].attempt + 1
+        decision.record_stage(e.StageReset, other, attempt=attempt, because_of=name)
+    return names
 
 
 def _register(decision: Decision, name: str, file: OutputFile, *, current: bool) -> None:

@@ -97,6 +97,7 @@ _CHECKS: Mapping[type[e.Event], Callable[[DocumentWorkflow, Any], str | None]] =
     e.WorkflowCancelled: _workflow(_W.RUNNING, _W.PAUSED, _W.FAILED),
     e.WorkflowCompleted: _workflow_completed,
     e.StageRequested: _stage(_S.PENDING),
+    e.StageRerunRequested: _stage(_S.PENDING),
     e.StageStarted: _stage(_S.PENDING),
     e.StageCompleted: _stage(_S.IN_PROGRESS),
     e.StageFailed: _stage(_S.IN_PROGRESS),

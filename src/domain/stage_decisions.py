@@ -58,6 +58,25 @@ def request(decision: Decision, command: c.RequestStage) -> None:
     decision.record_stage(e.StageRequested, stage.name, inputs=command.inputs)
 
 
+def rerun(decision: Decision, command: c.RerunStage) -> None:
+    """Have a worker make the stage's output again; nothing if that is under way."""
+    stage = current_stage(decision, command)
+    require_open_workflow(decision)
+    if not stage.files:
+        raise IllegalTransition(f"Stage '{stage.name}' has no output that could be made again.")
+    if command.executor not in (None, stage.executor):
+        raise IllegalTransition(
+            f"The output of stage '{stage.name}' was made by {stage.executor or 'no executor'}, "
+            f"not by {command.executor}."
+        )
+    if stage.status is _RUNS or (stage.requested and stage.status is _PENDING):
+        return
+    if stage.status is not _PENDING:
+        _make_pending(decision, stage)
+    require_startable(decision, stage.name)
+    decision.record_stage(e.StageRerunRequested, stage.name)
+
+
 def start(decision: Decision, command: c.StartStage) -> None:
     """Begin the current attempt."""
     stage = current_stage(decision, command)
@@ -120,7 +139,7 @@ def complete(decision: Decision, command: c.CompleteStage) -> None:
     """End the attempt well: files, completion, resets downstream, the workflow's end, or more."""
     refuse_types_given_twice(command.files)
     stage = _running(decision, command, "completed")
-    before = contents(decision.state.stages[stage.name].files)
+    before = contents(stage.files)
     _store_original(decision, command)
     stage_files(decision, stage.name, command.files)
     completed_at, said = _ended_at(stage, command)
@@ -134,7 +153,9 @@ def complete(decision: Decision, command: c.CompleteStage) -> None:
         personal=_reported(command.error_message, said),
     )
     if contents(decision.state.stages[stage.name].files) != before:
-        reset_downstream(decision, stage.name)
+        for name in reset_downstream(decision, stage.name):
+            if stage.requests_downstream:
+                decision.record_stage(e.StageRequested, name)
     complete_workflow_if_settled(decision)
     if command.continue_with_lease:
         _start_next(decision, command)

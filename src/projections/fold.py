@@ -200,7 +200,7 @@ def _workflow_completed(draft: Draft, event: e.WorkflowCompleted) -> None:
     draft.own_workflow().completed_at = event.at
 
 
-def _stage_requested(draft: Draft, event: e.StageRequested) -> None:
+def _stage_requested(draft: Draft, event: e.StageRequested | e.StageRerunRequested) -> None:
     draft.follow(event.at)
 
 
@@ -305,6 +305,7 @@ _CHANGES: Mapping[type[e.Event], Callable[[Draft, Any], None]] = {
     e.WorkflowCancelled: _workflow_stopped(WorkflowStatus.CANCELLED),
     e.WorkflowCompleted: _workflow_completed,
     e.StageRequested: _stage_requested,
+    e.StageRerunRequested: _stage_requested,
     e.StageStarted: _stage_started,
     e.StageCompleted: _stage_completed,
     e.StageFailed: _stage_failed,

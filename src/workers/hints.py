@@ -139,6 +139,7 @@ _RULES: Mapping[str, Callable[[_Wants, Fact], None]] = {
     "ImportUndone": _nothing_more,
     "WorkflowStateImported": _workflow_imported,
     "StageRequested": _stage_requested,
+    "StageRerunRequested": _stage_requested,
     "StageStarted": _stage_started,
     "StageCompleted": _stage_settled,
     "StageFailed": _stage_failed,

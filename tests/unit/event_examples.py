@@ -78,6 +78,7 @@ EXAMPLES: Mapping[str, e.Event] = {
     "WorkflowCancelled.v1": e.WorkflowCancelled(**_CONTEXT),
     "WorkflowCompleted.v1": e.WorkflowCompleted(**_CONTEXT),
     "StageRequested.v1": e.StageRequested(**_CHUNKER, inputs=_INPUTS),
+    "StageRerunRequested.v1": e.StageRerunRequested(**_CHUNKER),
     "StageStarted.v1": e.StageStarted(
         **_CHUNKER, started_at=EARLIER, lease_id="lease-41", personal=_SAID
     ),

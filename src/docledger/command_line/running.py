@@ -1,9 +1,9 @@
-"""`docledger up` and the roles that it runs; `process`, `status`, `stop`."""
+"""`docledger up` and the roles that it runs; `process`, `rerun`, `status`, `stop`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Optional
 
 import typer
 
@@ -63,6 +63,35 @@ def process(
 
     settings = settings_of("process")
     if not process_command.process(settings, paths, realm, follow_links=follow_links, as_json=json):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def rerun(
+    stage: Annotated[str, typer.Option(metavar="STAGE", help="The stage to run again.")],
+    executor: Annotated[
+        str,
+        typer.Option(
+            metavar="STAGE/VERSION", help="Only documents whose output this executor made."
+        ),
+    ],
+    limit: Annotated[
+        Optional[int],  # noqa: UP045
+        typer.Option(min=1, help="At most so many documents; unset: all."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say how many documents that are; run nothing.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Make outputs again that an older executor made, and what is downstream of changed ones.
+
+    Old outputs stay until new ones are complete. Exit 1 if a document failed.
+    """
+    from docledger.commands.reruns import command
+
+    settings = settings_of("rerun")
+    if not command.rerun(settings, stage, executor, limit=limit, dry_run=dry_run, as_json=json):
         raise typer.Exit(FAILED)
 
 

@@ -17,10 +17,10 @@ from rich.console import Console
 from docledger.bootstrap import Docledger, new_id
 from docledger.commands import answers, document_report, reports
 from docledger.commands.file_search import FoundFiles, Reason, Unreadable, content_of, find_files
+from docledger.commands.living_workers import LivingWorkers
 from docledger.commands.progress import Bars, Lines, Silence, Watching
 from docledger.overview import DocumentProgress
 from docledger.settings import Settings
-from docledger.supervisor import Role, RoleGaveUp, Supervisor
 from domain.commands import Command, Context, RegisterDocument
 from domain.file_names import safe_name
 from domain.pipeline import StageDependency
@@ -36,7 +36,10 @@ _ACTOR = "command line"
 
 @dataclass(frozen=True)
 class Parts:
-    """What processing needs of the rest: a place for files, the log, and how documents stand."""
+    """What processing needs of the rest: a place for files, the log, and how documents stand.
+
+    `check` raises what keeps documents from being worked on at all.
+    """
 
     put: Callable[[Iterable[bytes]], StoredContent]
     submit: Callable[[Command], Future[Any]]
@@ -45,7 +48,7 @@ class Parts:
     pipeline: Callable[[], tuple[StageDependency, ...]]
     standings: Callable[[Sequence[str]], list[DocumentProgress]]
     extracted: Callable[[Sequence[str]], Mapping[str, str]]
-    gave_up: Callable[[], str | None]
+    check: Callable[[], None]
 
 
 def process(
@@ -65,12 +68,9 @@ def process(
     with Docledger(settings) as docledger, ExitStack() as stack:
         docledger.migrator.up()
         docledger.adoption.adopt_if_fits()
-        supervisor = Supervisor(
-            [Role("project", ["project"]), Role("work", ["work"])],
-            shutdown_seconds=settings.shutdown_seconds,
-        )
-        stack.enter_context(supervisor)
-        parts = _parts(docledger, supervisor.gave_up)
+        stages = {row.stage_name for row in docledger.pipeline()}
+        workers = stack.enter_context(LivingWorkers(docledger, stages))
+        parts = _parts(docledger, workers.check)
         titles: dict[str, str] = {}
         with _watching(console, titles, as_json=as_json) as watching:
             register(parts, found, realm_id, titles, watching)
@@ -92,7 +92,7 @@ def process(
     return found.is_complete and all(standing.workflow_status == "completed" for standing in ended)
 
 
-def _parts(docledger: Docledger, gave_up: Callable[[], str | None]) -> Parts:
+def _parts(docledger: Docledger, check: Callable[[], None]) -> Parts:
     return Parts(
         put=docledger.storage.blobs.put_stream,
         submit=docledger.commands.submit,
@@ -101,7 +101,7 @@ def _parts(docledger: Docledger, gave_up: Callable[[], str | None]) -> Parts:
         pipeline=docledger.pipeline,
         standings=docledger.standings,
         extracted=docledger.extracted,
-        gave_up=gave_up,
+        check=check,
     )
 
 
@@ -183,6 +183,5 @@ def follow(parts: Parts, titles: dict[str, str], watching: Watching) -> list[Doc
         watching.show(list(standings.values()))
         if len(standings) == len(titles) and all(s.over for s in standings.values()):
             return [standings[i] for i in titles]
-        if (role := parts.gave_up()) is not None:
-            raise RoleGaveUp(role)
+        parts.check()
         time.sleep(wait := min(wait, _LONGEST_POLL_SECONDS))

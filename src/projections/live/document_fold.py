@@ -28,6 +28,7 @@ ABOUT_NO_FILE = frozenset(
         e.WorkflowCancelled,
         e.WorkflowCompleted,
         e.StageRequested,
+        e.StageRerunRequested,
         e.StageStarted,
         e.StageCompleted,
         e.StageFailed,

@@ -41,7 +41,7 @@ def _parts(service: Service) -> Parts:
         pipeline=lambda: pipeline,
         standings=lambda _: [],
         extracted=lambda _: {},
-        gave_up=lambda: None,
+        check=lambda: None,
     )
 
 

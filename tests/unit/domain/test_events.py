@@ -31,6 +31,7 @@ def test_the_names_under_which_events_are_stored() -> None:
         "WorkflowCancelled",
         "WorkflowCompleted",
         "StageRequested",
+        "StageRerunRequested",
         "StageStarted",
         "StageCompleted",
         "StageFailed",

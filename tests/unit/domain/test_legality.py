@@ -107,6 +107,7 @@ COMPLETED = (*RUNNING, stage(e.StageCompleted, 4))
         (RUNNING, stage(e.StageStarted, 4), "is in_progress"),
         (RUNNING, stage(e.StageSkipped, 4), "is in_progress"),
         (RUNNING, stage(e.StageRequested, 4), "is in_progress"),
+        (RUNNING, stage(e.StageRerunRequested, 4), "is in_progress"),
         (RUNNING, stage(e.StageCompleted, 4, attempt=2), "attempt 1 is the current one"),
         (RUNNING, file(4, file_version=0), "file version 0 was before it"),
         (FAILED, stage(e.StageCompleted, 5), "is failed"),

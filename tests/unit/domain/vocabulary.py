@@ -108,6 +108,11 @@ def requested(stage: str, attempt: int = 1, **fields: Any) -> Fact:
     return fact(e.StageRequested, stage_name=stage, attempt=attempt, **fields)
 
 
+def rerun_requested(stage: str, attempt: int = 1) -> Fact:
+    """A worker shall make the stage's output again."""
+    return fact(e.StageRerunRequested, stage_name=stage, attempt=attempt)
+
+
 def started(stage: str, attempt: int = 1, **fields: Any) -> Fact:
     """An attempt began."""
     return fact(e.StageStarted, stage_name=stage, attempt=attempt, **fields)
@@ -222,6 +227,11 @@ def cancel() -> c.Command:
 def request(stage: str, **fields: Any) -> c.Command:
     """Have a worker run the stage."""
     return order(c.RequestStage, stage_name=stage, **fields)
+
+
+def rerun(stage: str, **fields: Any) -> c.Command:
+    """Have a worker make the stage's output again."""
+    return order(c.RerunStage, stage_name=stage, **fields)
 
 
 def start(stage: str, **fields: Any) -> c.Command:

@@ -206,6 +206,7 @@ KINDS: tuple[Callable[[dict[str, Any], str, Step], c.Command], ...] = (
     _of(c.ResumeWorkflow),
     _of(c.CancelWorkflow),
     _of_stage(c.RequestStage),
+    _of_stage(c.RerunStage),
     _of_stage(c.SkipStage),
     _of_stage(c.ResetStage),
 )

@@ -43,7 +43,7 @@ def test_long_journeys_agree_and_reach_every_event() -> None:
             rows = fold(rows, position, event)
             assert_agrees(rows, state)
             seen[type(event).__name__] += 1
-    assert len(seen) == 16, f"only {sorted(seen)} were seen"
+    assert len(seen) == 17, f"only {sorted(seen)} were seen"
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,0 +1,1 @@
+"""What bench/process.py runs beside docledger."""

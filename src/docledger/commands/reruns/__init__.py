@@ -1,0 +1,1 @@
+"""Making outputs again that an older version of an executor made."""
