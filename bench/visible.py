@@ -40,7 +40,8 @@ from domain.values import FailureReason, Original, WorkflowType
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
-from projections.live.projector import READ_MODELS_CHANNEL, Pace, Projector
+from projections.live.projector import Pace, Projector
+from projections.statements import READ_MODELS_CHANNEL
 from projections.tracking import READ_MODELS, read_position
 from projector import differences_of, own_database
 

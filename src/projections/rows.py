@@ -7,7 +7,7 @@ data classes take; none can refer to itself, so that the collector need not look
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -97,14 +97,29 @@ class StreamRow(Struct, gc=False):
     parked_error: str | None = None
 
     @property
-    def registered(self) -> bool:
-        """False before a document's first event and after its deletion."""
-        return self.original_mime_type is not None
-
-    @property
     def workflow_id(self) -> str | None:
         """The id of the current run's row, None without a run."""
         return workflow_id(self.document_id, self.run) if self.run else None
+
+
+_NOT_LOADED = "The rows of files have not been loaded."
+
+
+class _FilesNotLoaded(Mapping[FileKey, FileRow]):
+    """Fails at every use: files are loaded before an event that is about one is folded."""
+
+    def __getitem__(self, key: FileKey) -> FileRow:
+        raise LookupError(_NOT_LOADED)
+
+    def __iter__(self) -> Iterator[FileKey]:
+        raise LookupError(_NOT_LOADED)
+
+    def __len__(self) -> int:
+        raise LookupError(_NOT_LOADED)
+
+
+FILES_NOT_LOADED = _FilesNotLoaded()
+"""Stands for a document's files until an event is about them."""
 
 
 class DocumentRows(Struct, gc=False):
@@ -125,7 +140,7 @@ class DocumentRows(Struct, gc=False):
         return DocumentRows(document_id, None, {}, {}, StreamRow(document_id))
 
     @property
-    def whole(self) -> bool:
+    def complete(self) -> bool:
         """True when no row is missing that folding on needs, as after somebody else's delete."""
         if not self.stream.run:
             return True

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property, lru_cache
 from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from msgspec import Struct
-from psycopg import Connection, sql
+from psycopg import Connection, Cursor, sql
 from psycopg.rows import tuple_row
 from pydantic_core import from_json, to_json
 
@@ -26,6 +27,17 @@ class Json(NamedTuple):
 
     store: Callable[[Any], Any] = same
     load: Callable[[Any], Any] = same
+
+
+class Writing(Enum):
+    """How rows are written of which not only some columns have changed."""
+
+    INSERT = "there is none"
+    UPSERT = "there may be one"
+
+
+How = Writing | tuple[str, ...]
+"""How rows are written, or the columns that have changed."""
 
 
 class Part(NamedTuple):
@@ -59,20 +71,16 @@ class Table(Generic[Row]):
 
     def select(self, connection: Connection[Any], by: str, values: Collection[str]) -> list[Row]:
         """Return the rows whose column `by` has one of the values."""
-        return self.asked(connection, by, values)()
+        return self.read(self.request(connection, by, values))
 
-    def asked(
-        self, connection: Connection[Any], by: str, values: Collection[str]
-    ) -> Callable[[], list[Row]]:
-        """Ask for the rows whose column `by` has one of the values; they are taken by a call."""
+    def request(self, connection: Connection[Any], by: str, values: Collection[str]) -> Cursor[Any]:
+        """Send the request of `select`; in a pipeline, no answer is waited for."""
         cursor = connection.cursor(row_factory=tuple_row)
-        cursor.execute(self._select(by), (list(values),), prepare=True)
+        return cursor.execute(self._select(by), (list(values),), prepare=True)
 
-        def take() -> list[Row]:
-            with cursor:
-                return [self._row(values) for values in cursor.fetchall()]
-
-        return take
+    def read(self, requested: Cursor[Any]) -> list[Row]:
+        """Return the answer to `request`."""
+        return [self._row(values) for values in requested.fetchall()]
 
     def delete(self, connection: Connection[Any], by: str, values: Collection[str]) -> None:
         """Delete the rows whose column `by` has one of the values."""
@@ -89,18 +97,16 @@ class Table(Generic[Row]):
                 return columns
         return None
 
-    def insert(self, rows: Sequence[Row]) -> Part:
-        """Return what inserts the rows, which the database refuses if one of them is there."""
-        return Part(self._insert, (self.dumped(rows),))
+    def write_part(self, how: How, rows: Sequence[Row]) -> Part:
+        """Return what writes the rows.
 
-    def upsert(self, rows: Sequence[Row]) -> Part:
-        """Return what inserts the rows, or puts them in place of those with the same key."""
-        return Part(self._upsert, (self.dumped(rows),))
-
-    def update(self, rows: Sequence[Row], columns: tuple[str, ...]) -> Part:
-        """Return what writes these columns of rows that are there."""
-        text, dump = self._updates[columns]
-        return Part(text, (dump(rows),), len(rows))
+        The database refuses rows to insert that are there, and `write` rows to update that are not.
+        """
+        if how is Writing.INSERT:
+            return Part(self._insert, (self._dump(self.columns, rows),))
+        if how is Writing.UPSERT:
+            return Part(self._upsert, (self._dump(self.columns, rows),))
+        return Part(self._updates[how], (self._dump((self.key, *how), rows),), len(rows))
 
     def dumped(self, rows: Sequence[Row]) -> str:
         """Return the rows as the JSON that `json_populate_recordset` reads."""
@@ -182,10 +188,10 @@ class Table(Generic[Row]):
         )
 
     @cached_property
-    def _updates(self) -> dict[tuple[str, ...], tuple[bytes, Callable[[Sequence[Row]], str]]]:
+    def _updates(self) -> dict[tuple[str, ...], bytes]:
         return {columns: self._update(columns) for columns in self.changing}
 
-    def _update(self, columns: tuple[str, ...]) -> tuple[bytes, Callable[[Sequence[Row]], str]]:
+    def _update(self, columns: tuple[str, ...]) -> bytes:
         # Half the work of the upsert, which locks a row first and checks constraints twice.
         statement = sql.SQL(
             "UPDATE {table} SET ({names}) = ROW({values}) "
@@ -198,7 +204,7 @@ class Table(Generic[Row]):
             key=sql.Identifier(self.key),
             and_only=self._and_only,
         )
-        return statement.as_bytes(), lambda rows: self._dump((self.key, *columns), rows)
+        return statement.as_bytes()
 
     @property
     def _and_only(self) -> sql.Composable:

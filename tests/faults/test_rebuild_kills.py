@@ -25,7 +25,7 @@ from integration.projections.projecting import eventually, make_projector
 from integration.rebuild.rebuilding import execute, rebuilder, rows
 from migrations.schema import dump_schema
 from projections import fold
-from projections.rebuild_errors import RebuildFailed
+from projections.errors import RebuildFailed
 
 SOURCES = Path(__file__).parents[2] / "src"
 

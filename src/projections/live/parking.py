@@ -1,4 +1,4 @@
-"""Documents whose events could not be applied: which they are, and how they get going again."""
+"""Documents whose events could not be applied: which they are, and how they are retried."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from domain.errors import DocumentNotFound
-from projections.live.batch import LOCKED_ELSEWHERE, replace_rows
-from projections.live.document_fold import Refusal
+from projections.folding import Refusal
+from projections.live.careful import LOCKED_ELSEWHERE, replace_rows
+from projections.live.statements import PARKED_DOCUMENTS, PARKED_FOR_REASON
 from projections.log_reader import Recorded
 from projections.tracking import READ_MODELS, lock_position
 from projections.version import require_version
@@ -31,23 +32,14 @@ class ParkedDocument:
 
 
 def parked_documents(connection: Connection[Any], limit: int = 1000) -> list[ParkedDocument]:
-    """Return the parked documents, those parked first ahead."""
+    """Return the parked documents, those parked first at the head."""
     with connection.cursor(row_factory=class_row(ParkedDocument)) as cursor:
-        return cursor.execute(
-            "SELECT document_id, parked_position AS position, parked_at AS at, "
-            "coalesce(parked_error, '') AS reason FROM document_streams "
-            "WHERE parked_at IS NOT NULL ORDER BY parked_at, document_id LIMIT %s",
-            (limit,),
-        ).fetchall()
+        return cursor.execute(PARKED_DOCUMENTS, (limit,)).fetchall()
 
 
 def put_off_documents(connection: Connection[Any], limit: int = 100) -> list[str]:
-    """Return documents that are parked only because another session had them locked."""
-    rows = connection.execute(
-        "SELECT document_id FROM document_streams "
-        "WHERE parked_at IS NOT NULL AND parked_error = %s ORDER BY parked_at LIMIT %s",
-        (LOCKED_ELSEWHERE, limit),
-    )
+    """Return documents that were parked only because another session had them locked."""
+    rows = connection.execute(PARKED_FOR_REASON, (LOCKED_ELSEWHERE, limit))
     return [row[0] for row in rows]
 
 

@@ -94,13 +94,13 @@ class CatchUp:
         return touched
 
     def _write(self, document_ids: Sequence[str], until: int) -> None:
-        standing = lock_documents(self._connection, document_ids)
-        self._owed |= standing.locked
-        ids = [i for i in document_ids if i not in standing.locked]
+        locks = lock_documents(self._connection, document_ids)
+        self._owed |= locks.locked
+        ids = [i for i in document_ids if i not in locks.locked]
         for statement in self._deletes:
             self._connection.execute(statement, (ids,))
         for document_id, stream in self._log.streams(ids).items():
             until_now = [recorded for recorded in stream if recorded.position <= until]
-            is_present = document_id in standing.present
+            is_present = document_id in locks.row_versions
             self._filler.add(document_id, until_now, is_present=is_present)
         self._filler.flush()

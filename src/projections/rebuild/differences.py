@@ -10,19 +10,9 @@ from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 
 from projections.rebuild.shadow import LIVE, TABLES
+from projections.rebuild.statements import DIFFERENCES
 
 Kind = Literal["missing", "extra", "changed"]
-
-# Rows as JSON: the tables may differ in their columns.
-_DIFFERENCES = """
-    SELECT coalesce(l.document_id, s.document_id), coalesce(l.{key}, s.{key}),
-        CASE WHEN l.{key} IS NULL THEN 'missing' WHEN s.{key} IS NULL THEN 'extra'
-            ELSE 'changed' END,
-        to_jsonb(l), to_jsonb(s)
-    FROM {live} l FULL JOIN {shadow} s ON s.{key} = l.{key}
-    WHERE l.{key} IS NULL OR s.{key} IS NULL OR to_jsonb(l) <> to_jsonb(s)
-    ORDER BY 1, 2
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +35,7 @@ def differences(
 ) -> Iterator[Difference]:
     """Yield every difference of these tables to those in `schema`, as the transaction sees them."""
     for table in tables:
-        query = sql.SQL(_DIFFERENCES).format(
+        query = sql.SQL(DIFFERENCES).format(
             key=sql.Identifier(TABLES[table].key),
             live=sql.Identifier(LIVE, table),
             shadow=sql.Identifier(schema, table),

@@ -8,18 +8,18 @@ from typing import Any
 import psycopg
 from psycopg import Connection
 
-from projections.live.batch import is_fault_of_rows, write_reason
-from projections.live.document_fold import Refusal
+from projections.errors import is_row_fault, write_reason
+from projections.folding import Refusal
 from projections.log_reader import Recorded
 from projections.rebuild.binary_copy import Encoded, Rows, RowWriter
 from projections.rebuild.catalog import Layout
 from projections.rebuild.log import ShardedLog
-from projections.rebuild.rows import DocumentFold, Folds
-from projections.tables import READ_MODELS
+from projections.rebuild.rows import Folds, RebuiltDocument
+from projections.tables import DOCUMENT_TABLES
 
 _ENCODED_DOCUMENTS = 100
 _FLUSHED_BYTES = 2 * 1024**2
-_REFERRING = frozenset(table.name for table in READ_MODELS)
+_REFERRING = frozenset(table.name for table in DOCUMENT_TABLES)
 
 
 class Filler:
@@ -61,7 +61,7 @@ class Filler:
         self._encode()
         self._write_waiting()
 
-    def _rows(self, fold: DocumentFold) -> Rows:
+    def _rows(self, fold: RebuiltDocument) -> Rows:
         rows = fold.rows()
         if fold.stream.document_id in self._absent:
             return {name: () if name in _REFERRING else own for name, own in rows.items()}
@@ -97,7 +97,7 @@ class Filler:
         try:
             self._writer.write(parts)
         except psycopg.Error as error:
-            if not is_fault_of_rows(error):
+            if not is_row_fault(error):
                 raise
             if len(parts) > 1:
                 half = len(parts) // 2
@@ -118,7 +118,7 @@ class Filler:
         try:
             self._writer.write([self._parked(document_id, error)])
         except psycopg.Error as refused:
-            if not is_fault_of_rows(refused):
+            if not is_row_fault(refused):
                 raise
             self._writer.write([self._parked(document_id, error, anew=True)])
 

@@ -20,14 +20,11 @@ from projections.rebuild.shadow import (
     quoted,
     run,
 )
+from projections.rebuild.statements import DELETE_ORPHANS
 from projections.rebuild.worker import Connect, prepare
 from projections.swap_patience import patiently
 
 _NOT_VALID = " NOT VALID"
-_ORPHANS = """
-    DELETE FROM {table} t WHERE NOT EXISTS (SELECT FROM public.documents d WHERE d.id = t.{column})
-"""
-
 Told = Callable[[str | None], None]
 
 
@@ -93,7 +90,7 @@ def _refer(
     unchecked = definition if is_unchecked else definition + _NOT_VALID
     execute = partial(_execute, connection, told)
     execute(f"ALTER TABLE {table} ADD CONSTRAINT {name_of} {unchecked}")
-    drop_orphans = _ORPHANS.format(table=table, column="document_id")
+    drop_orphans = DELETE_ORPHANS.format(table=table, column="document_id")
     if is_unchecked:
         execute(drop_orphans)
     else:

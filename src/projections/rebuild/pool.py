@@ -11,9 +11,9 @@ from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from typing import Any
 
+from projections.errors import RebuildFailed
 from projections.rebuild.log import Shard, ShardedLog
 from projections.rebuild.worker import Done, Failed, Work
-from projections.rebuild_errors import RebuildFailed
 
 _LOOK_SECONDS = 0.5
 # Not multiprocessing's own way: it would have each process import the whole command line.

@@ -10,35 +10,16 @@ from typing import Any
 
 from psycopg import Connection
 
+from projections.rebuild.statements import (
+    DELETE_OLD_ROWS,
+    END_FAILED,
+    END_KILLED,
+    REGISTER_REBUILD,
+    REPORT_REBUILD,
+)
+
 _KEPT = 20
 _EVERY_SECONDS = 0.5
-_BEGIN = """
-    INSERT INTO read_model_rebuilds (id, tables, started_at, updated_at)
-    VALUES (%s, %s, clock_timestamp(), clock_timestamp())
-    ON CONFLICT (id) DO NOTHING
-"""
-_KILLED = """
-    UPDATE read_model_rebuilds SET phase = 'failed', finished_at = updated_at, waiting_for = NULL,
-        error = 'its process died; the live tables are as they were'
-    WHERE finished_at IS NULL AND id <> %s
-"""
-_FAILED = """
-    UPDATE read_model_rebuilds SET phase = 'failed', waiting_for = NULL, error = %s,
-        updated_at = clock_timestamp(), finished_at = clock_timestamp()
-    WHERE id = %s AND finished_at IS NULL
-"""
-_FORGET = """
-    DELETE FROM read_model_rebuilds WHERE id NOT IN (
-        SELECT id FROM read_model_rebuilds ORDER BY started_at DESC LIMIT %s)
-"""
-_UPDATE = """
-    UPDATE read_model_rebuilds SET phase = %(phase)s, events_done = %(events_done)s,
-        events_total = %(events_total)s, folding_seconds = %(folding_seconds)s,
-        documents = %(documents)s, position = %(position)s,
-        waiting_for = %(waiting_for)s, error = %(error)s, updated_at = clock_timestamp(),
-        finished_at = CASE WHEN %(phase)s IN ('done', 'failed') THEN clock_timestamp() END
-    WHERE id = %(id)s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +60,14 @@ def register_rebuild(connection: Connection[Any], rebuild_id: str, tables: Seque
     `connection` holds the rebuild's lock, so that any other row without an end is a dead one's.
     """
     with connection.transaction():
-        connection.execute(_KILLED, (rebuild_id,))
-        connection.execute(_BEGIN, (rebuild_id, list(tables)))
-        connection.execute(_FORGET, (_KEPT,))
+        connection.execute(END_KILLED, (rebuild_id,))
+        connection.execute(REGISTER_REBUILD, (rebuild_id, list(tables)))
+        connection.execute(DELETE_OLD_ROWS, (_KEPT,))
 
 
 def note_failure(connection: Connection[Any], rebuild_id: str, reason: str) -> None:
     """Write down why a rebuild failed, unless its own process has written how it ended."""
-    connection.execute(_FAILED, (reason, rebuild_id))
+    connection.execute(END_FAILED, (reason, rebuild_id))
 
 
 class Reporter:
@@ -146,4 +127,4 @@ class Reporter:
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        self._connection.execute(_UPDATE, asdict(self.progress))
+        self._connection.execute(REPORT_REBUILD, asdict(self.progress))

@@ -21,7 +21,7 @@ from psycopg import Connection, IsolationLevel
 from psycopg.rows import tuple_row
 
 from domain.errors import InvalidValue
-from projections.live.projector import READ_MODELS_CHANNEL
+from projections.errors import RebuildRefused
 from projections.log_reader import LogReader
 from projections.rebuild.catch_up import CatchUp
 from projections.rebuild.differences import Difference, differences
@@ -29,11 +29,12 @@ from projections.rebuild.log import ShardedLog
 from projections.rebuild.progress import Progress
 from projections.rebuild.session import Built, RebuildSession, open_session
 from projections.rebuild.shadow import TABLES, literal, make_schema, quoted, run, wake
+from projections.rebuild.statements import LOCK_ALL_POSITIONS, NAMESPACE
 from projections.rebuild.swap import Swap, plan_swap
 from projections.rebuild.worker import Connect
-from projections.rebuild_errors import RebuildRefused
+from projections.statements import NOTIFY, READ_MODELS_CHANNEL
 from projections.swap_patience import InTheWay, patiently
-from projections.tables import READ_MODELS as REFERRING_TABLES
+from projections.tables import DOCUMENT_TABLES
 from projections.tracking import READ_MODELS, move_position, read_position
 from projections.version import mark_applied
 
@@ -118,7 +119,7 @@ class Rebuilder:
         Documents that are gone by now are there if they were then. Raises RebuildRefused for a
         schema that exists and InvalidValue for a position that the log has not reached.
         """
-        names = tuple(it.name for it in REFERRING_TABLES)
+        names = tuple(it.name for it in DOCUMENT_TABLES)
         with self._session(names, None) as session:
             self._check_schema(session.connection, until, schema)
             live = session.read_live(names, whole=True)
@@ -184,7 +185,7 @@ class Rebuilder:
             if follows_log:
                 move_position(connection, READ_MODELS, until, self._clock())
                 mark_applied(connection)
-            connection.execute("SELECT pg_notify(%s, %s)", (READ_MODELS_CHANNEL, str(until)))
+            connection.execute(NOTIFY, (READ_MODELS_CHANNEL, str(until)))
         return until
 
     def _compare(
@@ -215,7 +216,7 @@ class Rebuilder:
             )
         if schema.startswith(_KEPT_SCHEMAS):
             raise RebuildRefused(f"The schema {schema} has another use; name one of your own.")
-        row = connection.execute("SELECT to_regnamespace(%s)", (quoted(schema),)).fetchone()
+        row = connection.execute(NAMESPACE, (quoted(schema),)).fetchone()
         if row and row[0] is not None:
             raise RebuildRefused(
                 f"There is a schema {schema} already; drop it (DROP SCHEMA {quoted(schema)} "
@@ -246,6 +247,6 @@ def _lock_tracking(connection: Connection[Any]) -> int:
     """
     run(connection, f"SET LOCAL lock_timeout = {_TRACKING_WAIT_MS}")
     with connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute("SELECT projection, position FROM tracking ORDER BY 1 FOR UPDATE")
+        cursor.execute(LOCK_ALL_POSITIONS)
         positions: dict[str, int] = dict(cursor.fetchall())
         return positions[READ_MODELS]

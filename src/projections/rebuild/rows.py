@@ -13,9 +13,9 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from domain.events import DocumentDeleted
-from projections.folding import Folding
-from projections.live.document_fold import Refusal, fold_all, parked_stream
+from projections.folding import Folding, Refusal, parked_stream
 from projections.log_reader import Recorded
+from projections.rebuild.statements import PARKED_IN_LIVE_TABLES
 from projections.rows import DocumentRows, StreamRow
 
 
@@ -31,10 +31,7 @@ class Parked:
 def read_parked(connection: Connection[Any]) -> dict[str, Parked]:
     """Return every document that is parked in the live tables."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        rows = cursor.execute(
-            "SELECT document_id, parked_position, parked_at, coalesce(parked_error, '') "
-            "FROM public.document_streams WHERE parked_at IS NOT NULL"
-        )
+        rows = cursor.execute(PARKED_IN_LIVE_TABLES)
         return {row[0]: Parked(*row[1:]) for row in rows}
 
 
@@ -51,14 +48,14 @@ class Folds:
     parked: Mapping[str, Parked] = field(default_factory=dict)
     stay_parked: bool = False
 
-    def fold(self, document_id: str, events: Sequence[Recorded]) -> DocumentFold:
+    def fold(self, document_id: str, events: Sequence[Recorded]) -> RebuiltDocument:
         """Return the document after these events, which are all that it has."""
         before = self.parked.get(document_id) if self.stay_parked else None
         return self._fold(document_id, events, before)
 
     def fold_until_parked(
         self, document_id: str, events: Sequence[Recorded], refusal: Refusal
-    ) -> DocumentFold:
+    ) -> RebuiltDocument:
         """Return a document that is parked: as live, or if it is not, at its first event."""
         before = self.parked.get(document_id)
         known = before or Parked(refusal.position, self.at, refusal.reason)
@@ -66,12 +63,13 @@ class Folds:
 
     def _fold(
         self, document_id: str, events: Sequence[Recorded], until: Parked | None
-    ) -> DocumentFold:
-        folding = Folding(DocumentRows.none(document_id), anew=True)
+    ) -> RebuiltDocument:
+        folding = Folding(DocumentRows.none(document_id), replaces=True)
         due = events
         if until is not None:
             due = list(takewhile(lambda r: r.position < until.position, events))
-        refusal = fold_all(folding, due)
+        folding.apply_all(due)
+        refusal = folding.refusal
         if refusal is None and until is not None and len(due) < len(events):
             refusal = Refusal(until.position, until.reason)
         stream = folding.rows.stream
@@ -80,7 +78,7 @@ class Folds:
             left = dropwhile(lambda r: r.position < refusal.position, events)
             if any(isinstance(recorded.event, DocumentDeleted) for recorded in left):
                 stream = replace(stream, original_name=None)  # keep no name of what is gone
-        return DocumentFold(folding, stream, len(events))
+        return RebuiltDocument(folding, stream, len(events))
 
     def _parked(self, stream: StreamRow, refusal: Refusal) -> StreamRow:
         before = self.parked.get(stream.document_id)
@@ -89,7 +87,7 @@ class Folds:
 
 
 @dataclass(slots=True)
-class DocumentFold:
+class RebuiltDocument:
     """What the events of one document make; `stream` has the mark if it is parked."""
 
     folding: Folding

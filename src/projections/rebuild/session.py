@@ -13,6 +13,7 @@ import psycopg
 from psycopg import Connection
 
 from domain.errors import DocledgerError
+from projections.errors import RebuildRefused
 from projections.log_reader import LogReader
 from projections.rebuild.catalog import VIEW, Layout, read_layout, unknown_dependents
 from projections.rebuild.catch_up import CatchUp
@@ -23,9 +24,9 @@ from projections.rebuild.pool import fill_in_parallel, processes
 from projections.rebuild.progress import Progress, Reporter
 from projections.rebuild.rows import Folds, read_parked
 from projections.rebuild.shadow import LIVE, REBUILD, REPLACED, make_schema, make_tables
+from projections.rebuild.statements import END_LEFTOVERS
 from projections.rebuild.swap import drop_all
 from projections.rebuild.worker import APPLICATION_NAME, Connect, Done, Work, prepare
-from projections.rebuild_errors import RebuildRefused
 from projections.rebuild_lock import rebuild_lock
 from projections.swap_patience import StillInTheWay
 from projections.tables import STAGES
@@ -36,10 +37,6 @@ EVENTS_A_SHARD = 10_000
 
 _COORDINATOR = "docledger rebuild"
 _CLEARING_SECONDS = 30.0
-_END_LEFTOVERS = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = %s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +168,7 @@ def open_session(
                 connection, reporter, connect, log, shards, schema, workers, at
             )
             try:
-                connection.execute(_END_LEFTOVERS, (APPLICATION_NAME,))
+                connection.execute(END_LEFTOVERS, (APPLICATION_NAME,))
                 drop_all(connection, reporter.waiting)
                 for name in (schema, REPLACED):
                     make_schema(connection, name)

@@ -8,8 +8,9 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from projections.rebuild.catalog import RELATION, Constraint, Index, Layout, read_layout
-from projections.rebuild_errors import RebuildRefused
+from projections.errors import RebuildRefused
+from projections.rebuild.catalog import Constraint, Index, Layout, read_layout
+from projections.rebuild.catalog_statements import RELATION
 from projections.table import Table
 from projections.tables import FILES, STAGES, STREAMS, WORKFLOWS
 

@@ -22,6 +22,11 @@ from projections.rebuild.shadow import (
     run,
     wake,
 )
+from projections.rebuild.statements import (
+    FOREIGN_KEYS_OF_SCHEMA,
+    REBUILD_SCHEMAS,
+    TABLES_OF_SCHEMA,
+)
 from projections.swap_patience import LONGEST_WAIT_MS, patiently
 from projections.tables import STAGES
 
@@ -131,26 +136,12 @@ def _drop(
 
 
 def _schemas(connection: Connection[Any]) -> list[str]:
-    rows = connection.execute(
-        "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s) OR nspname = %s",
-        (REBUILD, REPLACED),
-    )
-    return [row[0] for row in rows]
+    return [row[0] for row in connection.execute(REBUILD_SCHEMAS, (REBUILD, REPLACED))]
 
 
 def _foreign_keys(connection: Connection[Any], schema: str) -> list[tuple[str, str]]:
-    return connection.execute(
-        "SELECT format('%%I.%%I', %(schema)s::text, t.relname), c.conname FROM pg_constraint c "
-        "JOIN pg_class t ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace "
-        "WHERE n.nspname = %(schema)s AND c.contype = 'f' ORDER BY 1, 2",
-        {"schema": schema},
-    ).fetchall()
+    return connection.execute(FOREIGN_KEYS_OF_SCHEMA, {"schema": schema}).fetchall()
 
 
 def _tables(connection: Connection[Any], schema: str) -> list[str]:
-    rows = connection.execute(
-        "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = %s "
-        "ORDER BY 1",
-        (schema,),
-    )
-    return [row[0] for row in rows]
+    return [row[0] for row in connection.execute(TABLES_OF_SCHEMA, (schema,))]

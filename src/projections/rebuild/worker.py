@@ -17,6 +17,7 @@ from projections.rebuild.catalog import Layout
 from projections.rebuild.filler import Filler
 from projections.rebuild.log import DocumentEvents, Shard, ShardedLog
 from projections.rebuild.rows import Folds
+from projections.rebuild.statements import SESSION_SETTINGS, SET_APPLICATION_NAME
 
 Connect = Callable[[], Connection[Any]]
 
@@ -26,22 +27,12 @@ APPLICATION_NAME = "docledger rebuild worker"
 # Next to nothing of what a fold makes refers to itself: collecting it often finds nothing.
 _COLLECTED_EVERY = 50_000
 
-_SETTINGS = (
-    "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '60s'; "
-    "SET search_path = public; SET timezone = 'UTC'; "
-    "SET client_connection_check_interval = '2s'; "
-    # what is lost in a crash is made anew: only the swap has to be on disk
-    "SET synchronous_commit = off; SET lock_timeout = '50ms'; "
-    # one index a core is built at a time
-    "SET maintenance_work_mem = '128MB'; SET max_parallel_maintenance_workers = 0"
-)
-
 
 def prepare(connection: Connection[Any], name: str = APPLICATION_NAME) -> None:
     """Set a connection up for work on tables that nobody else uses."""
     connection.autocommit = True
-    connection.execute(_SETTINGS)
-    connection.execute("SELECT set_config('application_name', %s, false)", (name,))
+    connection.execute(SESSION_SETTINGS)
+    connection.execute(SET_APPLICATION_NAME, (name,))
 
 
 @dataclass(frozen=True)

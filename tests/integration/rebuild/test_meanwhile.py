@@ -30,9 +30,9 @@ from integration.rebuild.rebuilding import (
     rebuilder,
     rows,
 )
+from projections.errors import OtherVersion
 from projections.rebuild.progress import Progress
 from projections.rebuild.shadow import TABLES
-from projections.rebuild_errors import OtherVersion
 from projections.rebuild_lock import RebuildRunning, rebuild_lock
 
 EVERY_TABLE = [None, *TABLES]

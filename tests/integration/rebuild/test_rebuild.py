@@ -23,9 +23,9 @@ from integration.rebuild.rebuilding import (
     rows,
 )
 from migrations.schema import dump_schema
+from projections.errors import RebuildRefused
 from projections.rebuild.progress import Progress
 from projections.rebuild.shadow import TABLES
-from projections.rebuild_errors import RebuildRefused
 
 
 @pytest.mark.parametrize(
