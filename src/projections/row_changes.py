@@ -76,7 +76,7 @@ class RowChanges:
         if deleted:
             self._deleted[table] += deleted
 
-    def write(self, connection: Connection[Any], *also: Part) -> None:
+    def write(self, connection: Connection, *also: Part) -> None:
         """Write all of it, and `also` with the same statement, in the caller's transaction.
 
         Raises psycopg.DataError if a row is not there that was known to be, and ValueError or

@@ -12,7 +12,7 @@ import math
 import random
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg
 from psycopg import Connection
@@ -67,7 +67,7 @@ class StillInTheWay(ProjectionError):
 
 
 def patiently(
-    connection: Connection[Any],
+    connection: Connection,
     relations: Sequence[str],
     act: Callable[[], Result],
     told: Callable[[str | None], None],
@@ -105,7 +105,7 @@ def patiently(
         between()
 
 
-def _send_autovacuum_away(connection: Connection[Any], relations: Sequence[str]) -> None:
+def _send_autovacuum_away(connection: Connection, relations: Sequence[str]) -> None:
     """Have PostgreSQL cancel an autovacuum of these relations, which may go on for hours.
 
     It does so for whoever has waited for `deadlock_timeout`, which no request of ours does. This
@@ -124,14 +124,14 @@ def _send_autovacuum_away(connection: Connection[Any], relations: Sequence[str])
         connection.execute(lock.encode())
 
 
-def _attempt(connection: Connection[Any], act: Callable[[], Result]) -> Result:
+def _attempt(connection: Connection, act: Callable[[], Result]) -> Result:
     with connection.transaction():
         connection.execute(f"SET LOCAL lock_timeout = {LONGEST_WAIT_MS}".encode())
         return act()
 
 
 def holders(
-    connection: Connection[Any],
+    connection: Connection,
     relations: Sequence[str],
     older_than_seconds: float = 0.0,
     *,

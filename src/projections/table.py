@@ -69,20 +69,20 @@ class Table(Generic[Row]):
         """The columns' names."""
         return self.row_type.__struct_fields__
 
-    def select(self, connection: Connection[Any], by: str, values: Collection[str]) -> list[Row]:
+    def select(self, connection: Connection, by: str, values: Collection[str]) -> list[Row]:
         """Return the rows whose column `by` has one of the values."""
         return self.read(self.request(connection, by, values))
 
-    def request(self, connection: Connection[Any], by: str, values: Collection[str]) -> Cursor[Any]:
+    def request(self, connection: Connection, by: str, values: Collection[str]) -> Cursor:
         """Send the request of `select`; in a pipeline, no answer is waited for."""
         cursor = connection.cursor(row_factory=tuple_row)
         return cursor.execute(self._select(by), (list(values),), prepare=True)
 
-    def read(self, requested: Cursor[Any]) -> list[Row]:
+    def read(self, requested: Cursor) -> list[Row]:
         """Return the answer to `request`."""
         return [self._row(values) for values in requested.fetchall()]
 
-    def delete(self, connection: Connection[Any], by: str, values: Collection[str]) -> None:
+    def delete(self, connection: Connection, by: str, values: Collection[str]) -> None:
         """Delete the rows whose column `by` has one of the values."""
         if values:
             statement = sql.SQL("DELETE FROM {} WHERE {} = ANY(%s::text[])").format(
@@ -222,7 +222,7 @@ def _listed(columns: Sequence[str], of: str | None = None) -> sql.Composed:
     )
 
 
-def write(connection: Connection[Any], parts: Sequence[Part]) -> None:
+def write(connection: Connection, parts: Sequence[Part]) -> None:
     """Write all parts with one statement.
 
     Raises psycopg.DataError if a row is not there that should have been; in a pipeline, where the

@@ -109,7 +109,7 @@ class DocumentLocks(NamedTuple):
     locked: Set[str]
 
 
-def lock_documents(connection: Connection[Any], document_ids: Collection[str]) -> DocumentLocks:
+def lock_documents(connection: Connection, document_ids: Collection[str]) -> DocumentLocks:
     """Keep these documents from being deleted until the transaction ends; never wait for any.
 
     A session that deletes a document holds its row and then wants the rows that refer to it. To
@@ -118,14 +118,14 @@ def lock_documents(connection: Connection[Any], document_ids: Collection[str]) -
     return read_locks(connection, document_ids, request_locks(connection, document_ids))
 
 
-def request_locks(connection: Connection[Any], document_ids: Collection[str]) -> Cursor[Any]:
+def request_locks(connection: Connection, document_ids: Collection[str]) -> Cursor:
     """Send the request of `lock_documents`; in a pipeline, no answer is waited for."""
     cursor = connection.cursor(row_factory=tuple_row)
     return cursor.execute(LOCK_DOCUMENTS, (list(document_ids),), prepare=True)
 
 
 def read_locks(
-    connection: Connection[Any], document_ids: Collection[str], requested: Cursor[Any]
+    connection: Connection, document_ids: Collection[str], requested: Cursor
 ) -> DocumentLocks:
     """Return the answer to `request_locks`."""
     row_versions: dict[str, str] = dict(requested.fetchall())
@@ -136,9 +136,7 @@ def read_locks(
     return DocumentLocks(row_versions, existing - row_versions.keys())
 
 
-def load_rows(
-    connection: Connection[Any], document_ids: Collection[str]
-) -> dict[str, DocumentRows]:
+def load_rows(connection: Connection, document_ids: Collection[str]) -> dict[str, DocumentRows]:
     """Return the rows of these documents, those without any as `DocumentRows.none`."""
     loaded = load_without_files(connection, document_ids)
     files = load_files(connection, document_ids)
@@ -146,7 +144,7 @@ def load_rows(
 
 
 def load_without_files(
-    connection: Connection[Any], document_ids: Collection[str]
+    connection: Connection, document_ids: Collection[str]
 ) -> dict[str, DocumentRows]:
     """Return the rows of these documents with `FILES_NOT_LOADED` in place of their files."""
     if not document_ids:
@@ -156,11 +154,11 @@ def load_without_files(
     return read_rows(document_ids, requested)
 
 
-RequestedRows = tuple[Cursor[Any], Cursor[Any], Cursor[Any]]
+RequestedRows = tuple[Cursor, Cursor, Cursor]
 """Cursors over the streams, the workflows and the stages of some documents."""
 
 
-def request_rows(connection: Connection[Any], document_ids: Collection[str]) -> RequestedRows:
+def request_rows(connection: Connection, document_ids: Collection[str]) -> RequestedRows:
     """Send the requests of `load_without_files`; in a pipeline, no answer is waited for."""
     return (
         STREAMS.request(connection, "document_id", document_ids),
@@ -191,7 +189,7 @@ def read_rows(document_ids: Collection[str], requested: RequestedRows) -> dict[s
 
 
 def load_files(
-    connection: Connection[Any], document_ids: Collection[str]
+    connection: Connection, document_ids: Collection[str]
 ) -> dict[str, dict[FileKey, FileRow]]:
     """Return the files of each of these documents."""
     files: dict[str, dict[FileKey, FileRow]] = {i: {} for i in document_ids}

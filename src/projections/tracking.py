@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -19,7 +18,7 @@ _LOCK_FREE = _LOCK + b" SKIP LOCKED"
 _MOVE = b"UPDATE tracking SET position = %s, updated_at = %s WHERE projection = %s RETURNING 1"
 
 
-def ensure_tracked(connection: Connection[Any], projection: str) -> None:
+def ensure_tracked(connection: Connection, projection: str) -> None:
     """Make the row if there is none: nothing is applied yet."""
     connection.execute(
         "INSERT INTO tracking (projection, position) VALUES (%s, 0) ON CONFLICT DO NOTHING",
@@ -27,9 +26,7 @@ def ensure_tracked(connection: Connection[Any], projection: str) -> None:
     )
 
 
-def lock_position(
-    connection: Connection[Any], projection: str, *, wait: bool = False
-) -> int | None:
+def lock_position(connection: Connection, projection: str, *, wait: bool = False) -> int | None:
     """Return the position and keep everybody else from moving it until the transaction ends.
 
     None if there is no such row or somebody else has it locked; with `wait` their end is awaited.
@@ -38,7 +35,7 @@ def lock_position(
 
 
 def asked_to_lock_position(
-    connection: Connection[Any], projection: str, *, wait: bool = False
+    connection: Connection, projection: str, *, wait: bool = False
 ) -> Callable[[], int | None]:
     """Ask for what `lock_position` returns, which is taken by a call."""
     cursor = connection.cursor(row_factory=tuple_row)
@@ -52,7 +49,7 @@ def asked_to_lock_position(
     return take
 
 
-def read_position(connection: Connection[Any], projection: str) -> int:
+def read_position(connection: Connection, projection: str) -> int:
     """Return the position, 0 if nothing was ever applied."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute("SELECT position FROM tracking WHERE projection = %s", (projection,))
@@ -60,9 +57,7 @@ def read_position(connection: Connection[Any], projection: str) -> int:
     return 0 if row is None else int(row[0])
 
 
-def move_position(
-    connection: Connection[Any], projection: str, position: int, at: datetime
-) -> None:
+def move_position(connection: Connection, projection: str, position: int, at: datetime) -> None:
     """Move the position, in the transaction that holds its lock."""
     write(connection, [moving(projection, position, at)])
 

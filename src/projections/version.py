@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
@@ -26,7 +25,7 @@ class Versions:
     program: int = READ_MODELS_VERSION
 
 
-def read_versions(connection: Connection[Any]) -> Versions:
+def read_versions(connection: Connection) -> Versions:
     """Return how the tables stand to this program.
 
     Raises OtherVersion for tables of a newer program and for a change that is in no migration.
@@ -41,7 +40,7 @@ def read_versions(connection: Connection[Any]) -> Versions:
     return Versions(tables, changes)
 
 
-def require_version(connection: Connection[Any]) -> None:
+def require_version(connection: Connection) -> None:
     """Raise OtherVersion unless the tables are of this program's version.
 
     To be asked with the tracking row's lock in hand: a swap holds it while it changes the version.
@@ -53,18 +52,18 @@ def require_version(connection: Connection[Any]) -> None:
         raise OtherVersion(f"{_told(tables)} {remedy}")
 
 
-def check_version(connection: Connection[Any], applied: Cursor[Any]) -> None:
+def check_version(connection: Connection, applied: Cursor) -> None:
     """Do what `require_version` does, given the answer to `APPLIED_VERSION`."""
     if applied.fetchone() != (READ_MODELS_VERSION,):
         require_version(connection)
 
 
-def mark_applied(connection: Connection[Any]) -> None:
+def mark_applied(connection: Connection) -> None:
     """Record that the tables are of this program's version."""
     connection.execute(MARK_APPLIED, (READ_MODELS_VERSION,))
 
 
-def _rows(connection: Connection[Any]) -> list[tuple[int, str, datetime | None]]:
+def _rows(connection: Connection) -> list[tuple[int, str, datetime | None]]:
     with connection.cursor(row_factory=tuple_row) as cursor:
         return cursor.execute(VERSIONS).fetchall()
 

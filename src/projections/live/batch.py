@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 from msgspec.structs import replace
 from psycopg import Connection
@@ -52,7 +51,7 @@ class Applied:
 
 
 def add_files(
-    connection: Connection[Any],
+    connection: Connection,
     rows: dict[str, DocumentRows],
     streams: Mapping[str, Sequence[Recorded]],
 ) -> None:
@@ -68,7 +67,7 @@ def add_files(
             rows[document_id] = replace(rows[document_id], files=files)
 
 
-def notify_applied(connection: Connection[Any], position: int) -> None:
+def notify_applied(connection: Connection, position: int) -> None:
     """Notify listeners of the tables' position, outside the transaction that moved it.
 
     A transaction that notifies keeps all others that do, appends among them, from committing while

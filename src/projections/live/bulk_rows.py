@@ -54,7 +54,7 @@ class FreshDocuments:
 
 
 def write_fresh_rows(
-    connection: Connection[Any], log: LogReader, fresh: FreshDocuments, at: datetime
+    connection: Connection, log: LogReader, fresh: FreshDocuments, at: datetime
 ) -> bool:
     """Write all rows of these documents and move the tracking position on, in one transaction.
 
@@ -85,7 +85,7 @@ class _NotAllLocked(Exception):
     """Some document was deleted, or another session has it locked."""
 
 
-def _rest(connection: Connection[Any], position: int, fresh: FreshDocuments) -> FreshDocuments:
+def _rest(connection: Connection, position: int, fresh: FreshDocuments) -> FreshDocuments:
     """Return the documents of which nothing is applied at this position, which is among them."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         [(first, documents)] = cursor.execute(
@@ -95,7 +95,7 @@ def _rest(connection: Connection[Any], position: int, fresh: FreshDocuments) -> 
 
 
 def _apply_before(
-    connection: Connection[Any], log: LogReader, position: int, fresh: FreshDocuments, at: datetime
+    connection: Connection, log: LogReader, position: int, fresh: FreshDocuments, at: datetime
 ) -> bool:
     """Apply the few events between the position and the fresh documents; False if that fails."""
     between = _number(connection, EVENTS_BETWEEN, (position, fresh.first_position))
@@ -107,7 +107,7 @@ def _apply_before(
     return not write_batch(connection, Batch(batch, at), log.streams).locked
 
 
-def _write(connection: Connection[Any], fresh: FreshDocuments) -> None:
+def _write(connection: Connection, fresh: FreshDocuments) -> None:
     rows = DocumentRows.none(SAMPLE_ID)
     for event in fresh.sample:
         rows = fold(rows, 0, event)
@@ -135,7 +135,7 @@ def _write(connection: Connection[Any], fresh: FreshDocuments) -> None:
         connection.execute(SET_REPLICATION_ROLE, ("origin",))
 
 
-def _only_keys_of_documents(connection: Connection[Any], tables: Sequence[str]) -> bool:
+def _only_keys_of_documents(connection: Connection, tables: Sequence[str]) -> bool:
     """Tell whether an insert sets off nothing but the checks that its document is there."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         return bool(cursor.execute(ONLY_DOCUMENT_KEYS_CHECKED, (list(tables),)).fetchall()[0][0])
@@ -156,6 +156,6 @@ def _insert(table: Table[Any]) -> sql.Composed:
     )
 
 
-def _number(connection: Connection[Any], query: bytes, values: Any) -> int:
+def _number(connection: Connection, query: bytes, values: Any) -> int:
     with connection.cursor(row_factory=tuple_row) as cursor:
         return int(cursor.execute(query, values).fetchall()[0][0])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Container, Sequence
 from datetime import datetime
-from typing import Any
 
 import psycopg
 from psycopg import Connection
@@ -32,7 +31,7 @@ LOCKED_ELSEWHERE = "another session keeps the document's row in documents locked
 
 
 def apply_careful(
-    connection: Connection[Any], batch: Batch, position: int, read_streams: ReadStreams
+    connection: Connection, batch: Batch, position: int, read_streams: ReadStreams
 ) -> Applied | None:
     """Apply the events of the batch, which come after `position`, as far as no lock is in the way.
 
@@ -49,7 +48,7 @@ def apply_careful(
     return applied
 
 
-def write_batch(connection: Connection[Any], batch: Batch, read_streams: ReadStreams) -> Applied:
+def write_batch(connection: Connection, batch: Batch, read_streams: ReadStreams) -> Applied:
     """Do the work of `apply_careful` in the caller's transaction, which has the position locked."""
     locks = lock_documents(connection, batch.streams)
     awaited = locks.locked - set(batch.put_off)
@@ -74,7 +73,7 @@ def write_batch(connection: Connection[Any], batch: Batch, read_streams: ReadStr
 
 
 def replace_rows(
-    connection: Connection[Any], stream: Sequence[Recorded], at: datetime
+    connection: Connection, stream: Sequence[Recorded], at: datetime
 ) -> Refusal | None:
     """Put what this whole stream makes in place of its document's rows, parked or not.
 
@@ -103,7 +102,7 @@ def _locked(folding: Folding, first: Recorded) -> Folding:
 
 
 def _write(
-    connection: Connection[Any],
+    connection: Connection,
     foldings: Sequence[Folding],
     present: Container[str],
     at: datetime,
@@ -128,7 +127,7 @@ def _write(
 
 
 def _park_as_before(
-    connection: Connection[Any], folding: Folding, error: Exception, at: datetime
+    connection: Connection, folding: Folding, error: Exception, at: datetime
 ) -> dict[str, Refusal]:
     """Park a document whose rows cannot be written, with the rows that it has."""
     document_id = folding.rows.document_id

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
 
 import psycopg
 from psycopg import Connection
@@ -37,7 +36,7 @@ class StaleCache(Exception):
 
 
 def apply_fast(
-    connection: Connection[Any],
+    connection: Connection,
     batch: Batch,
     position: int,
     cache: RowCache,
@@ -66,7 +65,7 @@ def apply_fast(
 
 
 def _apply(
-    connection: Connection[Any],
+    connection: Connection,
     batch: Batch,
     position: int,
     cache: RowCache,
@@ -100,7 +99,7 @@ def _apply(
 
 
 def _fold(
-    connection: Connection[Any], batch: Batch, rows: dict[str, DocumentRows], locks: DocumentLocks
+    connection: Connection, batch: Batch, rows: dict[str, DocumentRows], locks: DocumentLocks
 ) -> tuple[list[Folding], RowChanges]:
     """Fold the batch on from the cached rows, those of other documents loaded."""
     if stale := batch.streams.keys() - rows.keys():

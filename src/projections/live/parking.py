@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import class_row
@@ -31,20 +30,20 @@ class ParkedDocument:
     reason: str
 
 
-def parked_documents(connection: Connection[Any], limit: int = 1000) -> list[ParkedDocument]:
+def parked_documents(connection: Connection, limit: int = 1000) -> list[ParkedDocument]:
     """Return the parked documents, those parked first at the head."""
     with connection.cursor(row_factory=class_row(ParkedDocument)) as cursor:
         return cursor.execute(PARKED_DOCUMENTS, (limit,)).fetchall()
 
 
-def put_off_documents(connection: Connection[Any], limit: int = 100) -> list[str]:
+def put_off_documents(connection: Connection, limit: int = 100) -> list[str]:
     """Return documents that were parked only because another session had them locked."""
     rows = connection.execute(PARKED_FOR_REASON, (LOCKED_ELSEWHERE, limit))
     return [row[0] for row in rows]
 
 
 def retry_document(
-    connection: Connection[Any], read_stream: ReadStream, document_id: str, at: datetime
+    connection: Connection, read_stream: ReadStream, document_id: str, at: datetime
 ) -> Refusal | None:
     """Fold the document's whole stream, up to the position reached, and replace its rows.
 

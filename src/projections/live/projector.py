@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
 from functools import partial
-from typing import Any
 
 from psycopg import Connection
 
@@ -85,7 +84,7 @@ class Projector:
 
     def __init__(
         self,
-        connect: Callable[[], Connection[Any]],
+        connect: Callable[[], Connection],
         log: LogReader,
         *,
         pace: Pace | None = None,
@@ -165,15 +164,13 @@ class Projector:
             return projection_status(connection, self._log, self._clock())
 
     @contextlib.contextmanager
-    def _connection(self) -> Iterator[Connection[Any]]:
+    def _connection(self) -> Iterator[Connection]:
         with contextlib.closing(self._connect()) as connection:
             connection.autocommit = True
             connection.execute(SESSION_SETTINGS)
             yield connection
 
-    def _work(
-        self, wakeup: Wakeup, connection: Connection[Any], listening: Connection[Any]
-    ) -> None:
+    def _work(self, wakeup: Wakeup, connection: Connection, listening: Connection) -> None:
         ensure_tracked(connection, READ_MODELS)
         self._stand_by()
         retried_at = began = -math.inf
@@ -195,7 +192,7 @@ class Projector:
                 wakeup.wait(max(0.0, began + rest_seconds - time.monotonic()))
                 wakeup.wait(self._pace.poll_seconds, listening)
 
-    def _turn(self, connection: Connection[Any]) -> Turn:
+    def _turn(self, connection: Connection) -> Turn:
         """Read a batch, apply it and note what came of it."""
         started = time.monotonic()
         self._applied_events = 0
@@ -223,7 +220,7 @@ class Projector:
         return Turn.CAUGHT_UP if is_last else Turn.APPLIED
 
     def _apply(
-        self, connection: Connection[Any], batch: Batch, position: int, prepared: Prepared | None
+        self, connection: Connection, batch: Batch, position: int, prepared: Prepared | None
     ) -> Applied | None:
         """Apply the batch the fast way, or where that does not do, the careful one."""
         read_on = partial(self._ahead.read_on, batch.streams)
@@ -248,7 +245,7 @@ class Projector:
         patience_seconds = self._pace.patience_seconds
         return {i for i, since in self._locked_since.items() if now - since >= patience_seconds}
 
-    def _nothing_new(self, connection: Connection[Any], position: int) -> Turn:
+    def _nothing_new(self, connection: Connection, position: int) -> Turn:
         """Tell whether there is nothing new because another projector is at work."""
         if self._at_work:
             position = read_position(connection, READ_MODELS)
@@ -264,6 +261,6 @@ class Projector:
         self._cache.clear()
         self._ahead.forget()
 
-    def _retry_put_off(self, connection: Connection[Any]) -> None:
+    def _retry_put_off(self, connection: Connection) -> None:
         for document_id in put_off_documents(connection):
             retry_document(connection, self._log.of_document, document_id, self._clock())

@@ -167,7 +167,7 @@ _COLUMNS: Mapping[int, EncodeColumn] = {
 _JSON_TYPES: Mapping[int, Encode] = {114: _json, 3802: _jsonb}
 
 
-def _by_psycopg(connection: Connection[Any], oid: int) -> Encode:
+def _by_psycopg(connection: Connection, oid: int) -> Encode:
     def encode(value: Any) -> bytes:
         dumper = connection.adapters.get_dumper_by_oid(oid, Format.BINARY)(type(value), connection)
         encoded = bytes(dumper.dump(value) or b"")
@@ -179,7 +179,7 @@ def _by_psycopg(connection: Connection[Any], oid: int) -> Encode:
 class RowEncoder:
     """Encodes rows of one table; `columns` are in the order of the fields that it makes."""
 
-    def __init__(self, connection: Connection[Any], layout: Layout) -> None:
+    def __init__(self, connection: Connection, layout: Layout) -> None:
         table = TABLES[layout.relation.name]
         oids = {column.name: column.type_oid for column in layout.columns}
         again = [c for c in table.columns if _comes_again(table, c, oids[c])]
@@ -217,7 +217,7 @@ def _together(fields: int, encoders: Sequence[Encode]) -> Encode:
 
 
 def _column_encoder(
-    connection: Connection[Any], table: Table[Any], column: str, oid: int
+    connection: Connection, table: Table[Any], column: str, oid: int
 ) -> EncodeColumn:
     json_column = table.json.get(column)
     if json_column and oid in _JSON_TYPES:
@@ -263,9 +263,7 @@ class Encoded:
 class RowWriter:
     """Writes rows of many documents into tables of one schema with one COPY a table."""
 
-    def __init__(
-        self, connection: Connection[Any], schema: str, layouts: Mapping[str, Layout]
-    ) -> None:
+    def __init__(self, connection: Connection, schema: str, layouts: Mapping[str, Layout]) -> None:
         self._connection = connection
         self._encoders = {name: RowEncoder(connection, it) for name, it in layouts.items()}
         self._copies = [

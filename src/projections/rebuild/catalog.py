@@ -107,7 +107,7 @@ class Layout:
         return tuple(c for c in self.constraints if c.type == "f")
 
 
-def read_layout(connection: Connection[Any], schema: str, table: str) -> Layout | None:
+def read_layout(connection: Connection, schema: str, table: str) -> Layout | None:
     """Return what is known of the table, None if there is none; names in it are qualified."""
     before = _one(connection, "SELECT current_setting('search_path')")
     # names that are not on the path come with their schema
@@ -128,19 +128,19 @@ def read_layout(connection: Connection[Any], schema: str, table: str) -> Layout 
         _one(connection, "SELECT set_config('search_path', %s, false)", before)
 
 
-def _one(connection: Connection[Any], query: LiteralString, *values: Any) -> Any:
+def _one(connection: Connection, query: LiteralString, *values: Any) -> Any:
     with connection.cursor(row_factory=tuple_row) as cursor:
         return (cursor.execute(query, values).fetchone() or (None,))[0]
 
 
 def _rows(
-    connection: Connection[Any], row_type: type[Any], query: str, values: dict[str, Any]
+    connection: Connection, row_type: type[Any], query: str, values: dict[str, Any]
 ) -> list[Any]:
     with connection.cursor(row_factory=class_row(row_type)) as cursor:
         return cursor.execute(query.encode(), values).fetchall()
 
 
-def unknown_dependents(connection: Connection[Any], oids: Sequence[int]) -> list[str]:
+def unknown_dependents(connection: Connection, oids: Sequence[int]) -> list[str]:
     """Name what depends on these tables and views that a swap would not carry over."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(DEPENDENTS, {"oids": list(oids)})

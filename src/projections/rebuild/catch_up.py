@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from psycopg import Connection
 
@@ -28,7 +27,7 @@ class CatchUp:
 
     def __init__(
         self,
-        connection: Connection[Any],
+        connection: Connection,
         log: LogReader,
         filler: Filler,
         schema: str,

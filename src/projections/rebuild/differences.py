@@ -30,9 +30,7 @@ class Difference:
     columns: dict[str, tuple[Any, Any]]
 
 
-def differences(
-    connection: Connection[Any], schema: str, tables: Iterable[str]
-) -> Iterator[Difference]:
+def differences(connection: Connection, schema: str, tables: Iterable[str]) -> Iterator[Difference]:
     """Yield every difference of these tables to those in `schema`, as the transaction sees them."""
     for table in tables:
         query = sql.SQL(DIFFERENCES).format(

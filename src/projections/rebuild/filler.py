@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import psycopg
 from psycopg import Connection
@@ -27,7 +26,7 @@ class Filler:
 
     def __init__(
         self,
-        connection: Connection[Any],
+        connection: Connection,
         log: ShardedLog,
         schema: str,
         layouts: Mapping[str, Layout],

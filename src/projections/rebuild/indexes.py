@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 import psycopg
 from psycopg import Connection
@@ -47,9 +46,9 @@ def finish_tables(
 
 
 def _in_parallel(
-    connect: Connect, workers: int, acts: Iterable[Callable[[Connection[Any]], None]]
+    connect: Connect, workers: int, acts: Iterable[Callable[[Connection], None]]
 ) -> None:
-    def act_alone(act: Callable[[Connection[Any]], None]) -> None:
+    def act_alone(act: Callable[[Connection], None]) -> None:
         with contextlib.closing(connect()) as connection:
             prepare(connection)
             act(connection)
@@ -58,16 +57,16 @@ def _in_parallel(
         list(pool.map(act_alone, acts))
 
 
-def _index(schema: str, table: str, index: Index) -> Callable[[Connection[Any]], None]:
+def _index(schema: str, table: str, index: Index) -> Callable[[Connection], None]:
     return lambda connection: make_index(connection, schema, table, index)
 
 
 def _whole(
     schema: str, layout: Layout, foreign_keys: Sequence[Constraint], told: Told
-) -> Callable[[Connection[Any]], None]:
+) -> Callable[[Connection], None]:
     name = layout.relation.name
 
-    def act(connection: Connection[Any]) -> None:
+    def act(connection: Connection) -> None:
         for index in layout.indexes:
             finish_index(connection, schema, name, index)
         for foreign_key in foreign_keys:
@@ -78,7 +77,7 @@ def _whole(
 
 
 def _refer(
-    connection: Connection[Any], schema: str, name: str, foreign_key: Constraint, told: Told
+    connection: Connection, schema: str, name: str, foreign_key: Constraint, told: Told
 ) -> None:
     """Add the foreign key; rows of documents that are gone go too.
 
@@ -104,7 +103,7 @@ def _refer(
     comment_on_constraint(connection, schema, name, foreign_key.name, foreign_key.comment)
 
 
-def _execute(connection: Connection[Any], told: Told, statement: str) -> None:
+def _execute(connection: Connection, told: Told, statement: str) -> None:
     patiently(
         connection,
         [f"{LIVE}.documents"],

@@ -54,7 +54,7 @@ class Progress:
         return max(0, self.events_total - self.events_done) / self.events_per_second
 
 
-def register_rebuild(connection: Connection[Any], rebuild_id: str, tables: Sequence[str]) -> None:
+def register_rebuild(connection: Connection, rebuild_id: str, tables: Sequence[str]) -> None:
     """Write the row of a rebuild that begins, unless it was registered before.
 
     `connection` holds the rebuild's lock, so that any other row without an end is a dead one's.
@@ -65,7 +65,7 @@ def register_rebuild(connection: Connection[Any], rebuild_id: str, tables: Seque
         connection.execute(DELETE_OLD_ROWS, (_KEPT,))
 
 
-def note_failure(connection: Connection[Any], rebuild_id: str, reason: str) -> None:
+def note_failure(connection: Connection, rebuild_id: str, reason: str) -> None:
     """Write down why a rebuild failed, unless its own process has written how it ended."""
     connection.execute(END_FAILED, (reason, rebuild_id))
 
@@ -75,7 +75,7 @@ class Reporter:
 
     def __init__(
         self,
-        connection: Connection[Any],
+        connection: Connection,
         rebuild_id: str,
         tables: Sequence[str],
         told: Callable[[Progress], None],

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import psycopg
 from psycopg import Connection, IsolationLevel
@@ -171,7 +170,7 @@ class Rebuilder:
         return patiently(connection, swap.relations, attempt, told, keep_up)
 
     def _attempt(
-        self, connection: Connection[Any], swap: Swap, catch_up: CatchUp, *, follows_log: bool
+        self, connection: Connection, swap: Swap, catch_up: CatchUp, *, follows_log: bool
     ) -> int:
         """Swap in the caller's transaction; what is in the way raises."""
         tracked = _lock_tracking(connection)
@@ -208,7 +207,7 @@ class Rebuilder:
             connection.isolation_level = None
             return position
 
-    def _check_schema(self, connection: Connection[Any], until: int, schema: str) -> None:
+    def _check_schema(self, connection: Connection, until: int, schema: str) -> None:
         last = self._log.last_position()
         if not 0 < until <= last:
             raise InvalidValue(
@@ -240,7 +239,7 @@ def _rebuilt(session: RebuildSession, names: tuple[str, ...], position: int) -> 
     return Rebuilt(position, progress.events_done, progress.documents, progress.seconds, names)
 
 
-def _lock_tracking(connection: Connection[Any]) -> int:
+def _lock_tracking(connection: Connection) -> int:
     """Keep every consumer of the log and of these tables still; return the tables' position.
 
     Nobody who only reads waits for that, so that it may take its time.

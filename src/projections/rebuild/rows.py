@@ -28,7 +28,7 @@ class Parked:
     reason: str
 
 
-def read_parked(connection: Connection[Any]) -> dict[str, Parked]:
+def read_parked(connection: Connection) -> dict[str, Parked]:
     """Return every document that is parked in the live tables."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(PARKED_IN_LIVE_TABLES)

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import psycopg
 from psycopg import Connection
@@ -61,7 +60,7 @@ class Built:
 class RebuildSession:
     """A rebuild that has the lock; nothing of an earlier one is left."""
 
-    connection: Connection[Any]
+    connection: Connection
     reporter: Reporter
     connect: Connect
     log: LogReader

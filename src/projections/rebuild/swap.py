@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from psycopg import Connection
 
@@ -47,7 +46,7 @@ class Swap:
         names = [quoted(LIVE, name) for name in self.live]
         return [quoted(LIVE, VIEW), *names] if self.view else names
 
-    def lock(self, connection: Connection[Any]) -> None:
+    def lock(self, connection: Connection) -> None:
         """Lock every table against everybody; readers wait from here on.
 
         Raises psycopg.errors.LockNotAvailable or QueryCanceled if that is not to be had at once.
@@ -61,7 +60,7 @@ class Swap:
         run(connection, f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
         run(connection, "SET LOCAL statement_timeout = 0")
 
-    def change(self, connection: Connection[Any]) -> None:
+    def change(self, connection: Connection) -> None:
         """Move the live tables away and the new ones in, and make the view anew."""
         # In one round trip, since readers wait for all of it; several statements prepare as none.
         connection.execute("; ".join(self._moves()).encode(), prepare=False)
@@ -81,13 +80,13 @@ class Swap:
                 yield f"{alter} ADD TABLE ONLY {quoted(LIVE, name)}{publication.rest}"
 
 
-def plan_swap(connection: Connection[Any], live: Mapping[str, Layout], schema: str) -> Swap:
+def plan_swap(connection: Connection, live: Mapping[str, Layout], schema: str) -> Swap:
     """Return what is to be swapped for these tables."""
     view = read_layout(connection, LIVE, VIEW) if STAGES.name in live else None
     return Swap(live, schema, view)
 
 
-def _make_view(connection: Connection[Any], view: Layout) -> None:
+def _make_view(connection: Connection, view: Layout) -> None:
     name, relation = quoted(LIVE, VIEW), view.relation
     options = f" WITH ({', '.join(map(option, relation.options))})" if relation.options else ""
     query = f"SELECT * FROM {quoted(LIVE, STAGES.name)}"  # noqa: S608 - names of ours
@@ -106,7 +105,7 @@ def _make_view(connection: Connection[Any], view: Layout) -> None:
 
 
 def drop_all(
-    connection: Connection[Any],
+    connection: Connection,
     told: Callable[[str | None], None],
     patience_seconds: float = math.inf,
 ) -> None:
@@ -125,7 +124,7 @@ def drop_all(
 
 
 def _drop(
-    connection: Connection[Any],
+    connection: Connection,
     relations: Sequence[str],
     statement: str,
     told: Callable[[str | None], None],
@@ -135,13 +134,13 @@ def _drop(
     patiently(connection, relations, act, told, patience_seconds=patience_seconds)
 
 
-def _schemas(connection: Connection[Any]) -> list[str]:
+def _schemas(connection: Connection) -> list[str]:
     return [row[0] for row in connection.execute(REBUILD_SCHEMAS, (REBUILD, REPLACED))]
 
 
-def _foreign_keys(connection: Connection[Any], schema: str) -> list[tuple[str, str]]:
+def _foreign_keys(connection: Connection, schema: str) -> list[tuple[str, str]]:
     return connection.execute(FOREIGN_KEYS_OF_SCHEMA, {"schema": schema}).fetchall()
 
 
-def _tables(connection: Connection[Any], schema: str) -> list[str]:
+def _tables(connection: Connection, schema: str) -> list[str]:
     return [row[0] for row in connection.execute(TABLES_OF_SCHEMA, (schema,))]

@@ -8,7 +8,6 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
-from typing import Any
 
 import psycopg
 from psycopg import Connection
@@ -19,7 +18,7 @@ from projections.rebuild.log import DocumentEvents, Shard, ShardedLog
 from projections.rebuild.rows import Folds
 from projections.rebuild.statements import SESSION_SETTINGS, SET_APPLICATION_NAME
 
-Connect = Callable[[], Connection[Any]]
+Connect = Callable[[], Connection]
 
 APPLICATION_NAME = "docledger rebuild worker"
 """What every connection is called that is of no use once the rebuild's own is gone."""
@@ -28,7 +27,7 @@ APPLICATION_NAME = "docledger rebuild worker"
 _COLLECTED_EVERY = 50_000
 
 
-def prepare(connection: Connection[Any], name: str = APPLICATION_NAME) -> None:
+def prepare(connection: Connection, name: str = APPLICATION_NAME) -> None:
     """Set a connection up for work on tables that nobody else uses."""
     connection.autocommit = True
     connection.execute(SESSION_SETTINGS)
