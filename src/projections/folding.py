@@ -17,7 +17,7 @@ from projections.rows import StreamRow
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class EventRefusal:
     """The event at which a document is parked, and why, without any content."""
 
     position: int
@@ -32,7 +32,7 @@ class Folding(Draft):
     """
 
     first_position = 0
-    refusal: Refusal | None = None
+    refusal: EventRefusal | None = None
 
     def apply(self, recorded: Recorded) -> None:
         """Fold one more event; raises CannotApply and changes nothing if it does not fit."""
@@ -47,11 +47,11 @@ class Folding(Draft):
                 apply(self, recorded.position, recorded.event)
             except Exception as error:  # whatever it is, it must not stop the other documents
                 reason = _refusal_reason(recorded.event, error)
-                self.refusal = Refusal(recorded.position, reason)
+                self.refusal = EventRefusal(recorded.position, reason)
                 return
 
 
-def parked_stream(stream: StreamRow, refusal: Refusal, at: datetime) -> StreamRow:
+def parked_stream(stream: StreamRow, refusal: EventRefusal, at: datetime) -> StreamRow:
     """Return the stream's row as that of a document that is parked since `at`."""
     return replace(
         stream, parked_at=at, parked_position=refusal.position, parked_error=refusal.reason

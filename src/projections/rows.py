@@ -1,8 +1,8 @@
 """The rows of one document in the read models; fields are named like the tables' columns.
 
-Whoever is given a row may rely on it staying as it is. It is not frozen, since a draft changes
-rows, but only those that nobody else has yet. Structs are made and copied in half the time that
-data classes take; none can refer to itself, so that the collector need not look.
+A row that was handed out never changes. It is not frozen, since a draft changes the rows that only
+it has. Structs are made and copied in half the time of data classes, and cannot form cycles, so the
+garbage collector need not track them.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class StreamRow(Struct, gc=False):
 
     `version` and `position` are those of the last event folded; `run` is 0 without a workflow.
     `pipeline` holds the stages' names in order. The row outlives the document, so that a read can
-    tell a document that is gone from one that nobody knows.
+    tell a deleted document from one that never existed.
     """
 
     document_id: str
@@ -141,7 +141,7 @@ class DocumentRows(Struct, gc=False):
 
     @property
     def complete(self) -> bool:
-        """True when no row is missing that folding on needs, as after somebody else's delete."""
+        """False when rows that the fold needs are missing, deleted by another application."""
         if not self.stream.run:
             return True
         return self.workflow is not None and all(

@@ -53,8 +53,8 @@ class Table(Generic[Row]):
     """A table whose columns are the fields of `row_type`, in that order.
 
     `changing` are sets of columns, the smaller ones first, that change while all others stay as
-    they are: such a row is not written anew as a whole. Then column
-    `only_null` has to be null, as it was when the row became known.
+    they are: of such a row, only these are updated. Column `only_null` has to be null then, as it
+    was when the row became known.
     """
 
     name: str

@@ -114,7 +114,7 @@ def test_a_backend_that_is_ended_ends_the_rebuild_and_nothing_else(
             )
 
     with pytest.raises(psycopg.OperationalError):
-        rebuilder(database, history, reached=end_backends).rebuild()
+        rebuilder(database, history, on_phase=end_backends).rebuild()
     assert rows(database) == before
     rebuilder(database, history).rebuild()
     assert rows(database) == before

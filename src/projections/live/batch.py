@@ -10,7 +10,7 @@ from functools import cached_property
 from msgspec.structs import replace
 from psycopg import Connection
 
-from projections.folding import Refusal
+from projections.folding import EventRefusal
 from projections.live.document_fold import ABOUT_NO_FILE, by_document
 from projections.live.row_cache import CachedRows
 from projections.log_reader import Recorded
@@ -46,7 +46,7 @@ class Applied:
 
     events: int
     locked: Set[str] = frozenset()
-    parked: Mapping[str, Refusal] = field(default_factory=dict)
+    parked: Mapping[str, EventRefusal] = field(default_factory=dict)
     rows: Mapping[str, CachedRows] = field(default_factory=dict)
 
 

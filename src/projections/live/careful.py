@@ -9,7 +9,7 @@ import psycopg
 from psycopg import Connection
 
 from projections.errors import is_row_fault, write_reason
-from projections.folding import Folding, Refusal, parked_stream
+from projections.folding import EventRefusal, Folding, parked_stream
 from projections.live.batch import Applied, Batch, add_files, notify_applied
 from projections.live.document_fold import (
     ReadStreams,
@@ -74,7 +74,7 @@ def write_batch(connection: Connection, batch: Batch, read_streams: ReadStreams)
 
 def replace_rows(
     connection: Connection, stream: Sequence[Recorded], at: datetime
-) -> Refusal | None:
+) -> EventRefusal | None:
     """Put what this whole stream makes in place of its document's rows, parked or not.
 
     Return None if all of it could be applied, else why the document is parked.
@@ -82,7 +82,7 @@ def replace_rows(
     document_id = stream[0].event.document_id
     locks = lock_documents(connection, (document_id,))
     if locks.locked:
-        return Refusal(stream[0].position, LOCKED_ELSEWHERE)
+        return EventRefusal(stream[0].position, LOCKED_ELSEWHERE)
     folding = fold_whole(stream, stream[-1].position)
     return _write(connection, [folding], locks.row_versions, at).get(document_id)
 
@@ -96,7 +96,7 @@ def _before_any_of(documents: Collection[str], events: Sequence[Recorded]) -> Se
 
 
 def _locked(folding: Folding, first: Recorded) -> Folding:
-    folding.refusal = Refusal(first.position, LOCKED_ELSEWHERE)
+    folding.refusal = EventRefusal(first.position, LOCKED_ELSEWHERE)
     folding.first_position = first.position
     return folding
 
@@ -106,7 +106,7 @@ def _write(
     foldings: Sequence[Folding],
     present: Container[str],
     at: datetime,
-) -> dict[str, Refusal]:
+) -> dict[str, EventRefusal]:
     """Write all, or by bisection what the database accepts; return who is parked and why."""
     changes = RowChanges(whole=True)
     for folding in foldings:
@@ -128,11 +128,11 @@ def _write(
 
 def _park_as_before(
     connection: Connection, folding: Folding, error: Exception, at: datetime
-) -> dict[str, Refusal]:
+) -> dict[str, EventRefusal]:
     """Park a document whose rows cannot be written, with the rows that it has."""
     document_id = folding.rows.document_id
     stream = load_rows(connection, (document_id,))[document_id].stream
-    refusal = Refusal(folding.first_position, write_reason(error))
+    refusal = EventRefusal(folding.first_position, write_reason(error))
     changes = RowChanges()
     changes.put(STREAMS, None, parked_stream(stream, refusal, at))
     changes.write(connection)

@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from domain.errors import DocumentNotFound
-from projections.folding import Refusal
+from projections.folding import EventRefusal
 from projections.live.careful import LOCKED_ELSEWHERE, replace_rows
 from projections.live.statements import PARKED_DOCUMENTS, PARKED_FOR_REASON
 from projections.log_reader import Recorded
@@ -44,7 +44,7 @@ def put_off_documents(connection: Connection, limit: int = 100) -> list[str]:
 
 def retry_document(
     connection: Connection, read_stream: ReadStream, document_id: str, at: datetime
-) -> Refusal | None:
+) -> EventRefusal | None:
     """Fold the document's whole stream, up to the position reached, and replace its rows.
 
     Return None if that worked and the document is parked no more, else why it still is. Raises

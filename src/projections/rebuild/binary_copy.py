@@ -44,7 +44,7 @@ Encode = Callable[[Any], bytes]
 """Makes a field of a value."""
 
 Times = dict[int, bytes]
-"""Fields of the times that rows at hand have, by the identity of the time."""
+"""Encoded times of the rows that are being encoded, by the identity of the time."""
 
 EncodeColumn = Callable[[Sequence[Any], Times], Iterable[bytes]]
 """Makes fields of the values of a column."""

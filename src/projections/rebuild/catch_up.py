@@ -1,4 +1,4 @@
-"""Brings the new tables from the position of their making to where the log has got meanwhile."""
+"""Brings the new tables from the position that they were built at to the end of the log."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _WRITTEN_DOCUMENTS = 200
 
 
 class CatchUp:
-    """Writes documents anew that have events after `position`, from the first event on.
+    """Writes documents again that have events after `position`, from their first event on.
 
-    Whole documents, since one table alone does not hold what folding on needs.
+    Whole documents, since one table alone does not hold what the fold needs to continue.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ Kind = Literal["missing", "extra", "changed"]
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RowDifference:
     """A row of a live table that a rebuild would change.
 
     'missing' rows would come, 'extra' ones go. `columns` has the value now and that after, of each
@@ -30,7 +30,9 @@ class Difference:
     columns: dict[str, tuple[Any, Any]]
 
 
-def differences(connection: Connection, schema: str, tables: Iterable[str]) -> Iterator[Difference]:
+def differences(
+    connection: Connection, schema: str, tables: Iterable[str]
+) -> Iterator[RowDifference]:
     """Yield every difference of these tables to those in `schema`, as the transaction sees them."""
     for table in tables:
         query = sql.SQL(DIFFERENCES).format(
@@ -40,7 +42,7 @@ def differences(connection: Connection, schema: str, tables: Iterable[str]) -> I
         )
         with connection.cursor(f"differences_{table}", row_factory=tuple_row) as cursor:
             for document_id, row_id, kind, live, made in cursor.execute(query):
-                yield Difference(table, document_id, row_id, kind, _columns(live, made))
+                yield RowDifference(table, document_id, row_id, kind, _columns(live, made))
 
 
 def _columns(live: dict[str, Any] | None, made: dict[str, Any] | None) -> dict[str, Any]:

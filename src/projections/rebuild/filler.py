@@ -8,7 +8,7 @@ import psycopg
 from psycopg import Connection
 
 from projections.errors import is_row_fault, write_reason
-from projections.folding import Refusal
+from projections.folding import EventRefusal
 from projections.log_reader import Recorded
 from projections.rebuild.binary_copy import Encoded, Rows, RowWriter
 from projections.rebuild.catalog import Layout
@@ -92,7 +92,7 @@ class Filler:
         self._absent = set()
 
     def _write(self, parts: list[Encoded]) -> None:
-        """Write all, or if the database refuses, ever smaller parts; park whom it refuses."""
+        """Write all, or by bisection what the database accepts; park the others."""
         try:
             self._writer.write(parts)
         except psycopg.Error as error:
@@ -108,7 +108,7 @@ class Filler:
                 self._write_parked(parts[0].document_ids[0], error)
 
     def _apart(self, part: Encoded) -> list[Encoded]:
-        """Return each document by itself, folded again: to keep all rows would cost all others."""
+        """Return each document by itself, folded again: keeping rows would always cost memory."""
         streams = self._streams(part.document_ids)
         folds = {i: self.folds.fold(i, events) for i, events in streams.items()}
         return [self._encode_alone(i, self._rows(fold)) for i, fold in folds.items()]
@@ -119,13 +119,13 @@ class Filler:
         except psycopg.Error as refused:
             if not is_row_fault(refused):
                 raise
-            self._writer.write([self._parked(document_id, error, anew=True)])
+            self._writer.write([self._parked(document_id, error, without_rows=True)])
 
-    def _parked(self, document_id: str, error: Exception, *, anew: bool = False) -> Encoded:
+    def _parked(self, document_id: str, error: Exception, *, without_rows: bool = False) -> Encoded:
         """Return a document whose rows the database refuses: as parked live, or without rows."""
         events = self._streams([document_id])[document_id]
-        refusal = Refusal(events[0].position, write_reason(error))
-        folds = Folds(self.folds.at) if anew else self.folds
+        refusal = EventRefusal(events[0].position, write_reason(error))
+        folds = Folds(self.folds.at) if without_rows else self.folds
         fold = folds.fold_until_parked(document_id, events, refusal)
         return self._writer.encode({document_id: self._rows(fold)})
 

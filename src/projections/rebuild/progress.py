@@ -1,4 +1,4 @@
-"""How far a rebuild is: told to its caller, and written to a row that everyone can read."""
+"""How far a rebuild is: passed to its caller, and written to a row in `read_model_rebuilds`."""
 
 from __future__ import annotations
 
@@ -71,17 +71,17 @@ def note_failure(connection: Connection, rebuild_id: str, reason: str) -> None:
 
 
 class Reporter:
-    """Keeps the progress, writes it down about twice a second and passes it on."""
+    """Keeps the progress, writes it about twice a second and passes it on."""
 
     def __init__(
         self,
         connection: Connection,
         rebuild_id: str,
         tables: Sequence[str],
-        told: Callable[[Progress], None],
+        on_progress: Callable[[Progress], None],
     ) -> None:
         self._connection = connection
-        self._told = told
+        self._on_progress = on_progress
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._written = 0.0
@@ -90,7 +90,7 @@ class Reporter:
         register_rebuild(connection, rebuild_id, tables)
 
     def phase(self, phase: str, **changes: Any) -> None:
-        """Say that a phase begins."""
+        """Report that a phase begins."""
         if phase == "folding":
             self._folding_since = time.monotonic()
         elif self._folding_since is not None:
@@ -108,15 +108,15 @@ class Reporter:
         """Change the progress and pass it on."""
         self._keep_time()
         self.progress = replace(self.progress, **changes)
-        self._told(self.progress)
+        self._on_progress(self.progress)
         if time.monotonic() - self._written >= _EVERY_SECONDS or "waiting_for" in changes:
             self._write()
 
-    def waiting(self, whom: str | None) -> None:
-        """Say whose transaction is in the way, None if nobody's is any more; from any thread."""
+    def waiting(self, blocker: str | None) -> None:
+        """Report which transaction blocks the rebuild, None for none any more; from any thread."""
         with self._lock:
-            if whom != self.progress.waiting_for:
-                self.tell(waiting_for=whom)
+            if blocker != self.progress.waiting_for:
+                self.tell(waiting_for=blocker)
 
     def _keep_time(self) -> None:
         now = time.monotonic()

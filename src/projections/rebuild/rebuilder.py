@@ -1,7 +1,7 @@
-"""Builds the read models anew beside the live ones, and swaps them in.
+"""Builds the read models again beside the live ones, and swaps them in.
 
-The log only grows, and its positions are committed in order: whoever reads up to a position reads
-the same whenever that is. So the new tables are made up to a position, while everybody goes on;
+The log only grows, and its positions are committed in order: what is read up to a position is
+the same whenever that is. So the new tables are made up to a position, while all else continues;
 then they follow the log; and at last, with the tracking row locked so that no projector moves the
 live tables, they are brought to exactly one position and take their place.
 """
@@ -23,7 +23,7 @@ from domain.errors import InvalidValue
 from projections.errors import RebuildRefused
 from projections.log_reader import LogReader
 from projections.rebuild.catch_up import CatchUp
-from projections.rebuild.differences import Difference, differences
+from projections.rebuild.differences import RowDifference, differences
 from projections.rebuild.log import ShardedLog
 from projections.rebuild.progress import Progress
 from projections.rebuild.session import Built, RebuildSession, open_session
@@ -54,10 +54,10 @@ class Rebuilt:
 
 
 class Rebuilder:
-    """Rebuilds the tables of one database; one at a time may, and no check meanwhile.
+    """Rebuilds the tables of one database; one at a time may, and no check during it.
 
-    `connect` opens a connection and can be pickled. `told` is given the progress now and then, and
-    `reached` is called with the name of each moment at which something could come between.
+    `connect` opens a connection and can be pickled. `on_progress` is given the progress about twice
+    a second, and `on_phase` the name of each moment at which others may come between.
     `lock_seconds` is how long to wait for another rebuild or a check to end.
     """
 
@@ -68,9 +68,9 @@ class Rebuilder:
         shards: ShardedLog,
         *,
         workers: int | None = None,
-        told: Callable[[Progress], None] = lambda _: None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-        reached: Callable[[str], None] = lambda _: None,
+        on_phase: Callable[[str], None] = lambda _: None,
         lock_seconds: float = 0.0,
     ) -> None:
         self._lock_seconds = lock_seconds
@@ -78,12 +78,12 @@ class Rebuilder:
         self._log = log
         self._shards = shards
         self._workers = workers or os.cpu_count() or 1
-        self._told = told
+        self._on_progress = on_progress
         self._clock = clock
-        self._reached = reached
+        self._on_phase = on_phase
 
     def rebuild(self, table: str | None = None, rebuild_id: str | None = None) -> Rebuilt:
-        """Make all tables anew, or this one, and swap them in.
+        """Rebuild all tables, or this one, and swap them in.
 
         Raises InvalidValue for a table that is none, RebuildRunning, RebuildRefused, OtherVersion
         or RebuildFailed; then the live tables are as they were.
@@ -95,13 +95,13 @@ class Rebuilder:
             tracked = read_position(session.connection, READ_MODELS)
             until = max(tracked, self._log.last_position()) if follows_log else tracked
             built = session.build(live, until, stay_parked=not follows_log)
-            self._reached("built")
+            self._on_phase("built")
             position = self._swap(session, built, follows_log=follows_log)
-            self._reached("swapped")
+            self._on_phase("swapped")
             session.clean_up(position)
             return _rebuilt(session, names, position)
 
-    def dry_run(self, found: Callable[[Difference], None], table: str | None = None) -> Rebuilt:
+    def dry_run(self, found: Callable[[RowDifference], None], table: str | None = None) -> Rebuilt:
         """Give `found` every row that a rebuild would change, and change none."""
         names = _names(table)
         with self._session(names, None) as session:
@@ -144,13 +144,13 @@ class Rebuilder:
             names,
             rebuild_id=rebuild_id,
             workers=self._workers,
-            told=self._told,
+            on_progress=self._on_progress,
             at=self._clock(),
             lock_seconds=self._lock_seconds,
         )
 
     def _swap(self, session: RebuildSession, built: Built, *, follows_log: bool) -> int:
-        """Swap as soon as nobody is in the way; return the position of the tables."""
+        """Swap as soon as no transaction is in the way; return the position of the tables."""
         connection, catch_up = session.connection, built.catch_up
         swap = plan_swap(connection, built.live, built.schema)
 
@@ -164,10 +164,10 @@ class Rebuilder:
 
         session.reporter.phase("catching_up")
         keep_up()
-        self._reached("caught up")
+        self._on_phase("caught up")
         session.reporter.phase("swapping")
-        told = session.reporter.waiting
-        return patiently(connection, swap.relations, attempt, told, keep_up)
+        on_blocked = session.reporter.waiting
+        return patiently(connection, swap.relations, attempt, on_blocked, keep_up)
 
     def _attempt(
         self, connection: Connection, swap: Swap, catch_up: CatchUp, *, follows_log: bool
@@ -176,8 +176,8 @@ class Rebuilder:
         tracked = _lock_tracking(connection)
         until = max(tracked, self._log.last_position()) if follows_log else tracked
         with catch_up.whole(until):
-            # From here on events go into the new tables, by whoever tracks next.
-            self._reached("about to swap")
+            # From here on events go into the new tables, by the next projector.
+            self._on_phase("about to swap")
             run(connection, "SET LOCAL synchronous_commit = on")
             swap.lock(connection)
             swap.change(connection)
@@ -188,7 +188,7 @@ class Rebuilder:
         return until
 
     def _compare(
-        self, session: RebuildSession, built: Built, found: Callable[[Difference], None]
+        self, session: RebuildSession, built: Built, found: Callable[[RowDifference], None]
     ) -> int:
         """Compare in one snapshot, in which the live tables are at exactly one position."""
         connection = session.connection
@@ -242,7 +242,7 @@ def _rebuilt(session: RebuildSession, names: tuple[str, ...], position: int) -> 
 def _lock_tracking(connection: Connection) -> int:
     """Keep every consumer of the log and of these tables still; return the tables' position.
 
-    Nobody who only reads waits for that, so that it may take its time.
+    Readers do not wait for that, so that it may take its time.
     """
     run(connection, f"SET LOCAL lock_timeout = {_TRACKING_WAIT_MS}")
     with connection.cursor(row_factory=tuple_row) as cursor:

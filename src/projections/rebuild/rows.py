@@ -13,14 +13,14 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from domain.events import DocumentDeleted
-from projections.folding import Folding, Refusal, parked_stream
+from projections.folding import EventRefusal, Folding, parked_stream
 from projections.log_reader import Recorded
 from projections.rebuild.statements import PARKED_IN_LIVE_TABLES
 from projections.rows import DocumentRows, StreamRow
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class LiveParking:
     """How a document is parked in the live tables."""
 
     position: int
@@ -28,24 +28,24 @@ class Parked:
     reason: str
 
 
-def read_parked(connection: Connection) -> dict[str, Parked]:
+def read_parked(connection: Connection) -> dict[str, LiveParking]:
     """Return every document that is parked in the live tables."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         rows = cursor.execute(PARKED_IN_LIVE_TABLES)
-        return {row[0]: Parked(*row[1:]) for row in rows}
+        return {row[0]: LiveParking(*row[1:]) for row in rows}
 
 
 @dataclass(frozen=True)
 class Folds:
     """Folds documents as the projector does.
 
-    `parked` are the documents that are parked now; what is parked anew is so from `at` on. With
+    `parked` are the documents that are parked now; others that have to be are parked at `at`. With
     `stay_parked` a document stops where it does in the live tables, even where no event is at
     fault: the other tables, which stay, have it so.
     """
 
     at: datetime
-    parked: Mapping[str, Parked] = field(default_factory=dict)
+    parked: Mapping[str, LiveParking] = field(default_factory=dict)
     stay_parked: bool = False
 
     def fold(self, document_id: str, events: Sequence[Recorded]) -> RebuiltDocument:
@@ -54,15 +54,15 @@ class Folds:
         return self._fold(document_id, events, before)
 
     def fold_until_parked(
-        self, document_id: str, events: Sequence[Recorded], refusal: Refusal
+        self, document_id: str, events: Sequence[Recorded], refusal: EventRefusal
     ) -> RebuiltDocument:
         """Return a document that is parked: as live, or if it is not, at its first event."""
         before = self.parked.get(document_id)
-        known = before or Parked(refusal.position, self.at, refusal.reason)
+        known = before or LiveParking(refusal.position, self.at, refusal.reason)
         return self._fold(document_id, events, known)
 
     def _fold(
-        self, document_id: str, events: Sequence[Recorded], until: Parked | None
+        self, document_id: str, events: Sequence[Recorded], until: LiveParking | None
     ) -> RebuiltDocument:
         folding = Folding(DocumentRows.none(document_id), replaces=True)
         due = events
@@ -71,7 +71,7 @@ class Folds:
         folding.apply_all(due)
         refusal = folding.refusal
         if refusal is None and until is not None and len(due) < len(events):
-            refusal = Refusal(until.position, until.reason)
+            refusal = EventRefusal(until.position, until.reason)
         stream = folding.rows.stream
         if refusal is not None:
             stream = self._parked(stream, refusal)
@@ -80,7 +80,7 @@ class Folds:
                 stream = replace(stream, original_name=None)  # keep no name of what is gone
         return RebuiltDocument(folding, stream, len(events))
 
-    def _parked(self, stream: StreamRow, refusal: Refusal) -> StreamRow:
+    def _parked(self, stream: StreamRow, refusal: EventRefusal) -> StreamRow:
         before = self.parked.get(stream.document_id)
         same = before is not None and before.position == refusal.position
         return parked_stream(stream, refusal, before.at if before and same else self.at)

@@ -25,7 +25,7 @@ from projections.rebuild.rows import Folds, read_parked
 from projections.rebuild.shadow import LIVE, REBUILD, REPLACED, make_schema, make_tables
 from projections.rebuild.statements import END_LEFTOVERS
 from projections.rebuild.swap import drop_all
-from projections.rebuild.worker import APPLICATION_NAME, Connect, Done, Work, prepare
+from projections.rebuild.worker import APPLICATION_NAME, Connect, ShardFilled, Work, prepare
 from projections.rebuild_lock import rebuild_lock
 from projections.swap_patience import StillInTheWay
 from projections.tables import STAGES
@@ -114,7 +114,7 @@ class RebuildSession:
     def clean_up(self, position: int) -> None:
         """Drop what was replaced and say that all is done.
 
-        If somebody uses the old tables for long, they are left for the next rebuild to drop.
+        Old tables that are in use for long are left for the next rebuild to drop.
         """
         self.reporter.phase("cleaning_up", position=position)
         with contextlib.suppress(StillInTheWay):
@@ -125,7 +125,7 @@ class RebuildSession:
         """Drop what stands in the schemas of rebuilds."""
         drop_all(self.connection, self.reporter.waiting, _CLEARING_SECONDS)
 
-    def _done(self, answer: Done) -> None:
+    def _done(self, answer: ShardFilled) -> None:
         self.reporter.folded(answer.events, answer.documents)
 
     def _refuse_dependents(self, layouts: Mapping[str, Layout]) -> None:
@@ -148,7 +148,7 @@ def open_session(
     *,
     rebuild_id: str | None,
     workers: int,
-    told: Callable[[Progress], None],
+    on_progress: Callable[[Progress], None],
     at: datetime,
     lock_seconds: float = 0.0,
 ) -> Iterator[RebuildSession]:
@@ -161,7 +161,7 @@ def open_session(
         reporting.autocommit = True
         reporting.execute("SET search_path = public")
         with rebuild_lock(connection, exclusive=True, wait_seconds=lock_seconds):
-            reporter = Reporter(reporting, rebuild_id or str(uuid.uuid4()), tables, told)
+            reporter = Reporter(reporting, rebuild_id or str(uuid.uuid4()), tables, on_progress)
             schema = REBUILD + uuid.uuid4().hex[:12]
             session = RebuildSession(
                 connection, reporter, connect, log, shards, schema, workers, at

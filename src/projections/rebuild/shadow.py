@@ -41,7 +41,7 @@ def run(connection: Connection, statement: str) -> None:
 
 
 def make_schema(connection: Connection, schema: str) -> None:
-    """Make the schema; nobody but its owner may look into it."""
+    """Make the schema; only its owner may use it."""
     run(connection, f"CREATE SCHEMA {quoted(schema)}")
     run(connection, f"COMMENT ON SCHEMA {quoted(schema)} IS {literal(_MADE_BY_US)}")
 

@@ -47,9 +47,9 @@ class Swap:
         return [quoted(LIVE, VIEW), *names] if self.view else names
 
     def lock(self, connection: Connection) -> None:
-        """Lock every table against everybody; readers wait from here on.
+        """Lock every table exclusively; readers wait from here on.
 
-        Raises psycopg.errors.LockNotAvailable or QueryCanceled if that is not to be had at once.
+        Raises psycopg.errors.LockNotAvailable or QueryCanceled if a lock is not free.
         """
         # One limit for all of it: each lock would have its own.
         run(connection, f"SET LOCAL lock_timeout = {LONGEST_WAIT_MS}")
@@ -61,7 +61,7 @@ class Swap:
         run(connection, "SET LOCAL statement_timeout = 0")
 
     def change(self, connection: Connection) -> None:
-        """Move the live tables away and the new ones in, and make the view anew."""
+        """Move the live tables away and the new ones in, and create the view again."""
         # In one round trip, since readers wait for all of it; several statements prepare as none.
         connection.execute("; ".join(self._moves()).encode(), prepare=False)
         if self.view:
@@ -106,10 +106,10 @@ def _make_view(connection: Connection, view: Layout) -> None:
 
 def drop_all(
     connection: Connection,
-    told: Callable[[str | None], None],
+    on_blocked: Callable[[str | None], None],
     patience_seconds: float = math.inf,
 ) -> None:
-    """Drop what stands in the schemas of rebuilds, making nobody wait for long.
+    """Drop what stands in the schemas of rebuilds; no reader or writer waits for long.
 
     Dropping a foreign key locks `documents`, which is why that is a step of its own. Raises
     StillInTheWay once patience is over.
@@ -117,9 +117,9 @@ def drop_all(
     for schema in _schemas(connection):
         for table, name in _foreign_keys(connection, schema):
             statement = f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}"
-            _drop(connection, ["public.documents", table], statement, told, patience_seconds)
+            _drop(connection, ["public.documents", table], statement, on_blocked, patience_seconds)
         for table in _tables(connection, schema):
-            _drop(connection, [table], f"DROP TABLE {table}", told, patience_seconds)
+            _drop(connection, [table], f"DROP TABLE {table}", on_blocked, patience_seconds)
         run(connection, f"DROP SCHEMA {quoted(schema)}")
 
 
@@ -127,11 +127,11 @@ def _drop(
     connection: Connection,
     relations: Sequence[str],
     statement: str,
-    told: Callable[[str | None], None],
+    on_blocked: Callable[[str | None], None],
     patience_seconds: float,
 ) -> None:
     act = partial(run, connection, statement)
-    patiently(connection, relations, act, told, patience_seconds=patience_seconds)
+    patiently(connection, relations, act, on_blocked, patience_seconds=patience_seconds)
 
 
 def _schemas(connection: Connection) -> list[str]:
