@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -18,20 +19,23 @@ from projections.tables import DOCUMENT_TABLES, FILES, STAGES, STREAMS, WORKFLOW
 Row = TypeVar("Row", bound=Struct)
 
 
+@dataclass(slots=True)
 class RowChanges:
     """What turns the tables' rows of some documents into those that were folded.
 
-    With `whole`, every row is written as if nothing were known of what the tables hold; with
-    `new_rows_are_new`, the database refuses a row that is not known to be there if there is one.
+    With `whole`, every row is written as if nothing were known of what the tables hold. `new_rows`
+    is how rows are written that are not known to be there; with INSERT, the database refuses one
+    that is there all the same.
     """
 
-    def __init__(self, *, whole: bool = False, new_rows_are_new: bool = False) -> None:
-        self._whole = whole
-        self._unknown = Writing.INSERT if new_rows_are_new else Writing.UPSERT
-        self._replaced: list[str] = []
-        self._deleted: dict[Table[Any], list[str]] = defaultdict(list)
-        self._rows: dict[tuple[Table[Any], How], list[Any]] = defaultdict(list)
-        self._parts: list[Part] | None = None
+    whole: bool = False
+    new_rows: Writing = Writing.UPSERT
+    _replaced: list[str] = field(default_factory=list)
+    _deleted: dict[Table[Any], list[str]] = field(default_factory=lambda: defaultdict(list))
+    _rows: dict[tuple[Table[Any], How], list[Any]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    _parts: list[Part] | None = None
 
     def add(self, folding: Folding, present: Container[str], at: datetime) -> None:
         """Add what the folding changed; of a document that is not present, the stream's row alone.
@@ -60,8 +64,8 @@ class RowChanges:
         """Have the row written; `before` is what the table is known to hold of it."""
         how: How = Writing.UPSERT
         if before is None:
-            how = self._unknown
-        elif not self._whole:
+            how = self.new_rows
+        elif not self.whole:
             how = table.changed_columns(before, after) or how
         self._rows[table, how].append(after)
 

@@ -12,6 +12,7 @@ from projections.live.row_cache import CachedRows
 from projections.log_reader import Recorded
 from projections.row_changes import RowChanges
 from projections.rows import DocumentRows
+from projections.table import Writing
 from projections.tables import DocumentLocks
 
 _NOT_PARKED_AT = datetime.min.replace(tzinfo=UTC)
@@ -48,7 +49,7 @@ def prepare(
     known = {i: cached[i] for i in streams if i in cached}
     rows = {i: known[i].rows if i in known else DocumentRows.none(i) for i in streams}
     foldings = fold_batch(streams, rows, read_streams=lambda _: {})
-    changes = RowChanges(new_rows_are_new=True)
+    changes = RowChanges(new_rows=Writing.INSERT)
     for folding in foldings:
         if folding.refusal or folding.replaces:
             return None
