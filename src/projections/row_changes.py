@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -17,6 +18,9 @@ from projections.table import How, Part, Table, Writing, write
 from projections.tables import DOCUMENT_TABLES, FILES, STAGES, STREAMS, WORKFLOWS
 
 Row = TypeVar("Row", bound=Struct)
+
+
+_lists: partial[defaultdict[Any, list[Any]]] = partial(defaultdict, list)
 
 
 @dataclass(slots=True)
@@ -31,10 +35,8 @@ class RowChanges:
     whole: bool = False
     new_rows: Writing = Writing.UPSERT
     _replaced: list[str] = field(default_factory=list)
-    _deleted: dict[Table[Any], list[str]] = field(default_factory=lambda: defaultdict(list))
-    _rows: dict[tuple[Table[Any], How], list[Any]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    _deleted: dict[Table[Any], list[str]] = field(default_factory=_lists)
+    _rows: dict[tuple[Table[Any], How], list[Any]] = field(default_factory=_lists)
     _parts: list[Part] | None = None
 
     def add(self, folding: Folding, present: Container[str], at: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Folds whole documents for a rebuild, with those that cannot be folded parked as live."""
+"""Folds whole documents for a rebuild; those that cannot be folded are parked as live."""
 
 from __future__ import annotations
 

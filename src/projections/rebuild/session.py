@@ -1,4 +1,4 @@
-"""One rebuild from its lock to its end: what it makes, and what it leaves when it fails."""
+"""One rebuild, from taking its lock to cleaning up, also when it fails."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """New tables, whole as of a position, and what brings them further."""
+    """New tables, complete as of a position, and what brings them further."""
 
     live: Mapping[str, Layout]
     made: Mapping[str, Layout]
@@ -85,7 +85,7 @@ class RebuildSession:
     def build(
         self, live: Live, until: int, *, stay_parked: bool, with_foreign_keys: bool = True
     ) -> Built:
-        """Make and fill the new tables; whole, they show the log up to `until`."""
+        """Make and fill the new tables, with indexes and keys, up to position `until` of the log."""
         useful = max(1, min(self.workers, round(until / EVENTS_A_SHARD)))
         # They take a while to start, in which the log is counted and the tables are made.
         with processes(self.shards, useful) as pipes:
@@ -112,7 +112,7 @@ class RebuildSession:
         return Built(live.layouts, made, self.schema, catch_up)
 
     def clean_up(self, position: int) -> None:
-        """Drop what was replaced and say that all is done.
+        """Drop what was replaced and report the end.
 
         Old tables that are in use for long are left for the next rebuild to drop.
         """
@@ -152,7 +152,7 @@ def open_session(
     at: datetime,
     lock_seconds: float = 0.0,
 ) -> Iterator[RebuildSession]:
-    """Take the lock, clear what a killed rebuild has left and begin; raises RebuildRunning.
+    """Take the lock, drop what a killed rebuild has left and begin; raises RebuildRunning.
 
     `lock_seconds` is how long to wait for the lock.
     """
