@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 from msgspec import Struct
 from psycopg import Connection
 
+from postgres.statements import Part, write
 from projections.folding import Folding, parked_stream
-from projections.table import How, Part, Table, Writing, write
+from projections.table import How, Table, Writing
 from projections.tables import DOCUMENT_TABLES, FILES, STAGES, STREAMS, WORKFLOWS
 
 Row = TypeVar("Row", bound=Struct)

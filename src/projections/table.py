@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property, lru_cache
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -13,6 +13,8 @@ from msgspec import Struct
 from psycopg import Connection, Cursor, sql
 from psycopg.rows import tuple_row
 from pydantic_core import from_json, to_json
+
+from postgres.statements import Part
 
 Row = TypeVar("Row", bound=Struct)
 
@@ -38,14 +40,6 @@ class Writing(Enum):
 
 How = Writing | tuple[str, ...]
 """How rows are written, or the columns that have changed."""
-
-
-class Part(NamedTuple):
-    """A part of a statement that writes many rows; `rows` are those that it must find there."""
-
-    text: bytes
-    values: tuple[Any, ...]
-    rows: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -219,39 +213,4 @@ class Table(Generic[Row]):
 def _listed(columns: Sequence[str], of: str | None = None) -> sql.Composed:
     return sql.SQL(", ").join(
         sql.Identifier(name) if of is None else sql.Identifier(of, name) for name in columns
-    )
-
-
-def write(connection: Connection, parts: Sequence[Part]) -> None:
-    """Write all parts with one statement.
-
-    Raises psycopg.DataError if a row is not there that should have been; in a pipeline, where the
-    answer is not waited for, that comes later. No two parts may be about the same row.
-    """
-    if not parts:
-        return
-    text = _statement(*(part.text for part in parts))
-    values = [value for part in parts for value in part.values]
-    if found := sum(part.rows for part in parts):
-        values.append(found)
-    connection.execute(text, values, prepare=True)
-
-
-@lru_cache(maxsize=100)
-def _statement(*texts: bytes) -> bytes:
-    parts = [b"part_%d AS (%b)" % (number, text) for number, text in enumerate(texts)]
-    found = [
-        b"(SELECT count(*) FROM part_%d)" % number
-        for number, text in enumerate(texts)
-        if text.endswith(b"RETURNING 1")
-    ]
-    return b"WITH %b SELECT %b" % (b", ".join(parts), _all_found(found) if found else b"1")
-
-
-def _all_found(counts: Sequence[bytes]) -> bytes:
-    """Return what fails unless so many rows were found: a cast is what can, in plain SQL."""
-    return (
-        b"CASE WHEN found.rows <> %%s THEN "
-        b"('rows are gone that were known to be there, left: ' || found.rows)::int END "
-        b"FROM (SELECT %b) AS found (rows)" % b" + ".join(counts)
     )

@@ -52,7 +52,7 @@ TABLES = {
     "read_model_rebuilds": access("projections", "api"),
     "read_model_versions": access("projections"),
     # every consumer of the log moves its own row, and repair puts rows back
-    "tracking": access("files projections stages verification workers", "api eventstore"),
+    "tracking": access("files postgres stages verification workers", "api eventstore projections"),
     # the queue and those that work it
     "docledger_queue": access("workers", "api docledger"),
     "stage_leases": access("workers"),

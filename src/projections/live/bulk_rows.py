@@ -16,6 +16,7 @@ from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 
 from domain.events import Event
+from postgres.tracking import READ_MODELS, lock_position, move_position
 from projections.fold import fold
 from projections.live.batch import Batch
 from projections.live.careful import write_batch
@@ -32,7 +33,6 @@ from projections.rows import DocumentRows
 from projections.statements import NOTIFY, READ_MODELS_CHANNEL
 from projections.table import Table
 from projections.tables import STAGES, STREAMS, WORKFLOWS
-from projections.tracking import READ_MODELS, lock_position, move_position
 
 SAMPLE_ID = "\x01"
 """Id of the document that is folded: no other text of a row contains it."""

@@ -8,6 +8,8 @@ from datetime import datetime
 import psycopg
 from psycopg import Connection
 
+from postgres.statements import write
+from postgres.tracking import READ_MODELS, lock_position, moving
 from projections.errors import is_row_fault, write_reason
 from projections.folding import EventRefusal, Folding, parked_stream
 from projections.live.batch import Applied, Batch, add_files, notify_applied
@@ -21,9 +23,7 @@ from projections.live.document_fold import (
 from projections.live.row_cache import rows_to_cache
 from projections.log_reader import Recorded
 from projections.row_changes import RowChanges
-from projections.table import write
 from projections.tables import STREAMS, load_rows, load_without_files, lock_documents
-from projections.tracking import READ_MODELS, lock_position, moving
 from projections.version import require_version
 
 LOCKED_ELSEWHERE = "another session keeps the document's row in documents locked"

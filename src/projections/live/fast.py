@@ -8,6 +8,7 @@ import psycopg
 from psycopg import Connection
 
 from postgres.pipelines import pipelined, unawaited_transaction
+from postgres.tracking import READ_MODELS, asked_to_lock_position, moving
 from projections.errors import is_row_fault
 from projections.folding import Folding
 from projections.live.batch import Applied, Batch, add_files, notify_applied
@@ -27,7 +28,6 @@ from projections.tables import (
     request_locks,
     request_rows,
 )
-from projections.tracking import READ_MODELS, asked_to_lock_position, moving
 from projections.version import check_version
 
 

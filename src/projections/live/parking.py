@@ -10,11 +10,11 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from domain.errors import DocumentNotFound
+from postgres.tracking import READ_MODELS, lock_position
 from projections.folding import EventRefusal
 from projections.live.careful import LOCKED_ELSEWHERE, replace_rows
 from projections.live.statements import PARKED_DOCUMENTS, PARKED_FOR_REASON
 from projections.log_reader import Recorded
-from projections.tracking import READ_MODELS, lock_position
 from projections.version import require_version
 
 ReadStream = Callable[[str], Sequence[Recorded]]

@@ -16,6 +16,8 @@ from functools import partial
 from psycopg import Connection
 
 from postgres.causes import cause
+from postgres.tracking import READ_MODELS, ensure_tracked, read_position
+from postgres.wakeup import Wakeup, listen
 from projections.errors import NotCaughtUp, OtherVersion, StillParked
 from projections.live.batch import Applied, Batch
 from projections.live.careful import apply_careful
@@ -27,8 +29,6 @@ from projections.live.row_cache import RowCache
 from projections.live.statements import SESSION_SETTINGS
 from projections.live.status import ProjectionStatus, projection_status
 from projections.log_reader import LogReader
-from projections.tracking import READ_MODELS, ensure_tracked, read_position
-from projections.wakeup import Wakeup, listen
 
 _FIRST_PAUSE_SECONDS = 0.1
 _MAX_PAUSE_SECONDS = 5.0

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from psycopg import Connection
 
+from postgres.tracking import READ_MODELS, read_position
 from projections.live.parking import ParkedDocument, parked_documents
 from projections.log_reader import LogReader
-from projections.tracking import READ_MODELS, read_position
 
 
 @dataclass(frozen=True, slots=True)

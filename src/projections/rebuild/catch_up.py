@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from psycopg import Connection
 
+from postgres.lock_retry import InTheWay, holders
 from projections.log_reader import LogReader
 from projections.rebuild.filler import Filler
 from projections.rebuild.rows import read_parked
 from projections.rebuild.shadow import quoted
-from projections.swap_patience import InTheWay, holders
 from projections.tables import lock_documents
 
 _READ_EVENTS = 2000

@@ -10,6 +10,7 @@ from functools import partial
 import psycopg
 from psycopg import Connection
 
+from postgres.lock_retry import patiently
 from projections.rebuild.catalog import Constraint, Index, Layout
 from projections.rebuild.shadow import (
     LIVE,
@@ -21,7 +22,6 @@ from projections.rebuild.shadow import (
 )
 from projections.rebuild.statements import DELETE_ORPHANS
 from projections.rebuild.worker import Connect, prepare
-from projections.swap_patience import patiently
 
 _NOT_VALID = " NOT VALID"
 OnBlocked = Callable[[str | None], None]

@@ -20,6 +20,8 @@ from psycopg import Connection, IsolationLevel
 from psycopg.rows import tuple_row
 
 from domain.errors import InvalidValue
+from postgres.lock_retry import InTheWay, patiently
+from postgres.tracking import READ_MODELS, move_position, read_position
 from projections.errors import RebuildRefused
 from projections.log_reader import LogReader
 from projections.rebuild.catch_up import CatchUp
@@ -32,9 +34,7 @@ from projections.rebuild.statements import LOCK_ALL_POSITIONS, NAMESPACE
 from projections.rebuild.swap import Swap, plan_swap
 from projections.rebuild.worker import Connect
 from projections.statements import NOTIFY, READ_MODELS_CHANNEL
-from projections.swap_patience import InTheWay, patiently
 from projections.tables import DOCUMENT_TABLES
-from projections.tracking import READ_MODELS, move_position, read_position
 from projections.version import mark_applied
 
 _TRACKING_WAIT_MS = 2000

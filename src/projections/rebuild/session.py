@@ -12,6 +12,8 @@ import psycopg
 from psycopg import Connection
 
 from domain.errors import DocledgerError
+from postgres.lock_retry import StillInTheWay
+from postgres.tracking import READ_MODELS, ensure_tracked
 from projections.errors import RebuildRefused
 from projections.log_reader import LogReader
 from projections.rebuild.catalog import VIEW, Layout, read_layout, unknown_dependents
@@ -27,9 +29,7 @@ from projections.rebuild.statements import END_LEFTOVERS
 from projections.rebuild.swap import drop_all
 from projections.rebuild.worker import APPLICATION_NAME, Connect, ShardFilled, Work, prepare
 from projections.rebuild_lock import rebuild_lock
-from projections.swap_patience import StillInTheWay
 from projections.tables import STAGES
-from projections.tracking import READ_MODELS, ensure_tracked
 from projections.version import Versions, read_versions
 
 EVENTS_A_SHARD = 10_000
@@ -85,7 +85,7 @@ class RebuildSession:
     def build(
         self, live: Live, until: int, *, stay_parked: bool, with_foreign_keys: bool = True
     ) -> Built:
-        """Make and fill the new tables, with indexes and keys, up to position `until` of the log."""
+        """Make and fill the new tables, indexes and keys too, up to position `until`."""
         useful = max(1, min(self.workers, round(until / EVENTS_A_SHARD)))
         # They take a while to start, in which the log is counted and the tables are made.
         with processes(self.shards, useful) as pipes:

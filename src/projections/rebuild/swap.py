@@ -9,6 +9,7 @@ from functools import partial
 
 from psycopg import Connection
 
+from postgres.lock_retry import LONGEST_WAIT_MS, patiently
 from projections.rebuild.catalog import VIEW, Layout, read_layout
 from projections.rebuild.shadow import (
     LIVE,
@@ -26,7 +27,6 @@ from projections.rebuild.statements import (
     REBUILD_SCHEMAS,
     TABLES_OF_SCHEMA,
 )
-from projections.swap_patience import LONGEST_WAIT_MS, patiently
 from projections.tables import STAGES
 
 _READERS_STOPPED_MS = 60

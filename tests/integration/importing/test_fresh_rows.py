@@ -13,10 +13,10 @@ from domain.commands import Context
 from eventstore.bulk_append import bulk_append, prepare_bulk_appends
 from importing.registrations import Registrations, rows_after
 from integration.importing.importing import Installation
+from postgres.tracking import READ_MODELS, ensure_tracked
 from projections.live.batch import Batch
 from projections.live.bulk_rows import SAMPLE_ID, FreshDocuments, write_fresh_rows
 from projections.live.careful import write_batch
-from projections.tracking import READ_MODELS, ensure_tracked
 from unit.projections.journeys import FIVE
 
 DOCUMENTS = 20

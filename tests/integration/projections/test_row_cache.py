@@ -15,11 +15,11 @@ from integration.projections.projecting import (
     make_projector,
     running,
 )
+from postgres.tracking import READ_MODELS, ensure_tracked
 from projections import tables
 from projections.live.batch import Batch
 from projections.live.careful import write_batch
 from projections.live.statements import SESSION_SETTINGS
-from projections.tracking import READ_MODELS, ensure_tracked
 from unit.projections.journeys import FIVE, START
 
 FIRST = "markdown-conversion"

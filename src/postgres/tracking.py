@@ -8,7 +8,7 @@ from datetime import datetime
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from projections.table import Part, write
+from postgres.statements import Part, write
 
 READ_MODELS = "read_models"
 """The projector's own row in `tracking`."""

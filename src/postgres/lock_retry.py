@@ -18,7 +18,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from projections.errors import ProjectionError
+from domain.errors import DocledgerError
 
 LONGEST_WAIT_MS = 50
 
@@ -62,7 +62,7 @@ class InTheWay(Exception):
     """Somebody holds what is needed; the message says who if it is not one of the relations."""
 
 
-class StillInTheWay(ProjectionError):
+class StillInTheWay(DocledgerError):
     """Somebody kept what is needed for too long."""
 
 
