@@ -1,4 +1,4 @@
-"""How far a consumer of the log is: one row, whose lock makes it the only one at work."""
+"""The tracking position of a consumer of the log: a row whose lock lets only one apply events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOVE = b"UPDATE tracking SET position = %s, updated_at = %s WHERE projection = 
 
 
 def ensure_tracked(connection: Connection, projection: str) -> None:
-    """Make the row if there is none: nothing is applied yet."""
+    """Insert the row at position 0 if there is none."""
     connection.execute(
         "INSERT INTO tracking (projection, position) VALUES (%s, 0) ON CONFLICT DO NOTHING",
         (projection,),
@@ -27,17 +27,17 @@ def ensure_tracked(connection: Connection, projection: str) -> None:
 
 
 def lock_position(connection: Connection, projection: str, *, wait: bool = False) -> int | None:
-    """Return the position and keep everybody else from moving it until the transaction ends.
+    """Return the position and keep others from changing it until the transaction ends.
 
-    None if there is no such row or somebody else has it locked; with `wait` their end is awaited.
+    None if there is no such row, or another session has it locked; with `wait` that is waited for.
     """
-    return asked_to_lock_position(connection, projection, wait=wait)()
+    return request_position_lock(connection, projection, wait=wait)()
 
 
-def asked_to_lock_position(
+def request_position_lock(
     connection: Connection, projection: str, *, wait: bool = False
 ) -> Callable[[], int | None]:
-    """Ask for what `lock_position` returns, which is taken by a call."""
+    """Send the request of `lock_position`; the call of what is returned gives the answer."""
     cursor = connection.cursor(row_factory=tuple_row)
     cursor.execute(_LOCK if wait else _LOCK_FREE, (projection,), prepare=True)
 
@@ -59,9 +59,9 @@ def read_position(connection: Connection, projection: str) -> int:
 
 def move_position(connection: Connection, projection: str, position: int, at: datetime) -> None:
     """Move the position, in the transaction that holds its lock."""
-    write(connection, [moving(projection, position, at)])
+    write(connection, [position_move(projection, position, at)])
 
 
-def moving(projection: str, position: int, at: datetime) -> Part:
+def position_move(projection: str, position: int, at: datetime) -> Part:
     """Return the part of a statement that moves the position."""
     return Part(_MOVE, (position, at, projection), 1)

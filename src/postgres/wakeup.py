@@ -1,4 +1,4 @@
-"""Waits for news of the log without asking again and again."""
+"""Waits for a notification, a timeout or an interrupt from another thread."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Wakeup:
         self._theirs.close()
 
     def interrupt(self) -> None:
-        """End this wait and all that follow; nothing happens when nobody can be waiting."""
+        """End this wait and all that follow; nothing happens after the context was left."""
         with contextlib.suppress(OSError):
             self._theirs.send(b".")
 

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import Connection
 
 from postgres.statements import write
-from postgres.tracking import READ_MODELS, lock_position, moving
+from postgres.tracking import READ_MODELS, lock_position, position_move
 from projections.errors import is_row_fault, write_reason
 from projections.folding import EventRefusal, Folding, parked_stream
 from projections.live.batch import Applied, Batch, add_files, notify_applied
@@ -68,7 +68,7 @@ def write_batch(connection: Connection, batch: Batch, read_streams: ReadStreams)
     for row in without_names(streams, rows):
         changes.put(STREAMS, None, row)
     changes.write(connection)
-    write(connection, [moving(READ_MODELS, due[-1].position, batch.at)])
+    write(connection, [position_move(READ_MODELS, due[-1].position, batch.at)])
     return Applied(len(due), awaited, parked, rows_to_cache(foldings, locks.row_versions))
 
 

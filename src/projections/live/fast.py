@@ -8,7 +8,7 @@ import psycopg
 from psycopg import Connection
 
 from postgres.pipelines import pipelined, unawaited_transaction
-from postgres.tracking import READ_MODELS, asked_to_lock_position, moving
+from postgres.tracking import READ_MODELS, position_move, request_position_lock
 from projections.errors import is_row_fault
 from projections.folding import Folding
 from projections.live.batch import Applied, Batch, add_files, notify_applied
@@ -73,7 +73,7 @@ def _apply(
     on_folded: Callable[[Mapping[str, CachedRows]], None],
 ) -> Applied | None:
     # All requests are sent before the first answer is read: one round trip.
-    locked_position = asked_to_lock_position(connection, READ_MODELS)
+    locked_position = request_position_lock(connection, READ_MODELS)
     version = connection.execute(APPLIED_VERSION, prepare=True)
     requested_locks = request_locks(connection, batch.streams)
     cached = {} if prepared else cache.find(batch.streams)
@@ -93,7 +93,7 @@ def _apply(
         foldings, changes = _fold(connection, batch, rows, locks)
     written = rows_to_cache(foldings, locks.row_versions)
     on_folded(written)
-    changes.write(connection, moving(READ_MODELS, batch.events[-1].position, batch.at))
+    changes.write(connection, position_move(READ_MODELS, batch.events[-1].position, batch.at))
     parked = {it.document_id: it.refusal for it in foldings if it.refusal}
     return Applied(len(batch.events), parked=parked, rows=written)
 

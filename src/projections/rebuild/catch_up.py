@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from psycopg import Connection
 
-from postgres.lock_retry import InTheWay, holders
+from postgres.lock_retry import LockedByOthers, lock_holders
 from projections.log_reader import LogReader
 from projections.rebuild.filler import Filler
 from projections.rebuild.rows import read_parked
@@ -60,7 +60,7 @@ class CatchUp:
     def whole(self, until: int) -> Iterator[None]:
         """Bring the tables to exactly this position for the rest of the caller's transaction.
 
-        Raises InTheWay if another session has a document locked.
+        Raises LockedByOthers if another session has a document locked.
         """
         before = self.position, self._owed
         try:
@@ -79,7 +79,9 @@ class CatchUp:
 
     def _require_all(self) -> None:
         if self._owed:
-            raise InTheWay(holders(self._connection, ["public.documents"]) or "a deletion")
+            raise LockedByOthers(
+                lock_holders(self._connection, ["public.documents"]) or "a deletion"
+            )
 
     def _touched(self, until: int) -> set[str]:
         touched: set[str] = set()

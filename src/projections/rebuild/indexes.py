@@ -10,7 +10,7 @@ from functools import partial
 import psycopg
 from psycopg import Connection
 
-from postgres.lock_retry import patiently
+from postgres.lock_retry import with_lock_retry
 from projections.rebuild.catalog import Constraint, Index, Layout
 from projections.rebuild.shadow import (
     LIVE,
@@ -105,7 +105,7 @@ def _refer(
 
 
 def _execute(connection: Connection, on_blocked: OnBlocked, statement: str) -> None:
-    patiently(
+    with_lock_retry(
         connection,
         [f"{LIVE}.documents"],
         partial(run, connection, statement),

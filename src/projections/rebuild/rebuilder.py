@@ -20,7 +20,7 @@ from psycopg import Connection, IsolationLevel
 from psycopg.rows import tuple_row
 
 from domain.errors import InvalidValue
-from postgres.lock_retry import InTheWay, patiently
+from postgres.lock_retry import LockedByOthers, with_lock_retry
 from postgres.tracking import READ_MODELS, move_position, read_position
 from projections.errors import RebuildRefused
 from projections.log_reader import LogReader
@@ -167,7 +167,7 @@ class Rebuilder:
         self._on_phase("caught up")
         session.reporter.phase("swapping")
         on_blocked = session.reporter.waiting
-        return patiently(connection, swap.relations, attempt, on_blocked, keep_up)
+        return with_lock_retry(connection, swap.relations, attempt, on_blocked, keep_up)
 
     def _attempt(
         self, connection: Connection, swap: Swap, catch_up: CatchUp, *, follows_log: bool
@@ -200,7 +200,7 @@ class Rebuilder:
                     with built.catch_up.whole(position):
                         for difference in differences(connection, built.schema, built.made):
                             found(difference)
-            except (InTheWay, psycopg.errors.SerializationFailure):
+            except (LockedByOthers, psycopg.errors.SerializationFailure):
                 session.reporter.waiting("transactions that delete documents")
                 time.sleep(_PAUSE_SECONDS)
                 continue

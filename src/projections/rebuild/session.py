@@ -12,7 +12,7 @@ import psycopg
 from psycopg import Connection
 
 from domain.errors import DocledgerError
-from postgres.lock_retry import StillInTheWay
+from postgres.lock_retry import StillLocked
 from postgres.tracking import READ_MODELS, ensure_tracked
 from projections.errors import RebuildRefused
 from projections.log_reader import LogReader
@@ -117,7 +117,7 @@ class RebuildSession:
         Old tables that are in use for long are left for the next rebuild to drop.
         """
         self.reporter.phase("cleaning_up", position=position)
-        with contextlib.suppress(StillInTheWay):
+        with contextlib.suppress(StillLocked):
             self.drop_all()
         self.reporter.phase("done")
 
@@ -175,7 +175,7 @@ def open_session(
             except BaseException as error:
                 with contextlib.suppress(psycopg.Error):
                     reporter.phase("failed", error=reason_of(error))
-                with contextlib.suppress(psycopg.Error, StillInTheWay):
+                with contextlib.suppress(psycopg.Error, StillLocked):
                     session.drop_all()
                 raise
 

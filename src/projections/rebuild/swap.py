@@ -9,7 +9,7 @@ from functools import partial
 
 from psycopg import Connection
 
-from postgres.lock_retry import LONGEST_WAIT_MS, patiently
+from postgres.lock_retry import LOCK_TIMEOUT_MS, with_lock_retry
 from projections.rebuild.catalog import VIEW, Layout, read_layout
 from projections.rebuild.shadow import (
     LIVE,
@@ -52,7 +52,7 @@ class Swap:
         Raises psycopg.errors.LockNotAvailable or QueryCanceled if a lock is not free.
         """
         # One limit for all of it: each lock would have its own.
-        run(connection, f"SET LOCAL lock_timeout = {LONGEST_WAIT_MS}")
+        run(connection, f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
         run(connection, f"SET LOCAL statement_timeout = {_READERS_STOPPED_MS}")
         shadows = [quoted(self.schema, name) for name in self.live]
         # The view first: a reader of it asks for its table next.
@@ -112,7 +112,7 @@ def drop_all(
     """Drop what stands in the schemas of rebuilds; no reader or writer waits for long.
 
     Dropping a foreign key locks `documents`, which is why that is a step of its own. Raises
-    StillInTheWay once patience is over.
+    StillLocked once patience is over.
     """
     for schema in _schemas(connection):
         for table, name in _foreign_keys(connection, schema):
@@ -131,7 +131,7 @@ def _drop(
     patience_seconds: float,
 ) -> None:
     act = partial(run, connection, statement)
-    patiently(connection, relations, act, on_blocked, patience_seconds=patience_seconds)
+    with_lock_retry(connection, relations, act, on_blocked, patience_seconds=patience_seconds)
 
 
 def _schemas(connection: Connection) -> list[str]:
