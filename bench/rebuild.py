@@ -117,11 +117,11 @@ def measured(dsn: str, runner_dsn: str, arguments: argparse.Namespace) -> dict[s
     }
 
 
-def rebuild(dsn: str, history: History, reached: Any = lambda _: None) -> float:
+def rebuild(dsn: str, history: History, on_phase: Any = lambda _: None) -> float:
     """Rebuild all tables; return the seconds."""
     connect = partial(psycopg.connect, dsn)
     started = time.perf_counter()
-    Rebuilder(connect, history, LogShards(connect), reached=reached).rebuild()
+    Rebuilder(connect, history, LogShards(connect), on_phase=on_phase).rebuild()
     return time.perf_counter() - started
 
 

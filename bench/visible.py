@@ -40,8 +40,9 @@ from domain.values import FailureReason, Original, WorkflowType
 from eventstore.application import WorkflowApplication
 from eventstore.group_commit import GroupCommit
 from eventstore.history import History
-from projections.live.projector import READ_MODELS_CHANNEL, Pace, Projector
-from projections.tracking import READ_MODELS, read_position
+from postgres.tracking import READ_MODELS, read_position
+from projections.live.projector import Pace, Projector
+from projections.statements import READ_MODELS_CHANNEL
 from projector import differences_of, own_database
 
 STAGES = ("markdown-conversion", "markdown-optimizer", "chunker", "fact-generator", "ingestor")

@@ -40,10 +40,10 @@ from postgres.embedded.server import EmbeddedPostgres
 from postgres.embedded.watch import ServerWatch
 from postgres.migrate import Migrator
 from postgres.pools import AsyncConnectionPool, async_connection_pool, connection_pool
+from postgres.tracking import read_position
 from projections import fold
 from projections.live.projector import Pace, Projector
 from projections.time_travel import TimeTravel
-from projections.tracking import read_position
 from stages.postgres_search import PostgresSearchStore
 from stages.registry import Registry, discover
 from stages.search.filler import SearchFiller

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import psycopg
 
+from postgres.tracking import READ_MODELS, read_position
 from projections.rebuild.progress import Progress, Reporter
 from projections.rebuild.rebuilder import Rebuilt
 from projections.rebuild.session import reason_of
 from projections.rebuild.worker import Connect
 from projections.rebuild_lock import rebuild_lock
-from projections.tracking import READ_MODELS, read_position
 from stages.search.filler import SearchFiller
 
 SEARCH_TABLES = ("search_chunks",)

@@ -29,9 +29,9 @@ from eventstore.bulk_append import (
 )
 from eventstore.history import History
 from importing.registrations import DocumentRow, Registrations, rows_after, rows_named
+from postgres.tracking import READ_MODELS, ensure_tracked
 from projections.live.bulk_rows import SAMPLE_ID, FreshDocuments, write_fresh_rows
 from projections.live.projector import Projector
-from projections.tracking import READ_MODELS, ensure_tracked
 
 ACTOR = "import"
 BATCH_DOCUMENTS = 1000

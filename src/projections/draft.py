@@ -1,4 +1,4 @@
-"""A document's rows while events change them: the fold's own scratch, which nobody else sees."""
+"""A document's rows while events change them."""
 
 from __future__ import annotations
 
@@ -36,47 +36,54 @@ _MEANING = {
 
 
 class Draft:
-    """Rows that were given or taken out are never changed, they are copied first.
+    """The rows of one document from `before` on, copied before they are changed.
 
-    `version` and `position` are kept apart from the stream's row until the rows are taken out.
-    `runs` has the row of every run that changed, and `was_deleted` tells that the rows that were
-    given are none of the document's any more.
+    `before` are the rows that the tables hold, without those that are to be deleted: with
+    `replaces`, all of the document's. A deletion of the document leads to that. `version` and
+    `position` are kept apart from the stream's row until the rows are taken.
     """
 
     __slots__ = (
         "_follows", "_has_files", "_has_stages", "_has_stream", "_has_workflow", "_own_stages",
-        "document_id", "files", "is_registered", "position", "runs", "stages", "stream", "version",
-        "was_deleted", "workflow",
+        "_rows", "_runs", "before", "document_id", "files", "is_registered", "position",
+        "replaces", "stages", "stream", "version", "workflow",
     )  # fmt: skip
 
-    def __init__(self, rows: DocumentRows) -> None:
-        self.document_id = rows.document_id
-        self.workflow = rows.workflow
-        self.stages: Mapping[str, StageRow] = rows.stages
-        self.files: Mapping[FileKey, FileRow] = rows.files
-        self.stream = rows.stream
-        self.version = rows.stream.version
-        self.position = rows.stream.position
-        self.is_registered = rows.stream.registered
-        self.runs: dict[str, WorkflowRow] = {}
-        self.was_deleted = False
+    def __init__(self, before: DocumentRows, *, replaces: bool = False) -> None:
+        self.before = before
+        self.replaces = replaces
+        self.document_id = before.document_id
+        self.workflow = before.workflow
+        self.stages: Mapping[str, StageRow] = before.stages
+        self.files: Mapping[FileKey, FileRow] = before.files
+        self.stream = before.stream
+        self.version = before.stream.version
+        self.position = before.stream.position
+        self.is_registered = before.stream.original_mime_type is not None
+        self._runs: dict[str, WorkflowRow] = {}
+        self._rows = before
         self._follows = False
-        self._give_up()
+        self._share()
 
+    @property
     def rows(self) -> DocumentRows:
-        """Return the rows as they are now."""
-        stream = self.own_stream()
-        stream.version, stream.position = self.version, self.position
-        self._give_up()
-        return DocumentRows(self.document_id, self.workflow, self.stages, self.files, stream)
+        """The rows after the last event."""
+        if self._rows.stream.version != self.version:
+            own = self.stream if self._has_stream else replace(self.stream)
+            own.version, own.position = self.version, self.position
+            self._share()
+            self.stream = own
+            self._rows = DocumentRows(self.document_id, self.workflow, self.stages, self.files, own)
+        return self._rows
 
-    def changed_runs(self) -> tuple[WorkflowRow, ...]:
-        """Return the rows of the runs that changed, the current one among them."""
+    @property
+    def workflows(self) -> tuple[WorkflowRow, ...]:
+        """The rows of the runs that changed, the current one among them."""
         self._has_workflow = False
-        return tuple(self.runs.values())
+        return tuple(self._runs.values())
 
-    def _give_up(self) -> None:
-        """Own nothing any more: somebody else has it now."""
+    def _share(self) -> None:
+        """Own no row any more: each may be held by others, and is copied before its next change."""
         self._has_workflow = self._has_stages = self._has_files = self._has_stream = False
         self._own_stages: dict[str, StageRow] = {}
 
@@ -109,13 +116,13 @@ class Draft:
         return self.workflow  # type: ignore[return-value]
 
     def begin_run(self, workflow: WorkflowRow) -> None:
-        """Put a row that nobody else has in place of the current run's."""
-        self.workflow = self.runs[workflow.id] = workflow
+        """Put a new row in place of the current run's."""
+        self.workflow = self._runs[workflow.id] = workflow
         self._has_workflow = True
         self._follows = False
 
     def put_stages(self, stages: dict[str, StageRow]) -> None:
-        """Put rows that nobody else has in place of all stages'."""
+        """Put new rows in place of all stages'."""
         self.stages, self._own_stages = stages, dict(stages)
         self._has_stages = True
         self._follows = False
@@ -130,18 +137,18 @@ class Draft:
         stream.file_versions = {**stream.file_versions, key: file_version}
 
     def remove_file(self, key: FileKey) -> None:
-        """Have no current file of this stage and type."""
+        """Remove the current file of this stage and type."""
         self.files = {other: file for other, file in self.files.items() if other != key}
         self._has_files = True
 
     def keep_files_of(self, stage_names: Collection[str]) -> None:
-        """Have no current files of other stages."""
+        """Remove the current files of other stages."""
         if self.files:
             self.files = {k: file for k, file in self.files.items() if k[0] in stage_names}
             self._has_files = True
 
     def forget(self) -> None:
-        """Have no rows any more but what the stream's says of its being parked."""
+        """Drop all rows; what the stream's row says of being parked stays."""
         before = self.stream
         self.workflow, self.stages, self.files = None, {}, {}
         self.stream = StreamRow(
@@ -150,9 +157,9 @@ class Draft:
             parked_position=before.parked_position,
             parked_error=before.parked_error,
         )
-        self._give_up()
-        self.runs = {}
-        self.was_deleted = True
+        self._share()
+        self._runs = {}
+        self.before, self.replaces = DocumentRows.none(self.document_id), True
         self.is_registered = False
 
     def set_status(self, stage: StageRow, status: str, at: datetime) -> None:

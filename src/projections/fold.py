@@ -48,7 +48,7 @@ def fold(rows: DocumentRows, position: int, event: e.Event) -> DocumentRows:
     """
     draft = Draft(rows)
     apply(draft, position, event)
-    return draft.rows()
+    return draft.rows
 
 
 def none(document_id: str) -> DocumentRows:
@@ -57,14 +57,14 @@ def none(document_id: str) -> DocumentRows:
 
 
 def apply(draft: Draft, position: int, event: e.Event) -> None:
-    """Change the draft as the event says, for who folds many; if it does not fit, not at all.
+    """Change the draft as the event says, or if it does not fit, not at all.
 
     Raises CannotApply for an event that does not fit.
     """
     event_type = type(event)
     change = _CHANGES.get(event_type)
     if change is None:
-        raise CannotApply(f"Nothing is known of {event_type.__name__}.")
+        raise CannotApply(f"Unknown event: {event_type.__name__}.")
     if event.version != draft.version + 1:
         raise CannotApply(f"Version {draft.version + 1} was due, {event.version} came.")
     if draft.is_registered == (event_type is e.DocumentRegistered):
@@ -120,7 +120,7 @@ def _workflow_started(draft: Draft, event: e.WorkflowStarted) -> None:
     before = draft.stages
     document_id, at, attempts = event.document_id, event.at, event.attempts
     stages = {
-        name: _anew(before.get(name), document_id, name, at, attempts.get(name, 1))
+        name: _new_stage(before.get(name), document_id, name, at, attempts.get(name, 1))
         for name in names
     }
     draft.begin_run(_first_workflow_row(event, names))
@@ -153,7 +153,7 @@ def _first_workflow_row(event: e.WorkflowStarted, names: tuple[str, ...]) -> Wor
     )
 
 
-def _anew(
+def _new_stage(
     before: StageRow | None, document_id: str, name: str, at: datetime, attempt: int
 ) -> StageRow:
     """Return the stage's row for a new run, which begins with this attempt."""

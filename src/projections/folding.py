@@ -3,68 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
 
 from projections.draft import Draft
+from projections.errors import CannotApply
 from projections.fold import apply
 from projections.log_reader import Recorded
-from projections.rows import DocumentRows, WorkflowRow
+from projections.rows import StreamRow
 
 
-class Refused(NamedTuple):
-    """An event that does not fit, and why."""
+@dataclass(frozen=True, slots=True)
+class EventRefusal:
+    """The event at which a document is parked, and why, without any content."""
 
-    recorded: Recorded
-    error: Exception
+    position: int
+    reason: str
 
 
-class Folding:
-    """The rows of a document from `before` on, and every run's row that changed on the way.
+class Folding(Draft):
+    """The fold of one document's events.
 
-    With `anew`, the tables' own rows of the document are to go; a deletion leads to that as well.
+    `first_position` is that of the first event of `apply_all`; `refusal` tells where and why the
+    document is to be parked.
     """
 
-    def __init__(self, before: DocumentRows, *, anew: bool = False) -> None:
-        self._given = before
-        self._given_anew = anew
-        self._draft = Draft(before)
-        self._rows: DocumentRows | None = before
-
-    @property
-    def before(self) -> DocumentRows:
-        """The rows that the tables have, as far as they are not to go."""
-        draft = self._draft
-        return DocumentRows.none(draft.document_id) if draft.was_deleted else self._given
-
-    @property
-    def anew(self) -> bool:
-        """True if the tables' own rows of the document are to go."""
-        return self._given_anew or self._draft.was_deleted
-
-    @property
-    def rows(self) -> DocumentRows:
-        """The rows after the last event that was applied."""
-        if self._rows is None:
-            self._rows = self._draft.rows()
-        return self._rows
-
-    @property
-    def workflows(self) -> tuple[WorkflowRow, ...]:
-        """The rows of the runs that changed, the current one among them."""
-        return self._draft.changed_runs()
+    first_position = 0
+    refusal: EventRefusal | None = None
 
     def apply(self, recorded: Recorded) -> None:
         """Fold one more event; raises CannotApply and changes nothing if it does not fit."""
-        self._rows = None
-        apply(self._draft, recorded.position, recorded.event)
+        apply(self, recorded.position, recorded.event)
 
-    def apply_all(self, events: Sequence[Recorded]) -> Refused | None:
-        """Fold these events up to the first that does not fit; return that one, None if all do."""
-        self._rows = None
-        draft = self._draft
+    def apply_all(self, events: Sequence[Recorded]) -> None:
+        """Fold these events up to the first that does not fit, which becomes the refusal."""
+        if events:
+            self.first_position = events[0].position
         for recorded in events:
             try:
-                apply(draft, recorded.position, recorded.event)
+                apply(self, recorded.position, recorded.event)
             except Exception as error:  # whatever it is, it must not stop the other documents
-                return Refused(recorded, error)
-        return None
+                reason = _refusal_reason(recorded.event, error)
+                self.refusal = EventRefusal(recorded.position, reason)
+                return
+
+
+def parked_stream(stream: StreamRow, refusal: EventRefusal, at: datetime) -> StreamRow:
+    """Return the stream's row as that of a document that is parked since `at`."""
+    return replace(
+        stream, parked_at=at, parked_position=refusal.position, parked_error=refusal.reason
+    )
+
+
+def _refusal_reason(event: Any, error: Exception) -> str:
+    """Say what is wrong in words of ours: the text of any other error might quote content."""
+    topic = getattr(event, "topic", type(event).__name__)
+    unreadable = getattr(event, "error", None)
+    if unreadable is not None:
+        return f"{topic}, version {event.version}, cannot be read: {unreadable}"
+    reason = str(error) if isinstance(error, CannotApply) else type(error).__name__
+    return f"{topic}, version {event.version}: {reason}"

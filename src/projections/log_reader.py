@@ -1,4 +1,4 @@
-"""What the read models ask of the log; whoever builds a projector hands the reader in."""
+"""What the read models need of the log; the reader is handed to the projector."""
 
 from __future__ import annotations
 

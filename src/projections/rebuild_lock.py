@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from psycopg import Connection, OperationalError
 from psycopg.errors import LockNotAvailable
@@ -35,7 +34,7 @@ class RebuildRunning(ProjectionError):
 
 @contextmanager
 def rebuild_lock(
-    connection: Connection[Any], *, exclusive: bool, wait_seconds: float = 0.0
+    connection: Connection, *, exclusive: bool, wait_seconds: float = 0.0
 ) -> Iterator[None]:
     """Hold the lock on this connection, which has to stay open and is in autocommit mode.
 
@@ -55,12 +54,12 @@ def rebuild_lock(
                 _value(connection, f"SELECT pg_advisory_unlock{kind}(%s)")
 
 
-def is_awaited(connection: Connection[Any]) -> bool:
+def is_awaited(connection: Connection) -> bool:
     """Tell whether another session waits for the lock, which this one holds."""
     return bool(_value(connection, _AWAITED))
 
 
-def _wait_for_lock(connection: Connection[Any], kind: str, seconds: float) -> None:
+def _wait_for_lock(connection: Connection, kind: str, seconds: float) -> None:
     before = _value(connection, "SELECT current_setting('lock_timeout')", takes_lock=False)
     _value(connection, _SET_TIMEOUT, f"{int(seconds * 1000)}ms", takes_lock=False)
     try:
@@ -72,9 +71,7 @@ def _wait_for_lock(connection: Connection[Any], kind: str, seconds: float) -> No
             _value(connection, _SET_TIMEOUT, before, takes_lock=False)
 
 
-def _value(
-    connection: Connection[Any], query: str, *values: object, takes_lock: bool = True
-) -> object:
+def _value(connection: Connection, query: str, *values: object, takes_lock: bool = True) -> object:
     parameters = (DOCLEDGER_REBUILD,) if takes_lock else values
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(query.encode(), parameters).fetchone()

@@ -1,13 +1,13 @@
 """The rows of one document in the read models; fields are named like the tables' columns.
 
-Whoever is given a row may rely on it staying as it is. It is not frozen, since a draft changes
-rows, but only those that nobody else has yet. Structs are made and copied in half the time that
-data classes take; none can refer to itself, so that the collector need not look.
+A row that was handed out never changes. It is not frozen, since a draft changes the rows that only
+it has. Structs are made and copied in half the time of data classes, and cannot form cycles, so the
+garbage collector need not track them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -78,7 +78,7 @@ class StreamRow(Struct, gc=False):
 
     `version` and `position` are those of the last event folded; `run` is 0 without a workflow.
     `pipeline` holds the stages' names in order. The row outlives the document, so that a read can
-    tell a document that is gone from one that nobody knows.
+    tell a deleted document from one that never existed.
     """
 
     document_id: str
@@ -97,14 +97,29 @@ class StreamRow(Struct, gc=False):
     parked_error: str | None = None
 
     @property
-    def registered(self) -> bool:
-        """False before a document's first event and after its deletion."""
-        return self.original_mime_type is not None
-
-    @property
     def workflow_id(self) -> str | None:
         """The id of the current run's row, None without a run."""
         return workflow_id(self.document_id, self.run) if self.run else None
+
+
+_NOT_LOADED = "The rows of files have not been loaded."
+
+
+class _FilesNotLoaded(Mapping[FileKey, FileRow]):
+    """Fails at every use: files are loaded before an event that is about one is folded."""
+
+    def __getitem__(self, key: FileKey) -> FileRow:
+        raise LookupError(_NOT_LOADED)
+
+    def __iter__(self) -> Iterator[FileKey]:
+        raise LookupError(_NOT_LOADED)
+
+    def __len__(self) -> int:
+        raise LookupError(_NOT_LOADED)
+
+
+FILES_NOT_LOADED = _FilesNotLoaded()
+"""Stands for a document's files until an event is about them."""
 
 
 class DocumentRows(Struct, gc=False):
@@ -125,8 +140,8 @@ class DocumentRows(Struct, gc=False):
         return DocumentRows(document_id, None, {}, {}, StreamRow(document_id))
 
     @property
-    def whole(self) -> bool:
-        """True when no row is missing that folding on needs, as after somebody else's delete."""
+    def complete(self) -> bool:
+        """False when rows that the fold needs are missing, deleted by another application."""
         if not self.stream.run:
             return True
         return self.workflow is not None and all(

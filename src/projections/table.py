@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from enum import Enum
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from msgspec import Struct
-from psycopg import Connection, sql
+from psycopg import Connection, Cursor, sql
 from psycopg.rows import tuple_row
 from pydantic_core import from_json, to_json
+
+from postgres.statements import Part
 
 Row = TypeVar("Row", bound=Struct)
 
@@ -28,12 +31,15 @@ class Json(NamedTuple):
     load: Callable[[Any], Any] = same
 
 
-class Part(NamedTuple):
-    """A part of a statement that writes many rows; `rows` are those that it must find there."""
+class Writing(Enum):
+    """How rows are written of which not only some columns have changed."""
 
-    text: bytes
-    values: tuple[Any, ...]
-    rows: int = 0
+    INSERT = "there is none"
+    UPSERT = "there may be one"
+
+
+How = Writing | tuple[str, ...]
+"""How rows are written, or the columns that have changed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +47,8 @@ class Table(Generic[Row]):
     """A table whose columns are the fields of `row_type`, in that order.
 
     `changing` are sets of columns, the smaller ones first, that change while all others stay as
-    they are: such a row is not written anew as a whole. Then column
-    `only_null` has to be null, as it was when the row became known.
+    they are: of such a row, only these are updated. Column `only_null` has to be null then, as it
+    was when the row became known.
     """
 
     name: str
@@ -57,24 +63,20 @@ class Table(Generic[Row]):
         """The columns' names."""
         return self.row_type.__struct_fields__
 
-    def select(self, connection: Connection[Any], by: str, values: Collection[str]) -> list[Row]:
+    def select(self, connection: Connection, by: str, values: Collection[str]) -> list[Row]:
         """Return the rows whose column `by` has one of the values."""
-        return self.asked(connection, by, values)()
+        return self.read(self.request(connection, by, values))
 
-    def asked(
-        self, connection: Connection[Any], by: str, values: Collection[str]
-    ) -> Callable[[], list[Row]]:
-        """Ask for the rows whose column `by` has one of the values; they are taken by a call."""
+    def request(self, connection: Connection, by: str, values: Collection[str]) -> Cursor:
+        """Send the request of `select`; in a pipeline, no answer is waited for."""
         cursor = connection.cursor(row_factory=tuple_row)
-        cursor.execute(self._select(by), (list(values),), prepare=True)
+        return cursor.execute(self._select(by), (list(values),), prepare=True)
 
-        def take() -> list[Row]:
-            with cursor:
-                return [self._row(values) for values in cursor.fetchall()]
+    def read(self, requested: Cursor) -> list[Row]:
+        """Return the answer to `request`."""
+        return [self._row(values) for values in requested.fetchall()]
 
-        return take
-
-    def delete(self, connection: Connection[Any], by: str, values: Collection[str]) -> None:
+    def delete(self, connection: Connection, by: str, values: Collection[str]) -> None:
         """Delete the rows whose column `by` has one of the values."""
         if values:
             statement = sql.SQL("DELETE FROM {} WHERE {} = ANY(%s::text[])").format(
@@ -89,18 +91,16 @@ class Table(Generic[Row]):
                 return columns
         return None
 
-    def insert(self, rows: Sequence[Row]) -> Part:
-        """Return what inserts the rows, which the database refuses if one of them is there."""
-        return Part(self._insert, (self.dumped(rows),))
+    def write_part(self, how: How, rows: Sequence[Row]) -> Part:
+        """Return what writes the rows.
 
-    def upsert(self, rows: Sequence[Row]) -> Part:
-        """Return what inserts the rows, or puts them in place of those with the same key."""
-        return Part(self._upsert, (self.dumped(rows),))
-
-    def update(self, rows: Sequence[Row], columns: tuple[str, ...]) -> Part:
-        """Return what writes these columns of rows that are there."""
-        text, dump = self._updates[columns]
-        return Part(text, (dump(rows),), len(rows))
+        The database refuses rows to insert that are there, and `write` rows to update that are not.
+        """
+        if how is Writing.INSERT:
+            return Part(self._insert, (self._dump(self.columns, rows),))
+        if how is Writing.UPSERT:
+            return Part(self._upsert, (self._dump(self.columns, rows),))
+        return Part(self._updates[how], (self._dump((self.key, *how), rows),), len(rows))
 
     def dumped(self, rows: Sequence[Row]) -> str:
         """Return the rows as the JSON that `json_populate_recordset` reads."""
@@ -182,10 +182,10 @@ class Table(Generic[Row]):
         )
 
     @cached_property
-    def _updates(self) -> dict[tuple[str, ...], tuple[bytes, Callable[[Sequence[Row]], str]]]:
+    def _updates(self) -> dict[tuple[str, ...], bytes]:
         return {columns: self._update(columns) for columns in self.changing}
 
-    def _update(self, columns: tuple[str, ...]) -> tuple[bytes, Callable[[Sequence[Row]], str]]:
+    def _update(self, columns: tuple[str, ...]) -> bytes:
         # Half the work of the upsert, which locks a row first and checks constraints twice.
         statement = sql.SQL(
             "UPDATE {table} SET ({names}) = ROW({values}) "
@@ -198,7 +198,7 @@ class Table(Generic[Row]):
             key=sql.Identifier(self.key),
             and_only=self._and_only,
         )
-        return statement.as_bytes(), lambda rows: self._dump((self.key, *columns), rows)
+        return statement.as_bytes()
 
     @property
     def _and_only(self) -> sql.Composable:
@@ -213,39 +213,4 @@ class Table(Generic[Row]):
 def _listed(columns: Sequence[str], of: str | None = None) -> sql.Composed:
     return sql.SQL(", ").join(
         sql.Identifier(name) if of is None else sql.Identifier(of, name) for name in columns
-    )
-
-
-def write(connection: Connection[Any], parts: Sequence[Part]) -> None:
-    """Write all parts with one statement.
-
-    Raises psycopg.DataError if a row is not there that should have been; in a pipeline, where the
-    answer is not waited for, that comes later. No two parts may be about the same row.
-    """
-    if not parts:
-        return
-    text = _statement(*(part.text for part in parts))
-    values = [value for part in parts for value in part.values]
-    if found := sum(part.rows for part in parts):
-        values.append(found)
-    connection.execute(text, values, prepare=True)
-
-
-@lru_cache(maxsize=100)
-def _statement(*texts: bytes) -> bytes:
-    parts = [b"part_%d AS (%b)" % (number, text) for number, text in enumerate(texts)]
-    found = [
-        b"(SELECT count(*) FROM part_%d)" % number
-        for number, text in enumerate(texts)
-        if text.endswith(b"RETURNING 1")
-    ]
-    return b"WITH %b SELECT %b" % (b", ".join(parts), _all_found(found) if found else b"1")
-
-
-def _all_found(counts: Sequence[bytes]) -> bytes:
-    """Return what fails unless so many rows were found: a cast is what can, in plain SQL."""
-    return (
-        b"CASE WHEN found.rows <> %%s THEN "
-        b"('rows are gone that were known to be there, left: ' || found.rows)::int END "
-        b"FROM (SELECT %b) AS found (rows)" % b" + ".join(counts)
     )

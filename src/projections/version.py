@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 
-from projections.rebuild_errors import OtherVersion
+from projections.errors import OtherVersion
+from projections.statements import MARK_APPLIED, VERSIONS
 
 READ_MODELS_VERSION = 1
-"""Raised by whoever changes what the fold makes of old events, or the tables' columns."""
-
-_READ = "SELECT version, change, applied_at FROM read_model_versions ORDER BY version"
+"""To be raised when the fold makes other rows of old events, or the tables' columns change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +25,7 @@ class Versions:
     program: int = READ_MODELS_VERSION
 
 
-def read_versions(connection: Connection[Any]) -> Versions:
+def read_versions(connection: Connection) -> Versions:
     """Return how the tables stand to this program.
 
     Raises OtherVersion for tables of a newer program and for a change that is in no migration.
@@ -42,7 +40,7 @@ def read_versions(connection: Connection[Any]) -> Versions:
     return Versions(tables, changes)
 
 
-def require_version(connection: Connection[Any]) -> None:
+def require_version(connection: Connection) -> None:
     """Raise OtherVersion unless the tables are of this program's version.
 
     To be asked with the tracking row's lock in hand: a swap holds it while it changes the version.
@@ -50,22 +48,24 @@ def require_version(connection: Connection[Any]) -> None:
     tables = max((version for version, _, applied_at in _rows(connection) if applied_at), default=1)
     if tables != READ_MODELS_VERSION:
         newer = tables > READ_MODELS_VERSION
-        mend = "Use the newer program." if newer else "Run 'docledger rebuild'."
-        raise OtherVersion(f"{_told(tables)} {mend}")
+        remedy = "Use the newer program." if newer else "Run 'docledger rebuild'."
+        raise OtherVersion(f"{_told(tables)} {remedy}")
 
 
-def mark_applied(connection: Connection[Any]) -> None:
-    """Say that the tables are of this program's version."""
-    connection.execute(
-        "UPDATE read_model_versions SET applied_at = clock_timestamp() "
-        "WHERE version <= %s AND applied_at IS NULL",
-        (READ_MODELS_VERSION,),
-    )
+def check_version(connection: Connection, applied: Cursor) -> None:
+    """Do what `require_version` does, given the answer to `APPLIED_VERSION`."""
+    if applied.fetchone() != (READ_MODELS_VERSION,):
+        require_version(connection)
 
 
-def _rows(connection: Connection[Any]) -> list[tuple[int, str, datetime | None]]:
+def mark_applied(connection: Connection) -> None:
+    """Record that the tables are of this program's version."""
+    connection.execute(MARK_APPLIED, (READ_MODELS_VERSION,))
+
+
+def _rows(connection: Connection) -> list[tuple[int, str, datetime | None]]:
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return cursor.execute(_READ).fetchall()
+        return cursor.execute(VERSIONS).fetchall()
 
 
 def _told(tables: int) -> str:

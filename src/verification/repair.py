@@ -17,8 +17,8 @@ import psycopg
 
 from domain.errors import DocumentNotFound
 from files.tree_projector import TreeProjector
+from postgres.tracking import READ_MODELS, lock_position
 from projections.live.parking import retry_document
-from projections.tracking import READ_MODELS, lock_position
 from stages.search.current import ingested_among
 from verification.difference import Difference
 from verification.ledger import Findings, LedgerParts, Verification

@@ -14,9 +14,9 @@ from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 
 from domain.events import DocumentDeleted
+from postgres.tracking import READ_MODELS, read_position
 from projections.log_reader import Recorded
 from projections.rows import StreamRow
-from projections.tracking import READ_MODELS, read_position
 from verification.difference import Difference
 from verification.rows import TABLES, FoundRows, differing_rows, expected_rows
 from verification.stream import StreamCheck

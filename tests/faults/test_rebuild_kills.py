@@ -25,7 +25,7 @@ from integration.projections.projecting import eventually, make_projector
 from integration.rebuild.rebuilding import execute, rebuilder, rows
 from migrations.schema import dump_schema
 from projections import fold
-from projections.rebuild_errors import RebuildFailed
+from projections.errors import RebuildFailed
 
 SOURCES = Path(__file__).parents[2] / "src"
 
@@ -114,7 +114,7 @@ def test_a_backend_that_is_ended_ends_the_rebuild_and_nothing_else(
             )
 
     with pytest.raises(psycopg.OperationalError):
-        rebuilder(database, history, reached=end_backends).rebuild()
+        rebuilder(database, history, on_phase=end_backends).rebuild()
     assert rows(database) == before
     rebuilder(database, history).rebuild()
     assert rows(database) == before

@@ -14,7 +14,7 @@ from docledger.commands.timeline import Timeline
 from docledger.settings import Settings
 from domain.errors import DocumentNotFound, LogUnavailable
 from eventstore.recorded import RecordedEvent
-from projections.wakeup import Wakeup, listen
+from postgres.wakeup import Wakeup, listen
 
 _POLL_SECONDS = 1.0
 

@@ -26,7 +26,7 @@ from docledger.supervisor import end_with_supervisor
 from domain.errors import InvalidValue
 from eventstore.log_shards import LogShards
 from postgres.rights import require_rights
-from projections.rebuild.differences import Difference
+from projections.rebuild.differences import RowDifference
 from projections.rebuild.progress import Progress
 from projections.rebuild.rebuilder import Rebuilder, Rebuilt
 from projections.rebuild.session import reason_of
@@ -87,10 +87,10 @@ def failure_as_json(*, wanted: bool) -> Iterator[None]:
 
 def dry_run(settings: Settings, *, table: str | None, workers: int | None, as_json: bool) -> bool:
     """Print what a rebuild would change; return True if that is nothing."""
-    found: list[Difference] = []
+    found: list[RowDifference] = []
     count = 0
 
-    def add(difference: Difference) -> None:
+    def add(difference: RowDifference) -> None:
         nonlocal count
         count += 1
         if len(found) < _SHOWN:
@@ -128,7 +128,7 @@ def _rebuilder(
         docledger.history,
         LogShards(connect),
         workers=workers,
-        told=watching.show,
+        on_progress=watching.show,
         lock_seconds=lock_seconds,
     )
 
@@ -247,7 +247,7 @@ def _print_made(made: Rebuilt, *, as_json: bool) -> None:
     )
 
 
-def _difference(it: Difference) -> dict[str, Any]:
+def _difference(it: RowDifference) -> dict[str, Any]:
     return {
         "table": it.table,
         "documentId": it.document_id,
@@ -258,7 +258,7 @@ def _difference(it: Difference) -> dict[str, Any]:
 
 
 def _print_differences(
-    console: Console, made: Rebuilt, found: list[Difference], count: int
+    console: Console, made: Rebuilt, found: list[RowDifference], count: int
 ) -> None:
     for it in islice(found, _SHOWN):
         changes = "; ".join(

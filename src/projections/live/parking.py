@@ -1,20 +1,20 @@
-"""Documents whose events could not be applied: which they are, and how they get going again."""
+"""Documents whose events could not be applied: which they are, and how they are retried."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import class_row
 
 from domain.errors import DocumentNotFound
-from projections.live.batch import LOCKED_ELSEWHERE, replace_rows
-from projections.live.document_fold import Refusal
+from postgres.tracking import READ_MODELS, lock_position
+from projections.folding import EventRefusal
+from projections.live.careful import LOCKED_ELSEWHERE, replace_rows
+from projections.live.statements import PARKED_DOCUMENTS, PARKED_FOR_REASON
 from projections.log_reader import Recorded
-from projections.tracking import READ_MODELS, lock_position
 from projections.version import require_version
 
 ReadStream = Callable[[str], Sequence[Recorded]]
@@ -30,30 +30,21 @@ class ParkedDocument:
     reason: str
 
 
-def parked_documents(connection: Connection[Any], limit: int = 1000) -> list[ParkedDocument]:
-    """Return the parked documents, those parked first ahead."""
+def parked_documents(connection: Connection, limit: int = 1000) -> list[ParkedDocument]:
+    """Return the parked documents, those parked first at the head."""
     with connection.cursor(row_factory=class_row(ParkedDocument)) as cursor:
-        return cursor.execute(
-            "SELECT document_id, parked_position AS position, parked_at AS at, "
-            "coalesce(parked_error, '') AS reason FROM document_streams "
-            "WHERE parked_at IS NOT NULL ORDER BY parked_at, document_id LIMIT %s",
-            (limit,),
-        ).fetchall()
+        return cursor.execute(PARKED_DOCUMENTS, (limit,)).fetchall()
 
 
-def put_off_documents(connection: Connection[Any], limit: int = 100) -> list[str]:
-    """Return documents that are parked only because another session had them locked."""
-    rows = connection.execute(
-        "SELECT document_id FROM document_streams "
-        "WHERE parked_at IS NOT NULL AND parked_error = %s ORDER BY parked_at LIMIT %s",
-        (LOCKED_ELSEWHERE, limit),
-    )
+def put_off_documents(connection: Connection, limit: int = 100) -> list[str]:
+    """Return documents that were parked only because another session had them locked."""
+    rows = connection.execute(PARKED_FOR_REASON, (LOCKED_ELSEWHERE, limit))
     return [row[0] for row in rows]
 
 
 def retry_document(
-    connection: Connection[Any], read_stream: ReadStream, document_id: str, at: datetime
-) -> Refusal | None:
+    connection: Connection, read_stream: ReadStream, document_id: str, at: datetime
+) -> EventRefusal | None:
     """Fold the document's whole stream, up to the position reached, and replace its rows.
 
     Return None if that worked and the document is parked no more, else why it still is. Raises

@@ -1,4 +1,4 @@
-"""What a batch will make, worked out while the one before it is written."""
+"""What a batch will make, folded and encoded while the one before it is written."""
 
 from __future__ import annotations
 
@@ -7,58 +7,55 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from projections.folding import Folding
-from projections.live.document_fold import Outcome, by_document, fold_on, lacks_rows, needs_files
-from projections.live.row_cache import Kept
+from projections.live.document_fold import fold_batch
+from projections.live.row_cache import CachedRows
 from projections.log_reader import Recorded
+from projections.row_changes import RowChanges
 from projections.rows import DocumentRows
-from projections.tables import Changes, Standing
+from projections.table import Writing
+from projections.tables import DocumentLocks
 
-_NO_TIME = datetime.min.replace(tzinfo=UTC)
+_NOT_PARKED_AT = datetime.min.replace(tzinfo=UTC)
 
 
 class Prepared(NamedTuple):
-    """What a batch makes if its documents stand as they are taken to.
+    """Foldings of a batch and what writes them, if its documents stand as they are taken to.
 
-    `marks` are those of the documents that had rows; the others are taken to have none.
+    `row_versions` has the xmin of the documents that had rows; others are taken to have none.
     """
 
-    marks: Mapping[str, str]
-    outcomes: Sequence[Outcome]
-    changes: Changes
+    row_versions: Mapping[str, str]
+    foldings: Sequence[Folding]
+    changes: RowChanges
 
-    def holds(self, standing: Standing) -> bool:
-        """Tell whether all documents are there, none is locked, and no row was made anew."""
-        marks = standing.marks
+    def holds(self, locks: DocumentLocks) -> bool:
+        """Tell whether all documents are there, none is locked, and none was inserted again."""
+        found = locks.row_versions
         return (
-            not standing.locked
-            and len(marks) == len(self.outcomes)
-            and all(marks.get(i) == mark for i, mark in self.marks.items())
+            not locks.locked
+            and len(found) == len(self.foldings)
+            and all(found.get(i) == xmin for i, xmin in self.row_versions.items())
         )
 
 
-def prepare(events: Sequence[Recorded], known: Mapping[str, Kept]) -> Prepared | None:
+def prepare(
+    streams: Mapping[str, Sequence[Recorded]], cached: Mapping[str, CachedRows]
+) -> Prepared | None:
     """Fold a batch ahead of its transaction, from what the tables will hold of its documents.
 
-    Return None where that is not enough: rows would have to be read, or a document be parked.
+    Return None where that is not enough: rows would have to be read (files that are not loaded make
+    the fold refuse the event), or a document be parked.
     """
-    streams = by_document(events)
-    marks: dict[str, str] = {}
-    outcomes: list[Outcome] = []
-    changes = Changes(new_rows_are_new=True)
-    for document_id, own in streams.items():
-        if document_id in known:
-            marks[document_id], before = known[document_id]
-        else:
-            before = DocumentRows.none(document_id)
-        if lacks_rows(before, own[0]) or needs_files(before, own):
+    known = {i: cached[i] for i in streams if i in cached}
+    rows = {i: known[i].rows if i in known else DocumentRows.none(i) for i in streams}
+    foldings = fold_batch(streams, rows, read_streams=lambda _: {})
+    changes = RowChanges(new_rows=Writing.INSERT)
+    for folding in foldings:
+        if folding.refusal or folding.replaces:
             return None
-        outcome = fold_on(Folding(before), own)
-        if outcome.refusal or outcome.folding.anew:
-            return None
-        outcome.put_into(changes, streams, _NO_TIME)
-        outcomes.append(outcome)
+        changes.add(folding, streams, _NOT_PARKED_AT)
     try:
         changes.encode()
     except (ValueError, TypeError):
         return None
-    return Prepared(marks, outcomes, changes)
+    return Prepared({i: it.xmin for i, it in known.items()}, foldings, changes)

@@ -1,4 +1,4 @@
-"""The live projector: keeps the tables at the log, whatever happens to either."""
+"""The live projector: keeps the tables at the log."""
 
 from __future__ import annotations
 
@@ -11,53 +11,33 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any
+from functools import partial
 
-import psycopg
 from psycopg import Connection
 
 from postgres.causes import cause
-from postgres.pipelines import pipelined, unawaited_transaction
-from projections.errors import NotCaughtUp, StillParked
-from projections.live.batch import Applied, Batch, NotAsKnown, apply_batch, is_fault_of_rows
+from postgres.tracking import READ_MODELS, ensure_tracked, read_position
+from postgres.wakeup import Wakeup, listen
+from projections.errors import NotCaughtUp, OtherVersion, StillParked
+from projections.live.batch import Applied, Batch
+from projections.live.careful import apply_careful
+from projections.live.fast import StaleCache, apply_fast
 from projections.live.parking import put_off_documents, retry_document
 from projections.live.prepared import Prepared
 from projections.live.read_ahead import ReadAhead
-from projections.live.row_cache import KnownRows
+from projections.live.row_cache import RowCache
+from projections.live.statements import SESSION_SETTINGS
 from projections.live.status import ProjectionStatus, projection_status
 from projections.log_reader import LogReader
-from projections.rebuild_errors import OtherVersion
-from projections.tables import asked_to_lock, asked_without_files
-from projections.tracking import (
-    READ_MODELS,
-    asked_to_lock_position,
-    ensure_tracked,
-    read_position,
-)
-from projections.version import READ_MODELS_VERSION, require_version
-from projections.wakeup import Wakeup, listen
-
-READ_MODELS_CHANNEL = "docledger_read_models"
-"""Told the position of each batch that is applied."""
 
 _FIRST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 5.0
-_SETTINGS = (
-    "SET timezone = 'UTC'; SET lock_timeout = '5s'; "
-    # a projector that hangs, or whose host is gone, must not keep the others from working
-    "SET idle_in_transaction_session_timeout = '30s'; "
-    # every row is found by its key; plans made while the tables were empty would scan them
-    "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; "
-    "SET plan_cache_mode = force_generic_plan; SET jit = off"
-)
-_VERSION = b"SELECT max(version) FROM read_model_versions WHERE applied_at IS NOT NULL"
-_NOTIFY = b"SELECT pg_notify(%s, %s)"
+_MAX_PAUSE_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
 
 
 class Turn(Enum):
-    """What came of looking for events."""
+    """What came of one look at the log."""
 
     APPLIED = "applied"
     CAUGHT_UP = "applied, and there was no more when the log was read"
@@ -71,9 +51,9 @@ class Pace:
     """How a projector spends its time.
 
     `patience_seconds` is how long it waits for a document that another session has locked before
-    it parks that document and takes it up again later. Once it has caught up, no two batches begin
-    within `rest_seconds`, or `busy_rest_seconds` while events come at that rate: what comes in
-    meanwhile costs one transaction and not many. The rows of `known_documents` are remembered.
+    it parks that document, to retry it later. Once it has caught up, the next batch begins after
+    `rest_seconds` at the earliest, or `busy_rest_seconds` at more than `busy_events_a_second`, so
+    that many appends share one transaction. The rows of `cached_documents` are cached.
     """
 
     batch_events: int = 2_000
@@ -83,12 +63,12 @@ class Pace:
     rest_seconds: float = 0.005
     busy_rest_seconds: float = 0.015
     busy_events_a_second: float = 2_000
-    known_documents: int = 2_000
+    cached_documents: int = 2_000
 
     def rest_after(self, events: int, seconds: float) -> float:
-        """Return within how many seconds no batch begins after one of so many events.
+        """Return the minimum delay between the starts of a batch of so many events and the next.
 
-        `seconds` had gone by since the one before had begun.
+        `seconds` lie between its start and that of the batch before.
         """
         is_busy = events > self.busy_events_a_second * seconds
         return self.busy_rest_seconds if is_busy else self.rest_seconds
@@ -104,7 +84,7 @@ class Projector:
 
     def __init__(
         self,
-        connect: Callable[[], Connection[Any]],
+        connect: Callable[[], Connection],
         log: LogReader,
         *,
         pace: Pace | None = None,
@@ -121,13 +101,13 @@ class Projector:
         self._position = -1
         self._applied_events = 0
         self._at_work = False
-        self._known = KnownRows(self._pace.known_documents)
-        self._ahead = ReadAhead(log, self._pace.batch_events)
+        self._cache = RowCache(self._pace.cached_documents)
+        self._ahead = ReadAhead(log, self._pace.batch_events, self._cache)
         self._locked_since: dict[str, float] = {}
         self.trouble: str | None = None
 
     def run(self) -> None:
-        """Work until `stop` is called; whatever breaks, begin again after a pause."""
+        """Work until `stop` is called; after any error, start again with backoff."""
         pause_seconds = _FIRST_PAUSE_SECONDS
         with Wakeup() as self._wakeup:
             while not self._stopping.is_set():
@@ -135,12 +115,12 @@ class Projector:
                     with self._connection() as connection, self._connection() as listening:
                         listen(listening)
                         self._work(self._wakeup, connection, listening)
-                except Exception as error:  # a projector that died would be no use to anybody
-                    pause_seconds = min(pause_seconds * 2, _LONGEST_PAUSE_SECONDS)
+                except Exception as error:  # whatever it is, the tables must follow the log again
+                    pause_seconds = min(pause_seconds * 2, _MAX_PAUSE_SECONDS)
                     if self.trouble is None:
                         pause_seconds = _FIRST_PAUSE_SECONDS
                     self.trouble = cause(error)
-                    logger.warning("projector begins again: %s", self.trouble)
+                    logger.warning("projector starts again: %s", self.trouble)
                     self._wakeup.wait(pause_seconds)
 
     def stop(self) -> None:
@@ -184,74 +164,89 @@ class Projector:
             return projection_status(connection, self._log, self._clock())
 
     @contextlib.contextmanager
-    def _connection(self) -> Iterator[Connection[Any]]:
+    def _connection(self) -> Iterator[Connection]:
         with contextlib.closing(self._connect()) as connection:
             connection.autocommit = True
-            connection.execute(_SETTINGS)
+            connection.execute(SESSION_SETTINGS)
             yield connection
 
-    def _work(
-        self, wakeup: Wakeup, connection: Connection[Any], listening: Connection[Any]
-    ) -> None:
+    def _work(self, wakeup: Wakeup, connection: Connection, listening: Connection) -> None:
         ensure_tracked(connection, READ_MODELS)
         self._stand_by()
-        looked_at = began = -math.inf
+        retried_at = began = -math.inf
         while not self._stopping.is_set():
             before, began = began, time.monotonic()
             turn = self._turn(connection)
             if turn is not Turn.STANDING_BY:
                 self.trouble = None
-            if time.monotonic() - looked_at >= self._pace.poll_seconds:
-                looked_at = time.monotonic()
-                self._take_up_put_off(connection)
+            if time.monotonic() - retried_at >= self._pace.poll_seconds:
+                retried_at = time.monotonic()
+                self._retry_put_off(connection)
             if turn is Turn.WAITING:
                 wakeup.wait(self._pace.locked_pause_seconds)
             elif turn is Turn.STANDING_BY:
-                # not woken by appends, which whoever is at work should get
+                # not woken by appends, which the projector at work should get
                 wakeup.wait(self._pace.poll_seconds)
             elif turn in (Turn.CAUGHT_UP, Turn.NOTHING_NEW):
                 rest_seconds = self._pace.rest_after(self._applied_events, began - before)
                 wakeup.wait(max(0.0, began + rest_seconds - time.monotonic()))
                 wakeup.wait(self._pace.poll_seconds, listening)
 
-    def _turn(self, connection: Connection[Any]) -> Turn:
+    def _turn(self, connection: Connection) -> Turn:
+        """Read a batch, apply it and note what came of it."""
         started = time.monotonic()
         self._applied_events = 0
-        # Read ahead of the lock, which only has to find that nobody moved the position meanwhile.
+        # Read before the lock is taken, which then only has to find the position unmoved.
         position = self._position if self._at_work else read_position(connection, READ_MODELS)
         events, is_last, prepared = self._ahead.after(position)
         if not events:
             return self._nothing_new(connection, position)
-        put_off = {
-            i
-            for i, since in self._locked_since.items()
-            if started - since >= self._pace.patience_seconds
-        }
-        batch = Batch(events, self._clock(), put_off)
+        batch = Batch(events, self._clock(), self._put_off(started))
         try:
-            applied = self._apply_as_known(connection, batch, position, prepared)
-        except NotAsKnown:
-            # What was folded ahead took it to be as known as well.
-            self._ahead.forget()
-            applied = self._apply(connection, batch, position)
+            applied = self._apply(connection, batch, position, prepared)
+        except OtherVersion as error:
+            if self.trouble is None:
+                logger.warning("projector stands by: %s", error)
+            self.trouble = str(error)
+            applied = None
         if applied is None:
             self._stand_by()
             return Turn.STANDING_BY
-        self._known.note(batch.document_ids, applied.rows)
+        self._cache.update(batch.streams, applied.rows)
         self._locked_since = {i: self._locked_since.get(i, started) for i in applied.locked}
-        self._applied_events = applied.events
-        if applied.events:
-            self._position, self._at_work = events[applied.events - 1].position, True
-            if self._observe:
-                self._observe(applied.events, time.monotonic() - started)
-        for document_id, refusal in applied.parked.items():
-            logger.warning("document parked: %s: %s", document_id, refusal.reason)
+        self._note(batch, applied, started)
         if applied.locked:
             return Turn.WAITING
         return Turn.CAUGHT_UP if is_last else Turn.APPLIED
 
-    def _nothing_new(self, connection: Connection[Any], position: int) -> Turn:
-        """Tell whether that is so because another projector is at work."""
+    def _apply(
+        self, connection: Connection, batch: Batch, position: int, prepared: Prepared | None
+    ) -> Applied | None:
+        """Apply the batch the fast way, or where that does not do, the careful one."""
+        read_on = partial(self._ahead.read_on, batch.streams)
+        try:
+            return apply_fast(connection, batch, position, self._cache, prepared, read_on)
+        except StaleCache:
+            # What was folded ahead is from the same cache.
+            self._ahead.forget()
+            return apply_careful(connection, batch, position, self._log.streams)
+
+    def _note(self, batch: Batch, applied: Applied, started: float) -> None:
+        self._applied_events = applied.events
+        if applied.events:
+            self._position, self._at_work = batch.events[applied.events - 1].position, True
+            if self._observe:
+                self._observe(applied.events, time.monotonic() - started)
+        for document_id, refusal in applied.parked.items():
+            logger.warning("document parked: %s: %s", document_id, refusal.reason)
+
+    def _put_off(self, now: float) -> set[str]:
+        """Return the documents that have been locked by others for longer than is waited for."""
+        patience_seconds = self._pace.patience_seconds
+        return {i for i, since in self._locked_since.items() if now - since >= patience_seconds}
+
+    def _nothing_new(self, connection: Connection, position: int) -> Turn:
+        """Tell whether there is nothing new because another projector is at work."""
         if self._at_work:
             position = read_position(connection, READ_MODELS)
         others_worked = self._position not in (-1, position)
@@ -261,92 +256,11 @@ class Projector:
         return Turn.STANDING_BY if others_worked else Turn.NOTHING_NEW
 
     def _stand_by(self) -> None:
-        """Take nothing to be as this projector left it."""
+        """Rely on nothing that this projector has read or written before."""
         self._at_work = False
-        self._known.forget()
+        self._cache.clear()
         self._ahead.forget()
 
-    def _apply_as_known(
-        self, connection: Connection[Any], batch: Batch, position: int, prepared: Prepared | None
-    ) -> Applied | None:
-        """Do what `_apply` does, but in two round trips where all is as it is known to be.
-
-        Raises NotAsKnown, with nothing applied, where it is not, or the database refuses a row.
-        """
-        try:
-            with pipelined(connection):
-                with unawaited_transaction(connection):
-                    applied = self._applied(connection, batch, position, self._known, prepared)
-                _tell(connection, batch, applied)
-        except psycopg.Error as error:
-            if is_fault_of_rows(error):
-                raise NotAsKnown from error
-            raise
-        return applied
-
-    def _apply(self, connection: Connection[Any], batch: Batch, position: int) -> Applied | None:
-        """Apply the events after `position`, and tell whoever listens.
-
-        None if that is another projector's to do.
-        """
-        with connection.transaction():
-            applied = self._applied(connection, batch, position)
-        _tell(connection, batch, applied)
-        return applied
-
-    def _applied(
-        self,
-        connection: Connection[Any],
-        batch: Batch,
-        position: int,
-        known: KnownRows | None = None,
-        prepared: Prepared | None = None,
-    ) -> Applied | None:
-        # All is asked for before anything is looked at, which in a pipeline is one round trip.
-        locked_position = asked_to_lock_position(connection, READ_MODELS)
-        version = connection.execute(_VERSION, prepare=True)
-        standing = asked_to_lock(connection, batch.document_ids)
-        lacking = known.lacking(batch.document_ids) if known and not prepared else ()
-        loaded = asked_without_files(connection, lacking)
-        if locked_position() != position or not self._may_write(connection, version.fetchone()):
-            return None
-        return apply_batch(
-            connection,
-            batch,
-            self._log.streams,
-            standing=standing(),
-            known=known,
-            loaded=loaded(),
-            prepared=prepared,
-            meanwhile=lambda kept: self._ahead.read_on(
-                lambda: self._known.after(batch.document_ids, kept)
-            ),
-        )
-
-    def _may_write(self, connection: Connection[Any], version: Any) -> bool:
-        """Tell whether the tables are of this program's version; another program's are let be."""
-        if version == (READ_MODELS_VERSION,):
-            return True
-        try:
-            require_version(connection)
-        except OtherVersion as error:
-            if self.trouble is None:
-                logger.warning("projector stands by: %s", error)
-            self.trouble = str(error)
-            return False
-        return True
-
-    def _take_up_put_off(self, connection: Connection[Any]) -> None:
+    def _retry_put_off(self, connection: Connection) -> None:
         for document_id in put_off_documents(connection):
             retry_document(connection, self._log.of_document, document_id, self._clock())
-
-
-def _tell(connection: Connection[Any], batch: Batch, applied: Applied | None) -> None:
-    """Tell whoever listens how far the tables are, once the transaction has ended.
-
-    One that notifies keeps every other such, appends among them, from committing while its own
-    commit is written to disk.
-    """
-    if applied is not None and applied.events:
-        position = str(batch.events[applied.events - 1].position)
-        connection.execute(_NOTIFY, (READ_MODELS_CHANNEL, position), prepare=True)

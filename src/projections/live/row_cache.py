@@ -1,80 +1,74 @@
-"""The rows of the documents that were touched last, so that nobody has to ask for them again."""
+"""LRU cache of recently projected rows."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from projections.rows import DocumentRows, FileKey, FileRow
+from cachetools import LRUCache
+
+from domain.values import WorkflowStatus
+from projections.folding import Folding
+from projections.rows import DocumentRows
+
+_COMPLETED = WorkflowStatus.COMPLETED.value
 
 
-class _NotAsked(Mapping[FileKey, FileRow]):
-    """Files that nobody has asked the table for: whoever needs one is told so."""
+class CachedRows(NamedTuple):
+    """What the tables hold of a document while its row in `documents` has this xmin."""
 
-    def __getitem__(self, key: FileKey) -> FileRow:
-        raise LookupError("The rows of files have not been loaded.")
-
-    def __iter__(self) -> Iterator[FileKey]:
-        raise LookupError("The rows of files have not been loaded.")
-
-    def __len__(self) -> int:
-        raise LookupError("The rows of files have not been loaded.")
-
-
-NOT_ASKED = _NotAsked()
-"""Stands for a document's files while no event is about them."""
-
-
-class Kept(NamedTuple):
-    """What the tables hold of a document while its row in `documents` has this mark."""
-
-    mark: str
+    xmin: str
     rows: DocumentRows
 
 
-class KnownRows:
-    """What one session knows of the tables, as long as nobody else applies events.
+class RowCache:
+    """The rows that one projector wrote last, valid while no other projector applies events.
 
-    Whoever does moves the tracking position, by which it is found out. Who writes a document's
-    rows again without moving it, as a retry or a rebuild, writes what the log says, and that is
-    what is known here. Rows that went with their document, made anew by another application, are
-    told by the mark of its row.
+    Another projector moves the tracking position, by which that is noticed. A retry or a rebuild
+    leaves the position alone and writes what the log says, which is what is cached. Rows that were
+    deleted with their document, inserted again by another application, are told by its row's xmin.
+    Thread-safe.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: OrderedDict[str, Kept] = OrderedDict()
+    def __init__(self, max_documents: int) -> None:
+        self._cache: LRUCache[str, CachedRows] = LRUCache(max_documents)
+        self._lock = threading.Lock()
 
-    def of(self, document_ids: Iterable[str], marks: Mapping[str, str]) -> dict[str, DocumentRows]:
-        """Return what is known of these documents, whose rows have these marks now."""
-        found = {}
-        for document_id in document_ids:
-            kept = self._kept.get(document_id)
-            if kept is not None and kept.mark == marks.get(document_id):
-                found[document_id] = kept.rows
-        return found
+    def find(self, document_ids: Iterable[str]) -> dict[str, CachedRows]:
+        """Return what is cached of these documents."""
+        with self._lock:
+            found = {i: self._cache.get(i) for i in document_ids}
+        return {i: cached for i, cached in found.items() if cached is not None}
 
-    def lacking(self, document_ids: Iterable[str]) -> list[str]:
-        """Return those of these documents of which nothing is known."""
-        return [document_id for document_id in document_ids if document_id not in self._kept]
+    def update(self, touched: Iterable[str], rows: Mapping[str, CachedRows]) -> None:
+        """Cache these rows in place of those of the documents that were touched."""
+        with self._lock:
+            for document_id in touched:
+                if document_id not in rows:
+                    self._cache.pop(document_id, None)
+            for document_id, cached in rows.items():
+                self._cache[document_id] = cached
 
-    def note(self, touched: Iterable[str], rows: Mapping[str, Kept]) -> None:
-        """Keep these rows in place of what was known of the documents that were touched."""
-        for document_id in touched:
-            self._kept.pop(document_id, None)
-        self._kept.update(rows)
-        while len(self._kept) > self._most:
-            self._kept.popitem(last=False)
+    def clear(self) -> None:
+        """Drop everything."""
+        with self._lock:
+            self._cache.clear()
 
-    def after(self, touched: Iterable[str], rows: Mapping[str, Kept]) -> dict[str, Kept]:
-        """Return all that will be known once these rows are noted."""
-        known = dict(self._kept)
-        for document_id in touched:
-            known.pop(document_id, None)
-        known.update(rows)
-        return known
 
-    def forget(self) -> None:
-        """Know nothing any more."""
-        self._kept.clear()
+def rows_to_cache(
+    foldings: Iterable[Folding], row_versions: Mapping[str, str]
+) -> dict[str, CachedRows]:
+    """Return what is to be cached: nothing of documents that are parked or deleted.
+
+    Nor of those whose workflow is completed, which hardly ever change again: to catch up with a
+    long log would fill the cache with them.
+    """
+    cached = {}
+    for folding in foldings:
+        rows = folding.rows
+        xmin = row_versions.get(rows.document_id)
+        is_completed = rows.workflow is not None and rows.workflow.status == _COMPLETED
+        if xmin is not None and folding.refusal is None and not is_completed:
+            cached[rows.document_id] = CachedRows(xmin, rows)
+    return cached

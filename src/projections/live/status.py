@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from psycopg import Connection
 
+from postgres.tracking import READ_MODELS, read_position
 from projections.live.parking import ParkedDocument, parked_documents
 from projections.log_reader import LogReader
-from projections.tracking import READ_MODELS, read_position
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +23,7 @@ class ProjectionStatus:
     parked: tuple[ParkedDocument, ...]
 
 
-def projection_status(
-    connection: Connection[Any], log: LogReader, now: datetime
-) -> ProjectionStatus:
+def projection_status(connection: Connection, log: LogReader, now: datetime) -> ProjectionStatus:
     """Return how far the read models are, as of `now`."""
     position = read_position(connection, READ_MODELS)
     last_position = log.last_position()

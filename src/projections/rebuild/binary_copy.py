@@ -1,7 +1,7 @@
-"""Rows as PostgreSQL's binary COPY takes them, and a writer that sends many of them at once.
+"""Encodes rows for PostgreSQL's binary COPY, and writes many of them at once.
 
-Rows are encoded many at a time, column by column: then nearly all of it is done by loops in C. What
-comes again in many rows, as stage, status and attempt together, is encoded once and looked up.
+Rows are encoded many at a time, column by column, so that loops in C do nearly all of it. Values
+that many rows share, such as stage, status and attempt together, are encoded once and cached.
 
 Format: https://www.postgresql.org/docs/current/sql-copy.html, "Binary Format". Integers are in
 network order; a field is its length and its bytes, -1 for null.
@@ -35,7 +35,7 @@ _LENGTH = struct.Struct("!i").pack
 _INT2 = struct.Struct("!ih").pack
 _INT4 = struct.Struct("!ii").pack
 _INT8 = struct.Struct("!iq").pack
-_REMEMBERED = 4096
+_CACHED_VALUES = 4096
 
 Rows = Mapping[str, Iterable[Any]]
 """A document's rows by the name of their table."""
@@ -44,7 +44,7 @@ Encode = Callable[[Any], bytes]
 """Makes a field of a value."""
 
 Times = dict[int, bytes]
-"""Fields of the times that rows at hand have, by the identity of the time."""
+"""Encoded times of the rows that are being encoded, by the identity of the time."""
 
 EncodeColumn = Callable[[Sequence[Any], Times], Iterable[bytes]]
 """Makes fields of the values of a column."""
@@ -55,8 +55,8 @@ def _text(value: str) -> bytes:
     return _LENGTH(len(encoded)) + encoded
 
 
-class _Known(dict[Any, bytes]):
-    """Fields of values that come again; a value that is new is encoded and kept."""
+class _EncodedValues(dict[Any, bytes]):
+    """Cache of encoded values, emptied when full: a hit has to be a lookup in a plain dict."""
 
     def __init__(self, encode: Encode) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class _Known(dict[Any, bytes]):
 
     def __missing__(self, value: Any) -> bytes:
         encoded = self._encode(value)
-        if len(self) >= _REMEMBERED:
+        if len(self) >= _CACHED_VALUES:
             self.clear()
         self[value] = encoded
         return encoded
@@ -74,7 +74,7 @@ def _each(encode: Encode) -> EncodeColumn:
     return lambda values, _: [_NULL if value is None else encode(value) for value in values]
 
 
-_length_of = _Known(_LENGTH).__getitem__
+_length_of = _EncodedValues(_LENGTH).__getitem__
 
 
 def _new_texts(values: Sequence[str | None], _: Times) -> Iterable[bytes]:
@@ -137,14 +137,14 @@ def _plain(value: Any) -> Any:
 
 _to_json = Encoder().encode
 _dump = json.JSONEncoder(allow_nan=False, ensure_ascii=False, default=_plain).encode
-_MOSTLY_NEW = frozenset(
+_MOSTLY_DISTINCT = frozenset(
     (
         *("id", "document_id", "position", "error_message", "parked_error"),
         *("file_path", "file_size", "checksum"),
         *("original_name", "original_checksum", "original_size_bytes"),
     )
 )
-"""Columns whose values are hardly ever the same in another document's rows."""
+"""Columns whose values other documents' rows hardly ever share."""
 
 _ENCODERS: Mapping[int, Encode] = {
     16: _bool,
@@ -167,7 +167,7 @@ _COLUMNS: Mapping[int, EncodeColumn] = {
 _JSON_TYPES: Mapping[int, Encode] = {114: _json, 3802: _jsonb}
 
 
-def _by_psycopg(connection: Connection[Any], oid: int) -> Encode:
+def _by_psycopg(connection: Connection, oid: int) -> Encode:
     def encode(value: Any) -> bytes:
         dumper = connection.adapters.get_dumper_by_oid(oid, Format.BINARY)(type(value), connection)
         encoded = bytes(dumper.dump(value) or b"")
@@ -179,21 +179,23 @@ def _by_psycopg(connection: Connection[Any], oid: int) -> Encode:
 class RowEncoder:
     """Encodes rows of one table; `columns` are in the order of the fields that it makes."""
 
-    def __init__(self, connection: Connection[Any], layout: Layout) -> None:
+    def __init__(self, connection: Connection, layout: Layout) -> None:
         table = TABLES[layout.relation.name]
         oids = {column.name: column.type_oid for column in layout.columns}
-        again = [c for c in table.columns if _comes_again(table, c, oids[c])]
-        others = [c for c in table.columns if c not in again]
-        self.columns = (*again, *others)
-        self._again = attrgetter(*again)
-        self._fields_of = _Known(_together(len(self.columns), [_ENCODERS[oids[c]] for c in again]))
+        shared = [c for c in table.columns if _is_shared(table, c, oids[c])]
+        others = [c for c in table.columns if c not in shared]
+        self.columns = (*shared, *others)
+        self._shared = attrgetter(*shared)
+        self._fields_of = _EncodedValues(
+            _together(len(self.columns), [_ENCODERS[oids[c]] for c in shared])
+        )
         self._others = attrgetter(*others)
         self._encoders = [_column_encoder(connection, table, c, oids[c]) for c in others]
 
     def encode(self, rows: Iterable[Any], times: Times) -> bytes:
         """Return these rows, one after the other; all of `times` must be of rows that live on."""
         listed = list(rows)
-        heads = map(self._fields_of.__getitem__, map(self._again, listed))
+        heads = map(self._fields_of.__getitem__, map(self._shared, listed))
         columns = zip(*map(self._others, listed), strict=True)
         encoded = [
             encode(column, times) for encode, column in zip(self._encoders, columns, strict=False)
@@ -201,8 +203,8 @@ class RowEncoder:
         return b"".join(chain.from_iterable(zip(heads, *encoded, strict=True))) if encoded else b""
 
 
-def _comes_again(table: Table[Any], column: str, oid: int) -> bool:
-    return column not in _MOSTLY_NEW and column not in table.json and oid in _ENCODERS
+def _is_shared(table: Table[Any], column: str, oid: int) -> bool:
+    return column not in _MOSTLY_DISTINCT and column not in table.json and oid in _ENCODERS
 
 
 def _together(fields: int, encoders: Sequence[Encode]) -> Encode:
@@ -217,7 +219,7 @@ def _together(fields: int, encoders: Sequence[Encode]) -> Encode:
 
 
 def _column_encoder(
-    connection: Connection[Any], table: Table[Any], column: str, oid: int
+    connection: Connection, table: Table[Any], column: str, oid: int
 ) -> EncodeColumn:
     json_column = table.json.get(column)
     if json_column and oid in _JSON_TYPES:
@@ -232,19 +234,19 @@ def _encode_json(frame: Callable[[bytes], bytes], store: Callable[[Any], Any]) -
     def encode(value: Any) -> bytes:
         return frame(_dump(store(value)).encode())
 
-    @lru_cache(_REMEMBERED)
-    def remembered(items: tuple[Any, ...], *, is_mapping: bool) -> bytes:
+    @lru_cache(_CACHED_VALUES)
+    def cached(items: tuple[Any, ...], *, is_mapping: bool) -> bytes:
         return encode(dict(items) if is_mapping else items)
 
-    def encode_or_remember(value: Any) -> bytes:
+    def encode_or_cached(value: Any) -> bytes:
         # Most documents have the same pipeline and the same versions of files.
         is_mapping = isinstance(value, dict)
         try:
-            return remembered(tuple(value.items() if is_mapping else value), is_mapping=is_mapping)
-        except TypeError:  # of what cannot be remembered
+            return cached(tuple(value.items() if is_mapping else value), is_mapping=is_mapping)
+        except TypeError:  # of what is not hashable
             return encode(value)
 
-    return encode_or_remember
+    return encode_or_cached
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,9 +265,7 @@ class Encoded:
 class RowWriter:
     """Writes rows of many documents into tables of one schema with one COPY a table."""
 
-    def __init__(
-        self, connection: Connection[Any], schema: str, layouts: Mapping[str, Layout]
-    ) -> None:
+    def __init__(self, connection: Connection, schema: str, layouts: Mapping[str, Layout]) -> None:
         self._connection = connection
         self._encoders = {name: RowEncoder(connection, it) for name, it in layouts.items()}
         self._copies = [

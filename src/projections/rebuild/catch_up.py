@@ -1,19 +1,18 @@
-"""Brings the new tables from the position of their making to where the log has got meanwhile."""
+"""Brings the new tables from the position that they were built at to the end of the log."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from psycopg import Connection
 
+from postgres.lock_retry import LockedByOthers, lock_holders
 from projections.log_reader import LogReader
 from projections.rebuild.filler import Filler
 from projections.rebuild.rows import read_parked
 from projections.rebuild.shadow import quoted
-from projections.swap_patience import InTheWay, holders
 from projections.tables import lock_documents
 
 _READ_EVENTS = 2000
@@ -21,14 +20,14 @@ _WRITTEN_DOCUMENTS = 200
 
 
 class CatchUp:
-    """Writes documents anew that have events after `position`, from the first event on.
+    """Writes documents again that have events after `position`, from their first event on.
 
-    Whole documents, since one table alone does not hold what folding on needs.
+    Whole documents, since one table alone does not hold what the fold needs to continue.
     """
 
     def __init__(
         self,
-        connection: Connection[Any],
+        connection: Connection,
         log: LogReader,
         filler: Filler,
         schema: str,
@@ -61,7 +60,7 @@ class CatchUp:
     def whole(self, until: int) -> Iterator[None]:
         """Bring the tables to exactly this position for the rest of the caller's transaction.
 
-        Raises InTheWay if another session has a document locked.
+        Raises LockedByOthers if another session has a document locked.
         """
         before = self.position, self._owed
         try:
@@ -80,7 +79,9 @@ class CatchUp:
 
     def _require_all(self) -> None:
         if self._owed:
-            raise InTheWay(holders(self._connection, ["public.documents"]) or "a deletion")
+            raise LockedByOthers(
+                lock_holders(self._connection, ["public.documents"]) or "a deletion"
+            )
 
     def _touched(self, until: int) -> set[str]:
         touched: set[str] = set()
@@ -94,13 +95,13 @@ class CatchUp:
         return touched
 
     def _write(self, document_ids: Sequence[str], until: int) -> None:
-        standing = lock_documents(self._connection, document_ids)
-        self._owed |= standing.locked
-        ids = [i for i in document_ids if i not in standing.locked]
+        locks = lock_documents(self._connection, document_ids)
+        self._owed |= locks.locked
+        ids = [i for i in document_ids if i not in locks.locked]
         for statement in self._deletes:
             self._connection.execute(statement, (ids,))
         for document_id, stream in self._log.streams(ids).items():
             until_now = [recorded for recorded in stream if recorded.position <= until]
-            is_present = document_id in standing.present
+            is_present = document_id in locks.row_versions
             self._filler.add(document_id, until_now, is_present=is_present)
         self._filler.flush()

@@ -10,23 +10,13 @@ from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 
 from projections.rebuild.shadow import LIVE, TABLES
+from projections.rebuild.statements import DIFFERENCES
 
 Kind = Literal["missing", "extra", "changed"]
 
-# Rows as JSON: the tables may differ in their columns.
-_DIFFERENCES = """
-    SELECT coalesce(l.document_id, s.document_id), coalesce(l.{key}, s.{key}),
-        CASE WHEN l.{key} IS NULL THEN 'missing' WHEN s.{key} IS NULL THEN 'extra'
-            ELSE 'changed' END,
-        to_jsonb(l), to_jsonb(s)
-    FROM {live} l FULL JOIN {shadow} s ON s.{key} = l.{key}
-    WHERE l.{key} IS NULL OR s.{key} IS NULL OR to_jsonb(l) <> to_jsonb(s)
-    ORDER BY 1, 2
-"""
-
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class RowDifference:
     """A row of a live table that a rebuild would change.
 
     'missing' rows would come, 'extra' ones go. `columns` has the value now and that after, of each
@@ -41,18 +31,18 @@ class Difference:
 
 
 def differences(
-    connection: Connection[Any], schema: str, tables: Iterable[str]
-) -> Iterator[Difference]:
+    connection: Connection, schema: str, tables: Iterable[str]
+) -> Iterator[RowDifference]:
     """Yield every difference of these tables to those in `schema`, as the transaction sees them."""
     for table in tables:
-        query = sql.SQL(_DIFFERENCES).format(
+        query = sql.SQL(DIFFERENCES).format(
             key=sql.Identifier(TABLES[table].key),
             live=sql.Identifier(LIVE, table),
             shadow=sql.Identifier(schema, table),
         )
         with connection.cursor(f"differences_{table}", row_factory=tuple_row) as cursor:
             for document_id, row_id, kind, live, made in cursor.execute(query):
-                yield Difference(table, document_id, row_id, kind, _columns(live, made))
+                yield RowDifference(table, document_id, row_id, kind, _columns(live, made))
 
 
 def _columns(live: dict[str, Any] | None, made: dict[str, Any] | None) -> dict[str, Any]:

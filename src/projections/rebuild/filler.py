@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import psycopg
 from psycopg import Connection
 
-from projections.live.batch import is_fault_of_rows, write_reason
-from projections.live.document_fold import Refusal
+from projections.errors import is_row_fault, write_reason
+from projections.folding import EventRefusal
 from projections.log_reader import Recorded
 from projections.rebuild.binary_copy import Encoded, Rows, RowWriter
 from projections.rebuild.catalog import Layout
 from projections.rebuild.log import ShardedLog
-from projections.rebuild.rows import DocumentFold, Folds
-from projections.tables import READ_MODELS
+from projections.rebuild.rows import Folds, RebuiltDocument
+from projections.tables import DOCUMENT_TABLES
 
 _ENCODED_DOCUMENTS = 100
 _FLUSHED_BYTES = 2 * 1024**2
-_REFERRING = frozenset(table.name for table in READ_MODELS)
+_REFERRING = frozenset(table.name for table in DOCUMENT_TABLES)
 
 
 class Filler:
@@ -27,7 +26,7 @@ class Filler:
 
     def __init__(
         self,
-        connection: Connection[Any],
+        connection: Connection,
         log: ShardedLog,
         schema: str,
         layouts: Mapping[str, Layout],
@@ -61,7 +60,7 @@ class Filler:
         self._encode()
         self._write_waiting()
 
-    def _rows(self, fold: DocumentFold) -> Rows:
+    def _rows(self, fold: RebuiltDocument) -> Rows:
         rows = fold.rows()
         if fold.stream.document_id in self._absent:
             return {name: () if name in _REFERRING else own for name, own in rows.items()}
@@ -93,11 +92,11 @@ class Filler:
         self._absent = set()
 
     def _write(self, parts: list[Encoded]) -> None:
-        """Write all, or if the database refuses, ever smaller parts; park whom it refuses."""
+        """Write all, or by bisection what the database accepts; park the others."""
         try:
             self._writer.write(parts)
         except psycopg.Error as error:
-            if not is_fault_of_rows(error):
+            if not is_row_fault(error):
                 raise
             if len(parts) > 1:
                 half = len(parts) // 2
@@ -109,7 +108,7 @@ class Filler:
                 self._write_parked(parts[0].document_ids[0], error)
 
     def _apart(self, part: Encoded) -> list[Encoded]:
-        """Return each document by itself, folded again: to keep all rows would cost all others."""
+        """Return each document by itself, folded again: keeping rows would always cost memory."""
         streams = self._streams(part.document_ids)
         folds = {i: self.folds.fold(i, events) for i, events in streams.items()}
         return [self._encode_alone(i, self._rows(fold)) for i, fold in folds.items()]
@@ -118,15 +117,15 @@ class Filler:
         try:
             self._writer.write([self._parked(document_id, error)])
         except psycopg.Error as refused:
-            if not is_fault_of_rows(refused):
+            if not is_row_fault(refused):
                 raise
-            self._writer.write([self._parked(document_id, error, anew=True)])
+            self._writer.write([self._parked(document_id, error, without_rows=True)])
 
-    def _parked(self, document_id: str, error: Exception, *, anew: bool = False) -> Encoded:
+    def _parked(self, document_id: str, error: Exception, *, without_rows: bool = False) -> Encoded:
         """Return a document whose rows the database refuses: as parked live, or without rows."""
         events = self._streams([document_id])[document_id]
-        refusal = Refusal(events[0].position, write_reason(error))
-        folds = Folds(self.folds.at) if anew else self.folds
+        refusal = EventRefusal(events[0].position, write_reason(error))
+        folds = Folds(self.folds.at) if without_rows else self.folds
         fold = folds.fold_until_parked(document_id, events, refusal)
         return self._writer.encode({document_id: self._rows(fold)})
 

@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 
 import psycopg
 from psycopg import Connection
 
+from postgres.lock_retry import with_lock_retry
 from projections.rebuild.catalog import Constraint, Index, Layout
 from projections.rebuild.shadow import (
     LIVE,
@@ -20,15 +20,11 @@ from projections.rebuild.shadow import (
     quoted,
     run,
 )
+from projections.rebuild.statements import DELETE_ORPHANS
 from projections.rebuild.worker import Connect, prepare
-from projections.swap_patience import patiently
 
 _NOT_VALID = " NOT VALID"
-_ORPHANS = """
-    DELETE FROM {table} t WHERE NOT EXISTS (SELECT FROM public.documents d WHERE d.id = t.{column})
-"""
-
-Told = Callable[[str | None], None]
+OnBlocked = Callable[[str | None], None]
 
 
 def finish_tables(
@@ -37,22 +33,23 @@ def finish_tables(
     made: Mapping[str, Layout],
     foreign_keys: Mapping[str, Sequence[Constraint]],
     workers: int,
-    told: Told,
+    on_blocked: OnBlocked,
 ) -> None:
     """Build every index of the tables, then their keys and foreign keys, on several connections."""
     indexes = [(name, index) for name, layout in made.items() for index in layout.indexes]
     indexes.sort(key=lambda item: item[1].columns, reverse=True)
     _in_parallel(connect, workers, [_index(schema, *item) for item in indexes])
     whole = [
-        _whole(schema, layout, foreign_keys.get(name, ()), told) for name, layout in made.items()
+        _whole(schema, layout, foreign_keys.get(name, ()), on_blocked)
+        for name, layout in made.items()
     ]
     _in_parallel(connect, workers, whole)
 
 
 def _in_parallel(
-    connect: Connect, workers: int, acts: Iterable[Callable[[Connection[Any]], None]]
+    connect: Connect, workers: int, acts: Iterable[Callable[[Connection], None]]
 ) -> None:
-    def act_alone(act: Callable[[Connection[Any]], None]) -> None:
+    def act_alone(act: Callable[[Connection], None]) -> None:
         with contextlib.closing(connect()) as connection:
             prepare(connection)
             act(connection)
@@ -61,39 +58,39 @@ def _in_parallel(
         list(pool.map(act_alone, acts))
 
 
-def _index(schema: str, table: str, index: Index) -> Callable[[Connection[Any]], None]:
+def _index(schema: str, table: str, index: Index) -> Callable[[Connection], None]:
     return lambda connection: make_index(connection, schema, table, index)
 
 
 def _whole(
-    schema: str, layout: Layout, foreign_keys: Sequence[Constraint], told: Told
-) -> Callable[[Connection[Any]], None]:
+    schema: str, layout: Layout, foreign_keys: Sequence[Constraint], on_blocked: OnBlocked
+) -> Callable[[Connection], None]:
     name = layout.relation.name
 
-    def act(connection: Connection[Any]) -> None:
+    def act(connection: Connection) -> None:
         for index in layout.indexes:
             finish_index(connection, schema, name, index)
         for foreign_key in foreign_keys:
-            _refer(connection, schema, name, foreign_key, told)
+            _refer(connection, schema, name, foreign_key, on_blocked)
         run(connection, f"ANALYZE {quoted(schema, name)}")
 
     return act
 
 
 def _refer(
-    connection: Connection[Any], schema: str, name: str, foreign_key: Constraint, told: Told
+    connection: Connection, schema: str, name: str, foreign_key: Constraint, on_blocked: OnBlocked
 ) -> None:
     """Add the foreign key; rows of documents that are gone go too.
 
-    From the moment it is there, also unchecked, whoever deletes a document deletes these rows.
+    From then on, also while it is not validated, deleting a document deletes these rows.
     """
     table, name_of = quoted(schema, name), quoted(foreign_key.name)
     definition = foreign_key.definition
     is_unchecked = definition.endswith(_NOT_VALID)
     unchecked = definition if is_unchecked else definition + _NOT_VALID
-    execute = partial(_execute, connection, told)
+    execute = partial(_execute, connection, on_blocked)
     execute(f"ALTER TABLE {table} ADD CONSTRAINT {name_of} {unchecked}")
-    drop_orphans = _ORPHANS.format(table=table, column="document_id")
+    drop_orphans = DELETE_ORPHANS.format(table=table, column="document_id")
     if is_unchecked:
         execute(drop_orphans)
     else:
@@ -107,11 +104,11 @@ def _refer(
     comment_on_constraint(connection, schema, name, foreign_key.name, foreign_key.comment)
 
 
-def _execute(connection: Connection[Any], told: Told, statement: str) -> None:
-    patiently(
+def _execute(connection: Connection, on_blocked: OnBlocked, statement: str) -> None:
+    with_lock_retry(
         connection,
         [f"{LIVE}.documents"],
         partial(run, connection, statement),
-        told,
+        on_blocked,
         readers_matter=False,
     )

@@ -1,4 +1,4 @@
-"""What a rebuild asks of the log; whoever starts one hands it in."""
+"""What a rebuild needs of the log, which is handed to it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Protocol
 
 from projections.log_reader import Recorded
 
-Shard = tuple[str, str | None]
-"""The documents from this id on and before that one; None: to the last."""
+IdRange = tuple[str, str | None]
+"""A shard of the log: documents from the first id up to the second, without it, or to the end."""
 
 
 class DocumentEvents(Protocol):
@@ -30,7 +30,7 @@ class ShardedLog(Protocol):
     def count(self, until: int) -> int:
         """Return how many events there are up to this position."""
 
-    def shards(self, events_total: int, events_each: int) -> Sequence[Shard]:
+    def shards(self, events_total: int, events_each: int) -> Sequence[IdRange]:
         """Return shards of about this many events each that together are all of the log."""
 
     def open(self) -> AbstractContextManager[DocumentEvents]:

@@ -11,12 +11,12 @@ from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from typing import Any
 
-from projections.rebuild.log import Shard, ShardedLog
-from projections.rebuild.worker import Done, Failed, Work
-from projections.rebuild_errors import RebuildFailed
+from projections.errors import RebuildFailed
+from projections.rebuild.log import IdRange, ShardedLog
+from projections.rebuild.worker import ShardFilled, Work, WorkerFailed
 
 _LOOK_SECONDS = 0.5
-# Not multiprocessing's own way: it would have each process import the whole command line.
+# Not by multiprocessing, which would have each process import the whole command line.
 _MAIN = (
     "import sys; sys.path[:] = {path!r}; from projections.rebuild.worker import main; main({fd})"
 )
@@ -25,8 +25,8 @@ _MAIN = (
 def fill_in_parallel(
     pipes: Sequence[Pipe],
     task: Work,
-    shards: Sequence[Shard],
-    done: Callable[[Done], None],
+    shards: Sequence[IdRange],
+    done: Callable[[ShardFilled], None],
     idle: Callable[[], None],
 ) -> None:
     """Have the processes fill all shards; `done` is called after each, `idle` now and then.
@@ -46,19 +46,19 @@ def fill_in_parallel(
         idle()
 
 
-def _give(pipe: Any, shard: Shard | None) -> bool:
+def _give(pipe: Any, shard: IdRange | None) -> bool:
     """Send the shard, or None, which ends the process; return whether it was a shard."""
     with contextlib.suppress(BrokenPipeError):  # the answer tells
         pipe.send(shard)
     return shard is not None
 
 
-def _answer(pipe: Any) -> Done:
+def _answer(pipe: Any) -> ShardFilled:
     try:
-        answer: Done | Failed = pipe.recv()
+        answer: ShardFilled | WorkerFailed = pipe.recv()
     except (EOFError, ConnectionResetError) as error:
         raise RebuildFailed("A process of the rebuild died; begin again.") from error
-    if isinstance(answer, Failed):
+    if isinstance(answer, WorkerFailed):
         raise RebuildFailed(f"A process of the rebuild failed: {answer.reason}.")
     return answer
 

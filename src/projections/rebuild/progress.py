@@ -1,4 +1,4 @@
-"""How far a rebuild is: told to its caller, and written to a row that everyone can read."""
+"""How far a rebuild is: passed to its caller, and written to a row in `read_model_rebuilds`."""
 
 from __future__ import annotations
 
@@ -10,35 +10,16 @@ from typing import Any
 
 from psycopg import Connection
 
+from projections.rebuild.statements import (
+    DELETE_OLD_ROWS,
+    END_FAILED,
+    END_KILLED,
+    REGISTER_REBUILD,
+    REPORT_REBUILD,
+)
+
 _KEPT = 20
 _EVERY_SECONDS = 0.5
-_BEGIN = """
-    INSERT INTO read_model_rebuilds (id, tables, started_at, updated_at)
-    VALUES (%s, %s, clock_timestamp(), clock_timestamp())
-    ON CONFLICT (id) DO NOTHING
-"""
-_KILLED = """
-    UPDATE read_model_rebuilds SET phase = 'failed', finished_at = updated_at, waiting_for = NULL,
-        error = 'its process died; the live tables are as they were'
-    WHERE finished_at IS NULL AND id <> %s
-"""
-_FAILED = """
-    UPDATE read_model_rebuilds SET phase = 'failed', waiting_for = NULL, error = %s,
-        updated_at = clock_timestamp(), finished_at = clock_timestamp()
-    WHERE id = %s AND finished_at IS NULL
-"""
-_FORGET = """
-    DELETE FROM read_model_rebuilds WHERE id NOT IN (
-        SELECT id FROM read_model_rebuilds ORDER BY started_at DESC LIMIT %s)
-"""
-_UPDATE = """
-    UPDATE read_model_rebuilds SET phase = %(phase)s, events_done = %(events_done)s,
-        events_total = %(events_total)s, folding_seconds = %(folding_seconds)s,
-        documents = %(documents)s, position = %(position)s,
-        waiting_for = %(waiting_for)s, error = %(error)s, updated_at = clock_timestamp(),
-        finished_at = CASE WHEN %(phase)s IN ('done', 'failed') THEN clock_timestamp() END
-    WHERE id = %(id)s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,34 +54,34 @@ class Progress:
         return max(0, self.events_total - self.events_done) / self.events_per_second
 
 
-def register_rebuild(connection: Connection[Any], rebuild_id: str, tables: Sequence[str]) -> None:
+def register_rebuild(connection: Connection, rebuild_id: str, tables: Sequence[str]) -> None:
     """Write the row of a rebuild that begins, unless it was registered before.
 
     `connection` holds the rebuild's lock, so that any other row without an end is a dead one's.
     """
     with connection.transaction():
-        connection.execute(_KILLED, (rebuild_id,))
-        connection.execute(_BEGIN, (rebuild_id, list(tables)))
-        connection.execute(_FORGET, (_KEPT,))
+        connection.execute(END_KILLED, (rebuild_id,))
+        connection.execute(REGISTER_REBUILD, (rebuild_id, list(tables)))
+        connection.execute(DELETE_OLD_ROWS, (_KEPT,))
 
 
-def note_failure(connection: Connection[Any], rebuild_id: str, reason: str) -> None:
+def note_failure(connection: Connection, rebuild_id: str, reason: str) -> None:
     """Write down why a rebuild failed, unless its own process has written how it ended."""
-    connection.execute(_FAILED, (reason, rebuild_id))
+    connection.execute(END_FAILED, (reason, rebuild_id))
 
 
 class Reporter:
-    """Keeps the progress, writes it down about twice a second and passes it on."""
+    """Keeps the progress, writes it about twice a second and passes it on."""
 
     def __init__(
         self,
-        connection: Connection[Any],
+        connection: Connection,
         rebuild_id: str,
         tables: Sequence[str],
-        told: Callable[[Progress], None],
+        on_progress: Callable[[Progress], None],
     ) -> None:
         self._connection = connection
-        self._told = told
+        self._on_progress = on_progress
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._written = 0.0
@@ -109,7 +90,7 @@ class Reporter:
         register_rebuild(connection, rebuild_id, tables)
 
     def phase(self, phase: str, **changes: Any) -> None:
-        """Say that a phase begins."""
+        """Report that a phase begins."""
         if phase == "folding":
             self._folding_since = time.monotonic()
         elif self._folding_since is not None:
@@ -127,15 +108,15 @@ class Reporter:
         """Change the progress and pass it on."""
         self._keep_time()
         self.progress = replace(self.progress, **changes)
-        self._told(self.progress)
+        self._on_progress(self.progress)
         if time.monotonic() - self._written >= _EVERY_SECONDS or "waiting_for" in changes:
             self._write()
 
-    def waiting(self, whom: str | None) -> None:
-        """Say whose transaction is in the way, None if nobody's is any more; from any thread."""
+    def waiting(self, blocker: str | None) -> None:
+        """Report which transaction blocks the rebuild, None for none any more; from any thread."""
         with self._lock:
-            if whom != self.progress.waiting_for:
-                self.tell(waiting_for=whom)
+            if blocker != self.progress.waiting_for:
+                self.tell(waiting_for=blocker)
 
     def _keep_time(self) -> None:
         now = time.monotonic()
@@ -146,4 +127,4 @@ class Reporter:
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        self._connection.execute(_UPDATE, asdict(self.progress))
+        self._connection.execute(REPORT_REBUILD, asdict(self.progress))

@@ -1,4 +1,4 @@
-"""One rebuild from its lock to its end: what it makes, and what it leaves when it fails."""
+"""One rebuild, from taking its lock to cleaning up, also when it fails."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import psycopg
 from psycopg import Connection
 
 from domain.errors import DocledgerError
+from postgres.lock_retry import StillLocked
+from postgres.tracking import READ_MODELS, ensure_tracked
+from projections.errors import RebuildRefused
 from projections.log_reader import LogReader
 from projections.rebuild.catalog import VIEW, Layout, read_layout, unknown_dependents
 from projections.rebuild.catch_up import CatchUp
@@ -23,23 +25,17 @@ from projections.rebuild.pool import fill_in_parallel, processes
 from projections.rebuild.progress import Progress, Reporter
 from projections.rebuild.rows import Folds, read_parked
 from projections.rebuild.shadow import LIVE, REBUILD, REPLACED, make_schema, make_tables
+from projections.rebuild.statements import END_LEFTOVERS
 from projections.rebuild.swap import drop_all
-from projections.rebuild.worker import APPLICATION_NAME, Connect, Done, Work, prepare
-from projections.rebuild_errors import RebuildRefused
+from projections.rebuild.worker import APPLICATION_NAME, Connect, ShardFilled, Work, prepare
 from projections.rebuild_lock import rebuild_lock
-from projections.swap_patience import StillInTheWay
 from projections.tables import STAGES
-from projections.tracking import READ_MODELS, ensure_tracked
 from projections.version import Versions, read_versions
 
 EVENTS_A_SHARD = 10_000
 
 _COORDINATOR = "docledger rebuild"
 _CLEARING_SECONDS = 30.0
-_END_LEFTOVERS = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND application_name = %s
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +48,7 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """New tables, whole as of a position, and what brings them further."""
+    """New tables, complete as of a position, and what brings them further."""
 
     live: Mapping[str, Layout]
     made: Mapping[str, Layout]
@@ -64,7 +60,7 @@ class Built:
 class RebuildSession:
     """A rebuild that has the lock; nothing of an earlier one is left."""
 
-    connection: Connection[Any]
+    connection: Connection
     reporter: Reporter
     connect: Connect
     log: LogReader
@@ -89,7 +85,7 @@ class RebuildSession:
     def build(
         self, live: Live, until: int, *, stay_parked: bool, with_foreign_keys: bool = True
     ) -> Built:
-        """Make and fill the new tables; whole, they show the log up to `until`."""
+        """Make and fill the new tables, indexes and keys too, up to position `until`."""
         useful = max(1, min(self.workers, round(until / EVENTS_A_SHARD)))
         # They take a while to start, in which the log is counted and the tables are made.
         with processes(self.shards, useful) as pipes:
@@ -116,12 +112,12 @@ class RebuildSession:
         return Built(live.layouts, made, self.schema, catch_up)
 
     def clean_up(self, position: int) -> None:
-        """Drop what was replaced and say that all is done.
+        """Drop what was replaced and report the end.
 
-        If somebody uses the old tables for long, they are left for the next rebuild to drop.
+        Old tables that are in use for long are left for the next rebuild to drop.
         """
         self.reporter.phase("cleaning_up", position=position)
-        with contextlib.suppress(StillInTheWay):
+        with contextlib.suppress(StillLocked):
             self.drop_all()
         self.reporter.phase("done")
 
@@ -129,7 +125,7 @@ class RebuildSession:
         """Drop what stands in the schemas of rebuilds."""
         drop_all(self.connection, self.reporter.waiting, _CLEARING_SECONDS)
 
-    def _done(self, answer: Done) -> None:
+    def _done(self, answer: ShardFilled) -> None:
         self.reporter.folded(answer.events, answer.documents)
 
     def _refuse_dependents(self, layouts: Mapping[str, Layout]) -> None:
@@ -152,11 +148,11 @@ def open_session(
     *,
     rebuild_id: str | None,
     workers: int,
-    told: Callable[[Progress], None],
+    on_progress: Callable[[Progress], None],
     at: datetime,
     lock_seconds: float = 0.0,
 ) -> Iterator[RebuildSession]:
-    """Take the lock, clear what a killed rebuild has left and begin; raises RebuildRunning.
+    """Take the lock, drop what a killed rebuild has left and begin; raises RebuildRunning.
 
     `lock_seconds` is how long to wait for the lock.
     """
@@ -165,13 +161,13 @@ def open_session(
         reporting.autocommit = True
         reporting.execute("SET search_path = public")
         with rebuild_lock(connection, exclusive=True, wait_seconds=lock_seconds):
-            reporter = Reporter(reporting, rebuild_id or str(uuid.uuid4()), tables, told)
+            reporter = Reporter(reporting, rebuild_id or str(uuid.uuid4()), tables, on_progress)
             schema = REBUILD + uuid.uuid4().hex[:12]
             session = RebuildSession(
                 connection, reporter, connect, log, shards, schema, workers, at
             )
             try:
-                connection.execute(_END_LEFTOVERS, (APPLICATION_NAME,))
+                connection.execute(END_LEFTOVERS, (APPLICATION_NAME,))
                 drop_all(connection, reporter.waiting)
                 for name in (schema, REPLACED):
                     make_schema(connection, name)
@@ -179,7 +175,7 @@ def open_session(
             except BaseException as error:
                 with contextlib.suppress(psycopg.Error):
                     reporter.phase("failed", error=reason_of(error))
-                with contextlib.suppress(psycopg.Error, StillInTheWay):
+                with contextlib.suppress(psycopg.Error, StillLocked):
                     session.drop_all()
                 raise
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from psycopg import Connection, sql
 
-from projections.rebuild.catalog import RELATION, Constraint, Index, Layout, read_layout
-from projections.rebuild_errors import RebuildRefused
+from projections.errors import RebuildRefused
+from projections.rebuild.catalog import Constraint, Index, Layout, read_layout
+from projections.rebuild.catalog_statements import RELATION
 from projections.table import Table
 from projections.tables import FILES, STAGES, STREAMS, WORKFLOWS
 
@@ -34,19 +35,19 @@ def quoted(*names: str) -> str:
     return sql.Identifier(*names).as_string(None)
 
 
-def run(connection: Connection[Any], statement: str) -> None:
+def run(connection: Connection, statement: str) -> None:
     """Execute SQL that was put together from names of ours and PostgreSQL's own definitions."""
     connection.execute(statement.encode())
 
 
-def make_schema(connection: Connection[Any], schema: str) -> None:
-    """Make the schema; nobody but its owner may look into it."""
+def make_schema(connection: Connection, schema: str) -> None:
+    """Make the schema; only its owner may use it."""
     run(connection, f"CREATE SCHEMA {quoted(schema)}")
     run(connection, f"COMMENT ON SCHEMA {quoted(schema)} IS {literal(_MADE_BY_US)}")
 
 
 def make_tables(
-    connection: Connection[Any], schema: str, layouts: Sequence[Layout], changes: Sequence[str]
+    connection: Connection, schema: str, layouts: Sequence[Layout], changes: Sequence[str]
 ) -> dict[str, Layout]:
     """Make empty tables like these in `schema`, with `changes`; return what they are to become.
 
@@ -74,7 +75,7 @@ def make_tables(
     return made
 
 
-def _made(connection: Connection[Any], schema: str, live: Layout) -> Layout:
+def _made(connection: Connection, schema: str, live: Layout) -> Layout:
     name = live.relation.name
     made = read_layout(connection, schema, name)
     if made is None:
@@ -89,7 +90,7 @@ def _made(connection: Connection[Any], schema: str, live: Layout) -> Layout:
     return made
 
 
-def _make_table(connection: Connection[Any], schema: str, layout: Layout) -> None:
+def _make_table(connection: Connection, schema: str, layout: Layout) -> None:
     relation = layout.relation
     shadow, live = quoted(schema, relation.name), quoted(LIVE, relation.name)
     unlogged = "UNLOGGED " if relation.persistence == "u" else ""
@@ -115,9 +116,7 @@ def _make_table(connection: Connection[Any], schema: str, layout: Layout) -> Non
         run(connection, f"COMMENT ON TABLE {shadow} IS {literal(relation.comment)}")
 
 
-def _add_constraint(
-    connection: Connection[Any], schema: str, name: str, constraint: Constraint
-) -> None:
+def _add_constraint(connection: Connection, schema: str, name: str, constraint: Constraint) -> None:
     """Add a check; a NOT NULL is there already and may only have a comment."""
     if constraint.type == "c":
         run(
@@ -129,7 +128,7 @@ def _add_constraint(
 
 
 def comment_on_constraint(
-    connection: Connection[Any], schema: str, table: str, name: str, comment: str | None
+    connection: Connection, schema: str, table: str, name: str, comment: str | None
 ) -> None:
     """Give the constraint this comment if it has one."""
     if comment is not None:
@@ -149,7 +148,7 @@ def _column_settings(table: str, layout: Layout) -> Iterator[str]:
             yield f"{alter} SET ({', '.join(option(o) for o in column.options)})"
 
 
-def grants(connection: Connection[Any], schema: str, layout: Layout) -> Iterator[str]:
+def grants(connection: Connection, schema: str, layout: Layout) -> Iterator[str]:
     """Yield what gives the new relation of this name in `schema` the grants of the layout.
 
     Default privileges may have given it others when it was made.
@@ -167,7 +166,7 @@ def grants(connection: Connection[Any], schema: str, layout: Layout) -> Iterator
         yield f"GRANT {grant.replace(RELATION, name)}"
 
 
-def _strip(connection: Connection[Any], schema: str, layout: Layout) -> None:
+def _strip(connection: Connection, schema: str, layout: Layout) -> None:
     table = quoted(schema, layout.relation.name)
     drops = [f"DROP CONSTRAINT {quoted(c.name)}" for c in layout.foreign_keys]
     drops += [f"DROP CONSTRAINT {quoted(i.constraint)}" for i in layout.indexes if i.constraint]
@@ -178,7 +177,7 @@ def _strip(connection: Connection[Any], schema: str, layout: Layout) -> None:
             run(connection, f"DROP INDEX {quoted(schema, index.name)}")
 
 
-def make_index(connection: Connection[Any], schema: str, table: str, index: Index) -> None:
+def make_index(connection: Connection, schema: str, table: str, index: Index) -> None:
     """Make an index of the new table."""
     unique = "UNIQUE " if index.is_unique else ""
     on = f"{quoted(index.name)} ON {quoted(schema, table)}"
@@ -190,7 +189,7 @@ def make_index(connection: Connection[Any], schema: str, table: str, index: Inde
         run(connection, f"COMMENT ON INDEX {name} IS {literal(index.comment)}")
 
 
-def finish_index(connection: Connection[Any], schema: str, table: str, index: Index) -> None:
+def finish_index(connection: Connection, schema: str, table: str, index: Index) -> None:
     """Make the index what it is beside an index: a constraint's, the identity, the order."""
     alter = f"ALTER TABLE {quoted(schema, table)}"
     if index.constraint is not None:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from psycopg import Connection
 
+from postgres.lock_retry import LOCK_TIMEOUT_MS, with_lock_retry
 from projections.rebuild.catalog import VIEW, Layout, read_layout
 from projections.rebuild.shadow import (
     LIVE,
@@ -22,7 +22,11 @@ from projections.rebuild.shadow import (
     run,
     wake,
 )
-from projections.swap_patience import LONGEST_WAIT_MS, patiently
+from projections.rebuild.statements import (
+    FOREIGN_KEYS_OF_SCHEMA,
+    REBUILD_SCHEMAS,
+    TABLES_OF_SCHEMA,
+)
 from projections.tables import STAGES
 
 _READERS_STOPPED_MS = 60
@@ -42,13 +46,13 @@ class Swap:
         names = [quoted(LIVE, name) for name in self.live]
         return [quoted(LIVE, VIEW), *names] if self.view else names
 
-    def lock(self, connection: Connection[Any]) -> None:
-        """Lock every table against everybody; readers wait from here on.
+    def lock(self, connection: Connection) -> None:
+        """Lock every table exclusively; readers wait from here on.
 
-        Raises psycopg.errors.LockNotAvailable or QueryCanceled if that is not to be had at once.
+        Raises psycopg.errors.LockNotAvailable or QueryCanceled if a lock is not free.
         """
         # One limit for all of it: each lock would have its own.
-        run(connection, f"SET LOCAL lock_timeout = {LONGEST_WAIT_MS}")
+        run(connection, f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
         run(connection, f"SET LOCAL statement_timeout = {_READERS_STOPPED_MS}")
         shadows = [quoted(self.schema, name) for name in self.live]
         # The view first: a reader of it asks for its table next.
@@ -56,8 +60,8 @@ class Swap:
         run(connection, f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
         run(connection, "SET LOCAL statement_timeout = 0")
 
-    def change(self, connection: Connection[Any]) -> None:
-        """Move the live tables away and the new ones in, and make the view anew."""
+    def change(self, connection: Connection) -> None:
+        """Move the live tables away and the new ones in, and create the view again."""
         # In one round trip, since readers wait for all of it; several statements prepare as none.
         connection.execute("; ".join(self._moves()).encode(), prepare=False)
         if self.view:
@@ -76,13 +80,13 @@ class Swap:
                 yield f"{alter} ADD TABLE ONLY {quoted(LIVE, name)}{publication.rest}"
 
 
-def plan_swap(connection: Connection[Any], live: Mapping[str, Layout], schema: str) -> Swap:
+def plan_swap(connection: Connection, live: Mapping[str, Layout], schema: str) -> Swap:
     """Return what is to be swapped for these tables."""
     view = read_layout(connection, LIVE, VIEW) if STAGES.name in live else None
     return Swap(live, schema, view)
 
 
-def _make_view(connection: Connection[Any], view: Layout) -> None:
+def _make_view(connection: Connection, view: Layout) -> None:
     name, relation = quoted(LIVE, VIEW), view.relation
     options = f" WITH ({', '.join(map(option, relation.options))})" if relation.options else ""
     query = f"SELECT * FROM {quoted(LIVE, STAGES.name)}"  # noqa: S608 - names of ours
@@ -101,56 +105,42 @@ def _make_view(connection: Connection[Any], view: Layout) -> None:
 
 
 def drop_all(
-    connection: Connection[Any],
-    told: Callable[[str | None], None],
+    connection: Connection,
+    on_blocked: Callable[[str | None], None],
     patience_seconds: float = math.inf,
 ) -> None:
-    """Drop what stands in the schemas of rebuilds, making nobody wait for long.
+    """Drop what stands in the schemas of rebuilds; no reader or writer waits for long.
 
     Dropping a foreign key locks `documents`, which is why that is a step of its own. Raises
-    StillInTheWay once patience is over.
+    StillLocked once patience is over.
     """
     for schema in _schemas(connection):
         for table, name in _foreign_keys(connection, schema):
             statement = f"ALTER TABLE {table} DROP CONSTRAINT {quoted(name)}"
-            _drop(connection, ["public.documents", table], statement, told, patience_seconds)
+            _drop(connection, ["public.documents", table], statement, on_blocked, patience_seconds)
         for table in _tables(connection, schema):
-            _drop(connection, [table], f"DROP TABLE {table}", told, patience_seconds)
+            _drop(connection, [table], f"DROP TABLE {table}", on_blocked, patience_seconds)
         run(connection, f"DROP SCHEMA {quoted(schema)}")
 
 
 def _drop(
-    connection: Connection[Any],
+    connection: Connection,
     relations: Sequence[str],
     statement: str,
-    told: Callable[[str | None], None],
+    on_blocked: Callable[[str | None], None],
     patience_seconds: float,
 ) -> None:
     act = partial(run, connection, statement)
-    patiently(connection, relations, act, told, patience_seconds=patience_seconds)
+    with_lock_retry(connection, relations, act, on_blocked, patience_seconds=patience_seconds)
 
 
-def _schemas(connection: Connection[Any]) -> list[str]:
-    rows = connection.execute(
-        "SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s) OR nspname = %s",
-        (REBUILD, REPLACED),
-    )
-    return [row[0] for row in rows]
+def _schemas(connection: Connection) -> list[str]:
+    return [row[0] for row in connection.execute(REBUILD_SCHEMAS, (REBUILD, REPLACED))]
 
 
-def _foreign_keys(connection: Connection[Any], schema: str) -> list[tuple[str, str]]:
-    return connection.execute(
-        "SELECT format('%%I.%%I', %(schema)s::text, t.relname), c.conname FROM pg_constraint c "
-        "JOIN pg_class t ON t.oid = c.conrelid JOIN pg_namespace n ON n.oid = t.relnamespace "
-        "WHERE n.nspname = %(schema)s AND c.contype = 'f' ORDER BY 1, 2",
-        {"schema": schema},
-    ).fetchall()
+def _foreign_keys(connection: Connection, schema: str) -> list[tuple[str, str]]:
+    return connection.execute(FOREIGN_KEYS_OF_SCHEMA, {"schema": schema}).fetchall()
 
 
-def _tables(connection: Connection[Any], schema: str) -> list[str]:
-    rows = connection.execute(
-        "SELECT format('%%I.%%I', schemaname, tablename) FROM pg_tables WHERE schemaname = %s "
-        "ORDER BY 1",
-        (schema,),
-    )
-    return [row[0] for row in rows]
+def _tables(connection: Connection, schema: str) -> list[str]:
+    return [row[0] for row in connection.execute(TABLES_OF_SCHEMA, (schema,))]

@@ -8,40 +8,30 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection as Pipe
-from typing import Any
 
 import psycopg
 from psycopg import Connection
 
 from projections.rebuild.catalog import Layout
 from projections.rebuild.filler import Filler
-from projections.rebuild.log import DocumentEvents, Shard, ShardedLog
+from projections.rebuild.log import DocumentEvents, IdRange, ShardedLog
 from projections.rebuild.rows import Folds
+from projections.rebuild.statements import SESSION_SETTINGS, SET_APPLICATION_NAME
 
-Connect = Callable[[], Connection[Any]]
+Connect = Callable[[], Connection]
 
 APPLICATION_NAME = "docledger rebuild worker"
-"""What every connection is called that is of no use once the rebuild's own is gone."""
+"""The name of every connection that is useless once the rebuild's own has ended."""
 
 # Next to nothing of what a fold makes refers to itself: collecting it often finds nothing.
 _COLLECTED_EVERY = 50_000
 
-_SETTINGS = (
-    "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = '60s'; "
-    "SET search_path = public; SET timezone = 'UTC'; "
-    "SET client_connection_check_interval = '2s'; "
-    # what is lost in a crash is made anew: only the swap has to be on disk
-    "SET synchronous_commit = off; SET lock_timeout = '50ms'; "
-    # one index a core is built at a time
-    "SET maintenance_work_mem = '128MB'; SET max_parallel_maintenance_workers = 0"
-)
 
-
-def prepare(connection: Connection[Any], name: str = APPLICATION_NAME) -> None:
-    """Set a connection up for work on tables that nobody else uses."""
+def prepare(connection: Connection, name: str = APPLICATION_NAME) -> None:
+    """Set a connection up for work on tables that nothing else uses."""
     connection.autocommit = True
-    connection.execute(_SETTINGS)
-    connection.execute("SELECT set_config('application_name', %s, false)", (name,))
+    connection.execute(SESSION_SETTINGS)
+    connection.execute(SET_APPLICATION_NAME, (name,))
 
 
 @dataclass(frozen=True)
@@ -57,22 +47,22 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """What came of a shard."""
+class ShardFilled:
+    """How many events and documents a shard had."""
 
     events: int
     documents: int
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class WorkerFailed:
     """Why a worker gave up, without any content."""
 
     reason: str
 
 
 def main(fd: int) -> None:
-    """Work for whoever holds the other end of this socket.
+    """Work for the process at the other end of this socket.
 
     The log comes first, which takes most of this process's imports along, then the task and shards.
     """
@@ -83,7 +73,7 @@ def main(fd: int) -> None:
 
 def work(pipe: Pipe, task: Work) -> None:
     """Fill the tables with the shards that come through the pipe, until None comes."""
-    # Ctrl-C reaches the whole group of processes; whoever started this one ends it.
+    # Ctrl-C reaches the whole group of processes; the process that started this one ends it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()
     gc.set_threshold(_COLLECTED_EVERY)
@@ -94,10 +84,10 @@ def work(pipe: Pipe, task: Work) -> None:
             while (shard := pipe.recv()) is not None:
                 pipe.send(_fill(reader, filler, shard))
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # whoever started this process is gone
+        return  # the process that started this one has ended
     except Exception as error:
         with contextlib.suppress(OSError):
-            pipe.send(Failed(_named(error)))
+            pipe.send(WorkerFailed(_named(error)))
 
 
 def _named(error: Exception) -> str:
@@ -106,11 +96,11 @@ def _named(error: Exception) -> str:
     return type(error).__name__
 
 
-def _fill(reader: DocumentEvents, filler: Filler, shard: Shard) -> Done:
+def _fill(reader: DocumentEvents, filler: Filler, shard: IdRange) -> ShardFilled:
     """Write the rows of all documents of the shard."""
     events = documents = 0
     for document_id, recorded in reader.documents(*shard, filler.until):
         events += filler.add(document_id, recorded)
         documents += 1
     filler.flush()
-    return Done(events, documents)
+    return ShardFilled(events, documents)

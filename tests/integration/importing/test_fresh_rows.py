@@ -13,9 +13,10 @@ from domain.commands import Context
 from eventstore.bulk_append import bulk_append, prepare_bulk_appends
 from importing.registrations import Registrations, rows_after
 from integration.importing.importing import Installation
-from projections.live.batch import Batch, apply_batch
+from postgres.tracking import READ_MODELS, ensure_tracked
+from projections.live.batch import Batch
 from projections.live.bulk_rows import SAMPLE_ID, FreshDocuments, write_fresh_rows
-from projections.tracking import READ_MODELS, ensure_tracked
+from projections.live.careful import write_batch
 from unit.projections.journeys import FIVE
 
 DOCUMENTS = 20
@@ -39,7 +40,7 @@ def apply(installation: Installation, events: int) -> None:
     with psycopg.connect(installation.dsn) as connection:
         ensure_tracked(connection, READ_MODELS)
         batch = Batch(history.after(0, events), datetime.now(UTC))
-        apply_batch(connection, batch, history.streams)
+        write_batch(connection, batch, history.streams)
 
 
 def written(installation: Installation, fresh: FreshDocuments) -> bool:

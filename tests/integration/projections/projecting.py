@@ -11,8 +11,8 @@ from functools import partial
 import psycopg
 
 from eventstore.history import History
+from postgres.tracking import READ_MODELS, read_position
 from projections.live.projector import Pace, Projector
-from projections.tracking import READ_MODELS, read_position
 
 NAME = "projector under test"
 

@@ -19,7 +19,7 @@ from integration.projections.projecting import (
     position_of,
     running,
 )
-from projections.live.batch import LOCKED_ELSEWHERE
+from projections.live.careful import LOCKED_ELSEWHERE
 
 
 def test_events_of_a_document_that_is_gone_stop_nothing(

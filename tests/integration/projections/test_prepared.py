@@ -14,7 +14,7 @@ from integration.projections.log_writer import LogWriter, delete_elsewhere
 from integration.projections.projecting import make_projector
 from projections.errors import NotCaughtUp
 from projections.live.prepared import Prepared
-from projections.tables import Standing
+from projections.tables import DocumentLocks
 
 FIRST = "markdown-conversion"
 DOCUMENTS = [f"doc-{number}" for number in range(20)]
@@ -27,8 +27,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     seen: list[bool] = []
     holds = Prepared.holds
 
-    def watched(prepared: Prepared, standing: Standing) -> bool:
-        seen.append(holds(prepared, standing))
+    def watched(prepared: Prepared, locks: DocumentLocks) -> bool:
+        seen.append(holds(prepared, locks))
         return seen[-1]
 
     monkeypatch.setattr(Prepared, "holds", watched)
@@ -185,7 +185,7 @@ def test_a_document_that_is_locked_is_waited_for(
         locking.execute("SELECT FROM documents WHERE id = 'doc-9' FOR UPDATE")
         with pytest.raises(NotCaughtUp):
             projector.run_until(history.last_position(), timeout_seconds=1.0)
-    assert False in held
+    assert held
     projector.run_until(history.last_position())
     assert_tables_are_the_fold(database, history)
 

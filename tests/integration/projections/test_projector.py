@@ -27,10 +27,10 @@ from integration.projections.projecting import (
 )
 from postgres.embedded.server import EmbeddedPostgres
 from postgres.migrate import Migrator
+from postgres.tracking import READ_MODELS, read_position
 from projections.errors import NotCaughtUp
-from projections.live.projector import READ_MODELS_CHANNEL
 from projections.live.status import projection_status
-from projections.tracking import READ_MODELS, read_position
+from projections.statements import READ_MODELS_CHANNEL
 from unit.projections.journeys import START
 
 

@@ -12,7 +12,7 @@ from eventstore.history import History
 from eventstore.log_shards import LogShards
 from integration.projections.log_writer import LogWriter, delete_elsewhere
 from integration.projections.projecting import make_projector
-from projections.rebuild.differences import Difference
+from projections.rebuild.differences import RowDifference
 from projections.rebuild.progress import Progress
 from projections.rebuild.rebuilder import Rebuilder
 
@@ -61,13 +61,18 @@ def rebuilder(
     history: History,
     *,
     workers: int = 2,
-    told: Callable[[Progress], None] = lambda _: None,
-    reached: Callable[[str], None] = lambda _: None,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_phase: Callable[[str], None] = lambda _: None,
 ) -> Rebuilder:
     """Return a rebuilder of this database."""
     connect = partial(psycopg.connect, url, application_name=NAME)
     return Rebuilder(
-        connect, history, LogShards(connect), workers=workers, told=told, reached=reached
+        connect,
+        history,
+        LogShards(connect),
+        workers=workers,
+        on_progress=on_progress,
+        on_phase=on_phase,
     )
 
 
@@ -119,6 +124,6 @@ def execute(url: str, statement: str, *values: Any) -> list[Any]:
 
 def assert_nothing_differs(url: str, history: History) -> None:
     """Check by a dry run that the live tables are what a rebuild would make."""
-    found: list[Difference] = []
+    found: list[RowDifference] = []
     rebuilder(url, history).dry_run(found.append)
     assert found == []

@@ -16,7 +16,7 @@ from eventstore.mapper import parse_time
 from integration.projections.log_writer import LogWriter, delete_elsewhere
 from integration.rebuild.rebuilding import execute, lives, project_all, rebuilder, rows
 from migrations.schema import dump_schema
-from projections.rebuild_errors import RebuildRefused
+from projections.errors import RebuildRefused
 
 THREE = ("processing_workflows", "documents_processing_stages", "stage_output_files")
 

@@ -16,7 +16,7 @@ from integration.rebuild.rebuilding import (
     rows,
 )
 from migrations.schema import dump_schema
-from projections.rebuild.differences import Difference
+from projections.rebuild.differences import RowDifference
 
 
 def test_nothing_differs_from_what_the_projector_made(
@@ -42,24 +42,24 @@ def test_every_kind_of_damage_is_told_and_left(
         "INSERT INTO processing_workflows (id, document_id) VALUES ('workflow-9_doc-3', 'doc-3')",
     )
     damaged, schema = rows(database), dump_schema(database)
-    found: list[Difference] = []
+    found: list[RowDifference] = []
     rebuilder(database, history).dry_run(found.append)
     assert rows(database) == damaged
     assert dump_schema(database) == schema
     assert found == [
-        Difference("processing_workflows", "doc-3", "workflow-9_doc-3", "extra", {}),
-        Difference(
+        RowDifference("processing_workflows", "doc-3", "workflow-9_doc-3", "extra", {}),
+        RowDifference(
             "documents_processing_stages",
             "doc-2",
             "doc-2_chunker",
             "changed",
             {"metadata": ({"by": "hand"}, None), "retry_count": (7, 0)},
         ),
-        Difference(
+        RowDifference(
             "stage_output_files", "doc-1", "doc-1_markdown-conversion:markdown", "missing", {}
         ),
     ]
-    only: list[Difference] = []
+    only: list[RowDifference] = []
     rebuilder(database, history).dry_run(only.append, "stage_output_files")
     assert only == found[2:]
 

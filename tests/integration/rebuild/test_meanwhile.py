@@ -30,9 +30,9 @@ from integration.rebuild.rebuilding import (
     rebuilder,
     rows,
 )
+from projections.errors import OtherVersion
 from projections.rebuild.progress import Progress
 from projections.rebuild.shadow import TABLES
-from projections.rebuild_errors import OtherVersion
 from projections.rebuild_lock import RebuildRunning, rebuild_lock
 
 EVERY_TABLE = [None, *TABLES]
@@ -134,7 +134,7 @@ def test_what_is_appended_between_is_in_the_tables(
 
     with running(make_projector(database, history, poll_seconds=0.05)):
         meanwhile = Meanwhile(moment, between)
-        rebuilder(database, history, reached=meanwhile).rebuild(table)
+        rebuilder(database, history, on_phase=meanwhile).rebuild(table)
         eventually(lambda: is_caught_up(database, history))
     assert meanwhile.times == 1
     # With the tracking row locked no projector may write to tables that are on their way out.
@@ -154,7 +154,7 @@ def test_documents_deleted_elsewhere_meanwhile_leave_no_rows(
         delete_elsewhere(database, ["doc-1", "doc-2"])
         log.restart("doc-2")
 
-    rebuilder(database, history, reached=Meanwhile(moment, delete)).rebuild()
+    rebuilder(database, history, on_phase=Meanwhile(moment, delete)).rebuild()
     project_all(database, history)
     assert_tables_are_the_fold(database, history)
     assert len(execute(database, "SELECT 1 FROM documents_processing_stages")) == 17 * 5
@@ -173,7 +173,9 @@ def test_a_document_that_is_being_deleted_is_waited_for(
             legacy.execute("DELETE FROM documents WHERE id = 'doc-1'")
             threading.Timer(0.7, legacy.commit).start()
 
-        rebuilder(database, history, reached=Meanwhile("built", delete), told=told.append).rebuild()
+        rebuilder(
+            database, history, on_phase=Meanwhile("built", delete), on_progress=told.append
+        ).rebuild()
     waited = [progress.waiting_for for progress in told if progress.waiting_for]
     assert any("the legacy application" in whom for whom in waited)
     assert_tables_are_the_fold(database, history)
@@ -253,7 +255,7 @@ def test_a_second_rebuild_is_refused(database: str, history: History, log: LogWr
         with check, pytest.raises(RebuildRunning), rebuild_lock(check, exclusive=False):
             pass
 
-    rebuilder(database, history, reached=Meanwhile("caught up", begin_another)).rebuild()
+    rebuilder(database, history, on_phase=Meanwhile("caught up", begin_another)).rebuild()
     assert len(refused) == 1
     second.rebuild()
     assert_tables_are_the_fold(database, history)
@@ -297,7 +299,7 @@ def test_a_long_reader_puts_the_swap_off_and_is_named(
         short_reader.start()
         timer = threading.Timer(3.0, release)
         rebuilt = threading.Thread(
-            target=rebuilder(database, history, told=told.append).rebuild, args=()
+            target=rebuilder(database, history, on_progress=told.append).rebuild, args=()
         )
         rebuilt.start()
         waiting: list[tuple[str, str]] = []

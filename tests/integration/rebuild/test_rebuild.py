@@ -23,9 +23,9 @@ from integration.rebuild.rebuilding import (
     rows,
 )
 from migrations.schema import dump_schema
+from projections.errors import RebuildRefused
 from projections.rebuild.progress import Progress
 from projections.rebuild.shadow import TABLES
-from projections.rebuild_errors import RebuildRefused
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_table_that_is_none_of_ours_is_refused(database: str, history: History
 def test_progress_is_told_and_kept(database: str, history: History, log: LogWriter) -> None:
     log.random_histories([f"doc-{number}" for number in range(10)], seed=1, rounds=10)
     told: list[Progress] = []
-    rebuilder(database, history, told=told.append).rebuild(rebuild_id="the-one")
+    rebuilder(database, history, on_progress=told.append).rebuild(rebuild_id="the-one")
     phases = list(dict.fromkeys(progress.phase for progress in told))
     assert (
         phases

@@ -16,8 +16,9 @@ from psycopg import Connection
 from conftest import Server
 from projections.rebuild.binary_copy import RowWriter
 from projections.rebuild.catalog import Layout, read_layout
+from projections.row_changes import RowChanges
 from projections.rows import FileRow
-from projections.tables import FILES, Changes
+from projections.tables import FILES
 
 SCHEMA, TABLE = "rows_by_copy", "stage_output_files"
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
@@ -58,7 +59,7 @@ def test_json_is_the_same_whoever_writes_it(
     connection: Connection[Any], layout: Layout, metadata: Sequence[Mapping[str, Any]]
 ) -> None:
     rows = [file_row(number, it) for number, it in enumerate(metadata)]
-    changes = Changes()
+    changes = RowChanges()
     for row in rows:
         changes.put(FILES, None, row)
     with connection.transaction(force_rollback=True):

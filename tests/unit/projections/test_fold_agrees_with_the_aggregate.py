@@ -62,9 +62,9 @@ def test_folding_in_pieces_gives_the_same_rows(tried: list[Step], cut: int) -> N
 
 
 def assert_agrees(rows: DocumentRows, state: DocumentWorkflow) -> None:
-    assert rows.whole
+    assert rows.complete
     assert rows.stream.version == state.version
-    assert rows.stream.registered == state.registered
+    assert (rows.stream.original_mime_type is not None) == state.registered
     assert rows.stream.run == state.run
     if not state.run:
         assert (rows.workflow, rows.stages, rows.files) == (None, {}, {})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from projections.live.read_ahead import ReadAhead
+from projections.live.row_cache import RowCache
 from projections.log_reader import Recorded
 from unit.projections.test_log_reader import Happened, Log
 
@@ -34,11 +35,11 @@ class Broken(Watched):
 
 def test_every_event_comes_once_and_is_read_once() -> None:
     log = Watched(20)
-    ahead, position, seen = ReadAhead(log, 6), 0, []
+    ahead, position, seen = ReadAhead(log, 6, RowCache(10)), 0, []
     while (stretch := ahead.after(position)).events:
         seen += [recorded.position for recorded in stretch.events]
         position = seen[-1]
-        ahead.read_on(dict)
+        ahead.read_on((), {})
         if stretch.is_last:
             break
     assert seen == list(range(1, 21))
@@ -46,24 +47,24 @@ def test_every_event_comes_once_and_is_read_once() -> None:
 
 
 def test_who_goes_on_from_elsewhere_gets_what_is_there() -> None:
-    ahead = ReadAhead(Watched(20), 6)
+    ahead = ReadAhead(Watched(20), 6, RowCache(10))
     ahead.after(0)
-    ahead.read_on(dict)
+    ahead.read_on((), {})
     assert [recorded.position for recorded in ahead.after(2).events] == [3, 4, 5, 6, 7]
 
 
 def test_nothing_is_read_ahead_of_the_end() -> None:
     log = Watched(5)
-    ahead = ReadAhead(log, 6)
+    ahead = ReadAhead(log, 6, RowCache(10))
     assert ahead.after(0).is_last
-    ahead.read_on(dict)
+    ahead.read_on((), {})
     assert log.read_from == [0]
 
 
 def test_what_went_wrong_meanwhile_is_told_to_who_asks_for_it() -> None:
-    ahead = ReadAhead(Broken(20), 6)
+    ahead = ReadAhead(Broken(20), 6, RowCache(10))
     ahead.after(0)
-    ahead.read_on(dict)
+    ahead.read_on((), {})
     for _ in range(2):
         with pytest.raises(OSError, match="cut off"):
             ahead.after(5)

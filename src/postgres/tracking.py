@@ -1,15 +1,14 @@
-"""How far a consumer of the log is: one row, whose lock makes it the only one at work."""
+"""The tracking position of a consumer of the log: a row whose lock lets only one apply events."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from projections.table import Part, write
+from postgres.statements import Part, write
 
 READ_MODELS = "read_models"
 """The projector's own row in `tracking`."""
@@ -19,28 +18,26 @@ _LOCK_FREE = _LOCK + b" SKIP LOCKED"
 _MOVE = b"UPDATE tracking SET position = %s, updated_at = %s WHERE projection = %s RETURNING 1"
 
 
-def ensure_tracked(connection: Connection[Any], projection: str) -> None:
-    """Make the row if there is none: nothing is applied yet."""
+def ensure_tracked(connection: Connection, projection: str) -> None:
+    """Insert the row at position 0 if there is none."""
     connection.execute(
         "INSERT INTO tracking (projection, position) VALUES (%s, 0) ON CONFLICT DO NOTHING",
         (projection,),
     )
 
 
-def lock_position(
-    connection: Connection[Any], projection: str, *, wait: bool = False
-) -> int | None:
-    """Return the position and keep everybody else from moving it until the transaction ends.
+def lock_position(connection: Connection, projection: str, *, wait: bool = False) -> int | None:
+    """Return the position and keep others from changing it until the transaction ends.
 
-    None if there is no such row or somebody else has it locked; with `wait` their end is awaited.
+    None if there is no such row, or another session has it locked; with `wait` that is waited for.
     """
-    return asked_to_lock_position(connection, projection, wait=wait)()
+    return request_position_lock(connection, projection, wait=wait)()
 
 
-def asked_to_lock_position(
-    connection: Connection[Any], projection: str, *, wait: bool = False
+def request_position_lock(
+    connection: Connection, projection: str, *, wait: bool = False
 ) -> Callable[[], int | None]:
-    """Ask for what `lock_position` returns, which is taken by a call."""
+    """Send the request of `lock_position`; the call of what is returned gives the answer."""
     cursor = connection.cursor(row_factory=tuple_row)
     cursor.execute(_LOCK if wait else _LOCK_FREE, (projection,), prepare=True)
 
@@ -52,7 +49,7 @@ def asked_to_lock_position(
     return take
 
 
-def read_position(connection: Connection[Any], projection: str) -> int:
+def read_position(connection: Connection, projection: str) -> int:
     """Return the position, 0 if nothing was ever applied."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute("SELECT position FROM tracking WHERE projection = %s", (projection,))
@@ -60,13 +57,11 @@ def read_position(connection: Connection[Any], projection: str) -> int:
     return 0 if row is None else int(row[0])
 
 
-def move_position(
-    connection: Connection[Any], projection: str, position: int, at: datetime
-) -> None:
+def move_position(connection: Connection, projection: str, position: int, at: datetime) -> None:
     """Move the position, in the transaction that holds its lock."""
-    write(connection, [moving(projection, position, at)])
+    write(connection, [position_move(projection, position, at)])
 
 
-def moving(projection: str, position: int, at: datetime) -> Part:
+def position_move(projection: str, position: int, at: datetime) -> Part:
     """Return the part of a statement that moves the position."""
     return Part(_MOVE, (position, at, projection), 1)

@@ -1,11 +1,11 @@
-"""Waits for news of the log without asking again and again."""
+"""Waits for a notification, a timeout or an interrupt from another thread."""
 
 from __future__ import annotations
 
 import contextlib
 import selectors
 import socket
-from typing import Any, LiteralString, Self
+from typing import LiteralString, Self
 
 from psycopg import Connection, sql
 
@@ -27,11 +27,11 @@ class Wakeup:
         self._theirs.close()
 
     def interrupt(self) -> None:
-        """End this wait and all that follow; nothing happens when nobody can be waiting."""
+        """End this wait and all that follow; nothing happens after the context was left."""
         with contextlib.suppress(OSError):
             self._theirs.send(b".")
 
-    def wait(self, seconds: float, listening: Connection[Any] | None = None) -> None:
+    def wait(self, seconds: float, listening: Connection | None = None) -> None:
         """Return after `seconds`, a notification on `listening` or an interrupt.
 
         Raises psycopg.OperationalError when `listening` turns out to be lost.
@@ -46,6 +46,6 @@ class Wakeup:
                 pass
 
 
-def listen(connection: Connection[Any], channel: LiteralString = LOG_CHANNEL) -> None:
+def listen(connection: Connection, channel: LiteralString = LOG_CHANNEL) -> None:
     """Have the connection, in autocommit mode, told of every append from now on."""
     connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))

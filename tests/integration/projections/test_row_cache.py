@@ -15,10 +15,11 @@ from integration.projections.projecting import (
     make_projector,
     running,
 )
+from postgres.tracking import READ_MODELS, ensure_tracked
 from projections import tables
-from projections.live.batch import Batch, apply_batch
-from projections.live.projector import _SETTINGS
-from projections.tracking import READ_MODELS, ensure_tracked
+from projections.live.batch import Batch
+from projections.live.careful import write_batch
+from projections.live.statements import SESSION_SETTINGS
 from unit.projections.journeys import FIVE, START
 
 FIRST = "markdown-conversion"
@@ -109,7 +110,7 @@ def test_nothing_is_remembered_of_a_document_that_is_through(
     events = history.after(0, 1000)
     with psycopg.connect(database) as connection:
         ensure_tracked(connection, READ_MODELS)
-        applied = apply_batch(connection, Batch(events, START), history.streams)
+        applied = write_batch(connection, Batch(events, START), history.streams)
         assert applied.rows.keys() == {"doc-2"}
     projector = make_projector(database, history)
     projector.run_until(history.last_position())
@@ -122,10 +123,10 @@ def test_rows_are_found_by_their_keys_even_if_that_was_planned_on_empty_tables(
     database: str,
 ) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
-        connection.execute(_SETTINGS)
-        for table in (tables.STREAMS, *tables.READ_MODELS):
+        connection.execute(SESSION_SETTINGS)
+        for table in (tables.STREAMS, *tables.DOCUMENT_TABLES):
             for columns in table.changing:
-                statement = table.update([], columns).text.replace(b"%s", b"$1")
+                statement = table.write_part(columns, []).text.replace(b"%s", b"$1")
                 connection.execute(b"PREPARE change (text) AS " + statement)
                 plan = "".join(row[0] for row in connection.execute("EXPLAIN EXECUTE change ('')"))
                 connection.execute("DEALLOCATE change")

@@ -7,8 +7,7 @@ from msgspec.structs import replace
 
 from projections.fold import fold
 from projections.live.document_fold import ABOUT_NO_FILE
-from projections.live.row_cache import NOT_ASKED
-from projections.rows import DocumentRows
+from projections.rows import FILES_NOT_LOADED, DocumentRows
 from unit.projections.journeys import journey, steps
 
 
@@ -18,6 +17,6 @@ def test_events_that_are_about_no_file_are_folded_without_any(seed: int) -> None
     for position, (_, event) in enumerate(journey("doc-1", steps(seed, 60)), start=1):
         before, rows = rows, fold(rows, position, event)
         if type(event) in ABOUT_NO_FILE and not before.stream.staged:
-            without = fold(replace(before, files=NOT_ASKED), position, event)
-            assert without.files is NOT_ASKED
+            without = fold(replace(before, files=FILES_NOT_LOADED), position, event)
+            assert without.files is FILES_NOT_LOADED
             assert replace(without, files=before.files) == rows
