@@ -12,15 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.values import FailureReason, FileReference, StageStatus, WorkflowStatus, WorkflowType
-
-if TYPE_CHECKING:
-    from domain.document_workflow import DocumentWorkflow
 
 PipelineRow = tuple[str, str | None, bool, int]
 
@@ -92,12 +89,6 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     def originator_version(self) -> int:
         """The version, in the library's words."""
         return self.version
-
-    def mutate(self, aggregate: DocumentWorkflow | None) -> DocumentWorkflow:
-        """Return the aggregate as it is after this event (the library's projector calls this)."""
-        from domain.document_workflow import DocumentWorkflow, evolve
-
-        return evolve(aggregate or DocumentWorkflow.unborn(self.document_id), self)
 
     def happened_at(self, at: datetime) -> Self:
         """Return the event as the log stored it, its time moved on to `at`."""
