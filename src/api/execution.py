@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from api.http.errors import FieldError, NotYetReadable, ReadModelUnavailable, Unprocessable
-from api.ports import Committed, Ports, StreamRow
+from api.ports import Ports
 from api.reads.queries import DocumentRead
 from api.reads.versions import IMPORTED
 from api.render import state_headers
@@ -18,7 +18,9 @@ from domain.errors import LogUnavailable, UnknownStage
 from domain.file_names import original_path
 from domain.storage_errors import ImportedContentMissing
 from domain.values import FileReference
+from eventstore.append_round import Committed
 from postgres.deadlines import Allowance
+from projections.rows import StreamRow
 
 ORIGINAL = "original"
 _FIRST_LOOK_SECONDS = 0.02

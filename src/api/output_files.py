@@ -10,12 +10,13 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 
 from api.http.errors import Unprocessable
-from api.ports import Blob, Ports, StageType
+from api.ports import Ports, StageType
 from api.schemas import StatusReport, StoredFile
 from domain.file_names import safe_name, split_extension
 from domain.media_types import media_type_of, says_something
 from domain.storage_errors import BlobNotFound, PathRefused
 from domain.values import FILE_TYPE, SUFFIX, OutputFile
+from files.blobs import Blob
 
 _BLOBS = re.compile(r"/?blobs/")
 

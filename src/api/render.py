@@ -12,11 +12,12 @@ from msgspec import Struct
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
-from api.ports import Committed, RecordedEvent
 from api.reads.shapes import FILE, STAGE, WORKFLOW, time_text
 from domain.commands import RegisterDocument
 from domain.errors import UnknownStage
 from domain.events import Event
+from eventstore.append_round import Committed
+from eventstore.recorded import RecordedEvent
 
 POSITION_HEADER = "Docledger-Position"
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode

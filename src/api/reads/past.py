@@ -11,13 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from api.database_threads import DatabaseThreads
 from api.http.contents import Content, ListedFile
 from api.http.errors import FileNotFound
-from api.ports import BlobStore, DocumentAsOf, Past
+from api.ports import BlobStore, Past
 from api.reads.queries import Queries
 from api.reads.shapes import FILE, STAGE, WORKFLOW, time_text
 from api.reads.versions import IMPORTED
 from domain.file_names import original_path, output_path
 from domain.moments import parse_moment
 from domain.storage_errors import BlobNotFound
+from projections.time_travel import DocumentAsOf
 
 AsOf = Annotated[
     str | None,
@@ -77,8 +78,9 @@ class PastReader:
             listed = ListedFile(row.file_path, row.checksum, row.mime_type)
             if versions.get(key) == IMPORTED and listed.name == name:
                 return listed
-            if row.file_path == path and row.checksum:
-                return Content(row.checksum, row.file_size, row.mime_type, name)
+            checksum, size_bytes, mime_type = row.checksum, row.file_size, row.mime_type
+            if row.file_path == path and checksum and size_bytes is not None and mime_type:
+                return Content(checksum, size_bytes, mime_type, name)
         raise FileNotFound("The stage had no such file then.")
 
     async def original(self, document_id: str, as_of: str) -> Content:

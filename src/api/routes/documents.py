@@ -18,7 +18,6 @@ from api.http.conditional import MIN_POSITION, min_position
 from api.http.errors import Unprocessable, UnsupportedMediaType
 from api.http.multipart import FormReader, form_values
 from api.parameters import Cursor, DocumentPath, Limit
-from api.ports import Blob
 from api.reads.listing import DocumentFilter
 from api.reads.past import AsOf
 from api.render import json_response, raw_json_response, registered_document, state_headers, written
@@ -27,6 +26,7 @@ from api.services import IfMatch, MinPosition, Services, Shared
 from domain.commands import DeleteDocument, RegisterDocument
 from domain.registration import Registration, register_file, register_text
 from domain.values import WorkflowType
+from files.blobs import Blob
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
