@@ -16,6 +16,7 @@ from api.render import state_headers
 from api.services import Services
 from domain.errors import LogUnavailable, UnknownStage
 from domain.file_names import original_path
+from domain.json_types import JsonObject
 from domain.storage_errors import ImportedContentMissing
 from domain.values import FileReference
 from eventstore.append_round import Committed
@@ -31,7 +32,7 @@ _OVER = ("completed", "failed", "skipped")
 class Outcome(NamedTuple):
     """How an execution ended."""
 
-    content: dict[str, Any]
+    content: JsonObject
     headers: dict[str, str]
 
 
@@ -118,7 +119,7 @@ async def _ended(services: Services, committed: Committed, stage: str) -> Outcom
         pause_seconds = min(pause_seconds * 1.5, _LONGEST_LOOK_SECONDS)
 
 
-def _result(found: DocumentRead, name: str) -> dict[str, Any] | None:
+def _result(found: DocumentRead, name: str) -> JsonObject | None:
     parts = json.loads(found.body or "{}")
     stage, workflow = parts.get("stage"), parts.get("workflow")
     if stage is None or workflow is None:

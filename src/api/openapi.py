@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from api.http.problems import MEDIA_TYPE
 from api.schemas import ProblemDocument
+from domain.json_types import JsonMapping, JsonObject
 
 # Examples travel as text: the framework drops every null on the way.
 _EXAMPLE = "x-example"
@@ -42,24 +43,22 @@ _OF_ANY_REQUEST = (414, 431)
 _OF_ANY_BODY = (408,)
 
 _TEXT = {"type": "string"}
-_STATE_HEADERS: dict[str, Any] = {
+_STATE_HEADERS: JsonObject = {
     "ETag": {"description": "The version, quoted", "schema": _TEXT},
     "Docledger-Position": {"description": "The position in the log", "schema": {"type": "integer"}},
 }
-_LOCATION: dict[str, Any] = {"Location": {"description": "The path to read it at", "schema": _TEXT}}
-_CONTENT_HEADERS: dict[str, Any] = {
+_LOCATION: JsonObject = {"Location": {"description": "The path to read it at", "schema": _TEXT}}
+_CONTENT_HEADERS: JsonObject = {
     "ETag": {"description": "The content's SHA-256, quoted", "schema": _TEXT},
     "Accept-Ranges": {"schema": {"const": "bytes"}},
     "Cache-Control": {"schema": _TEXT},
     "Content-Disposition": {"description": "The file's name", "schema": _TEXT},
 }
-_LENGTH: dict[str, Any] = {"Content-Length": {"schema": {"type": "integer"}}}
-_RANGE: dict[str, Any] = {
-    "Content-Range": {"description": "Which bytes of how many", "schema": _TEXT}
-}
-_BYTES: dict[str, Any] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+_LENGTH: JsonObject = {"Content-Length": {"schema": {"type": "integer"}}}
+_RANGE: JsonObject = {"Content-Range": {"description": "Which bytes of how many", "schema": _TEXT}}
+_BYTES: JsonObject = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
-Responses = dict[int | str, dict[str, Any]]
+Responses = dict[int | str, JsonObject]
 
 
 def errors(*statuses: int) -> Responses:
@@ -67,7 +66,7 @@ def errors(*statuses: int) -> Responses:
     return {status: _problem(status) for status in statuses}
 
 
-def _problem(status: int) -> dict[str, Any]:
+def _problem(status: int) -> JsonObject:
     name, title, detail = _DESCRIPTIONS[status]
     example = {
         "type": f"urn:docledger:problem:{name}",
@@ -77,7 +76,7 @@ def _problem(status: int) -> dict[str, Any]:
         "instance": "urn:docledger:request:0199a1b2-0000-7000-8000-000000000000",
     }
     schema = {"$ref": _REF.format(model=ProblemDocument.__name__)}
-    found: dict[str, Any] = {
+    found: JsonObject = {
         "description": title,
         "content": {MEDIA_TYPE: {"schema": schema, "example": example}},
     }
@@ -97,10 +96,10 @@ def answer(
     *,
     state: bool = False,
     location: bool = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Document a route's JSON answer; `state` ones name the state by version and position."""
     content = {"schema": _named(model, "serialization"), _EXAMPLE: json.dumps(example)}
-    found: dict[str, Any] = {
+    found: JsonObject = {
         "description": description,
         "content": {"application/json": content},
     }
@@ -110,7 +109,7 @@ def answer(
 
 def list_answer(
     model: type[BaseModel], description: str, example: Any, *, state: bool = False
-) -> dict[str, Any]:
+) -> JsonObject:
     """Document a route that answers with a page."""
     item = _named(model, "serialization")
     name = f"{model.__name__}Page"
@@ -128,7 +127,7 @@ def list_answer(
         "schema": {"$ref": _REF.format(model=name), _DEFINITIONS: {name: page, **item["$defs"]}},
         _EXAMPLE: json.dumps({"items": [example], "nextCursor": None}),
     }
-    found: dict[str, Any] = {"description": description, "content": {"application/json": content}}
+    found: JsonObject = {"description": description, "content": {"application/json": content}}
     return {**found, "headers": _STATE_HEADERS} if state else found
 
 
@@ -150,27 +149,27 @@ def downloads(*statuses: int) -> Responses:
     }
 
 
-def deleted(description: str) -> dict[str, Any]:
+def deleted(description: str) -> JsonObject:
     """Document an answer without content that names the state."""
     return {"description": description, "headers": _STATE_HEADERS}
 
 
-def json_content(model: type[BaseModel], example: Any) -> dict[str, Any]:
+def json_content(model: type[BaseModel], example: Any) -> JsonObject:
     """Document a body as JSON."""
     content = {"schema": _named(model, "validation"), _EXAMPLE: json.dumps(example)}
     return {"application/json": content}
 
 
-def request_body(*contents: Mapping[str, Any], required: bool = True) -> dict[str, Any]:
+def request_body(*contents: JsonMapping, required: bool = True) -> JsonObject:
     """Document a route's body of any of these media types."""
     merged = {kind: found for content in contents for kind, found in content.items()}
     return {"requestBody": {"required": required, "content": merged}}
 
 
-def form_content(model: type[BaseModel], name: str, file_field: str) -> dict[str, Any]:
+def form_content(model: type[BaseModel], name: str, file_field: str) -> JsonObject:
     """Document a multipart form with one file."""
     named = _named(model, "validation")
-    definitions: dict[str, Any] = dict(named[_DEFINITIONS])
+    definitions: JsonObject = dict(named[_DEFINITIONS])
     form = definitions.pop(model.__name__)
     form["title"] = name
     form["properties"] = {
@@ -181,25 +180,25 @@ def form_content(model: type[BaseModel], name: str, file_field: str) -> dict[str
     return {"multipart/form-data": {"schema": schema}}
 
 
-def _form_field(schema: dict[str, Any]) -> dict[str, Any]:
+def _form_field(schema: JsonObject) -> JsonObject:
     """Return the schema of a form's field: a form has no null, and objects are JSON text."""
     found = _without_null(schema)
     return {**found, "description": "JSON text"} if "$ref" in found else found
 
 
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+def _without_null(schema: JsonObject) -> JsonObject:
     choices = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
     if len(choices) != 1:
         return schema
     return {**{key: schema[key] for key in schema if key != "anyOf"}, **choices[0]}
 
 
-def raw_content() -> dict[str, Any]:
+def raw_content() -> JsonObject:
     """Document a body that is the file itself."""
     return {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
 
-def _named(model: type[BaseModel], mode: Any) -> dict[str, Any]:
+def _named(model: type[BaseModel], mode: Any) -> JsonObject:
     """Return a reference to the model's schema, which travels along until it is hoisted."""
     schema = model.model_json_schema(ref_template=_REF, mode=mode)
     definitions = schema.pop(_DEFINITIONS, {})
@@ -209,7 +208,7 @@ def _named(model: type[BaseModel], mode: Any) -> dict[str, Any]:
     return {"$ref": _REF.format(model=model.__name__), _DEFINITIONS: definitions}
 
 
-def _name_fields(model_name: str, definitions: dict[str, Any]) -> None:
+def _name_fields(model_name: str, definitions: JsonObject) -> None:
     """Give objects that a model's fields hold without a model of their own the fields' names."""
     properties = definitions[model_name].get("properties", {})
     for field, schema in properties.items():
@@ -222,7 +221,7 @@ def _name_fields(model_name: str, definitions: dict[str, Any]) -> None:
 def install(app: FastAPI) -> None:
     """Have the app describe itself with every schema among the components."""
 
-    def describe() -> dict[str, Any]:
+    def describe() -> JsonObject:
         if app.openapi_schema is None:
             description = get_openapi(
                 title=app.title,
@@ -247,19 +246,19 @@ def install(app: FastAPI) -> None:
     app.openapi = describe  # type: ignore[method-assign]
 
 
-def _operations(description: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _operations(description: JsonMapping) -> Iterator[JsonObject]:
     for methods in description["paths"].values():
         yield from methods.values()
 
 
-def _add_common_errors(operation: dict[str, Any]) -> None:
+def _add_common_errors(operation: JsonObject) -> None:
     """Document what the server answers before a route is found."""
     statuses = _OF_ANY_REQUEST + (_OF_ANY_BODY if "requestBody" in operation else ())
     for status in statuses:
         operation["responses"][str(status)] = _problem(status)
 
 
-def _hoist(node: Any, schemas: dict[str, Any]) -> None:
+def _hoist(node: Any, schemas: JsonObject) -> None:
     """Move definitions that schemas carry along to where references point; unpack examples."""
     if isinstance(node, list):
         for item in node:

@@ -13,6 +13,7 @@ from api.http.encoded_slashes import with_slashes
 from api.http.errors import FieldError, Unprocessable
 from api.http.strict_json import join, text_fault
 from api.render import page
+from domain.json_types import JsonObject
 
 MAX_LIMIT = 1000
 
@@ -45,7 +46,7 @@ async def refuse_unstorable_parameters(request: Request) -> None:
         raise Unprocessable(errors)
 
 
-def numbered_page(items: list[Any], limit: int, cursor: str | None) -> dict[str, Any]:
+def numbered_page(items: list[Any], limit: int, cursor: str | None) -> JsonObject:
     """Return a page of a short list that is at hand as a whole."""
     start = 0 if cursor is None else cursors.number(cursor)
     end = start + limit

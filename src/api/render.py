@@ -16,6 +16,7 @@ from api.reads.shapes import FILE, STAGE, WORKFLOW, time_text
 from domain.commands import RegisterDocument
 from domain.errors import UnknownStage
 from domain.events import Event
+from domain.json_types import JsonObject
 from eventstore.append_round import Committed
 from eventstore.recorded import RecordedEvent
 
@@ -52,7 +53,7 @@ def written(
     return json_response(content, status, found)
 
 
-def registered_document(command: RegisterDocument, committed: Committed) -> dict[str, Any]:
+def registered_document(command: RegisterDocument, committed: Committed) -> JsonObject:
     """Return the new document with its stages."""
     rows = committed.rows
     created_at = time_text(committed.events[0].event.at) if committed.events else None  # type: ignore[union-attr]
@@ -71,13 +72,13 @@ def registered_document(command: RegisterDocument, committed: Committed) -> dict
     }
 
 
-def workflow(committed: Committed) -> dict[str, Any] | None:
+def workflow(committed: Committed) -> JsonObject | None:
     """Return the document's newest workflow."""
     row = committed.rows.workflow
     return None if row is None else WORKFLOW.of(row)
 
 
-def stage(committed: Committed, name: str) -> dict[str, Any]:
+def stage(committed: Committed, name: str) -> JsonObject:
     """Return one stage; raises UnknownStage."""
     row = committed.rows.stages.get(name)
     if row is None:
@@ -85,26 +86,26 @@ def stage(committed: Committed, name: str) -> dict[str, Any]:
     return STAGE.of(row)
 
 
-def file(committed: Committed, stage_name: str, file_type: str) -> dict[str, Any]:
+def file(committed: Committed, stage_name: str, file_type: str) -> JsonObject:
     """Return the newest file of a stage and type, current or staged for the running attempt."""
     key = (stage_name, file_type)
     staged = committed.rows.stream.staged.get(key)
     return FILE.of(staged.file if staged is not None else committed.rows.files[key])
 
 
-def files_in_order(committed: Committed) -> list[dict[str, Any]]:
+def files_in_order(committed: Committed) -> list[JsonObject]:
     """Return the current files by stage and type."""
     order = {name: n for n, name in enumerate(committed.state.pipeline.stage_names)}
     rows = sorted(committed.rows.files.items(), key=lambda i: (order.get(i[0][0], 0), i[0]))
     return [FILE.of(row) for _, row in rows]
 
 
-def page(items: Sequence[Any], next_cursor: str | None = None) -> dict[str, Any]:
+def page(items: Sequence[Any], next_cursor: str | None = None) -> JsonObject:
     """Return a list as every path gives it."""
     return {"items": list(items), "nextCursor": next_cursor}
 
 
-def event_json(recorded: RecordedEvent) -> dict[str, Any]:
+def event_json(recorded: RecordedEvent) -> JsonObject:
     """Return an event as history and feeds show it; `data` is what only its type carries.
 
     What may be personal is under `data.personal`, which is null once it was erased. Of an event
@@ -133,7 +134,7 @@ def event_json(recorded: RecordedEvent) -> dict[str, Any]:
     }
 
 
-def _fields(struct: Struct, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+def _fields(struct: Struct, without: frozenset[str] = frozenset()) -> JsonObject:
     return {
         to_camel(name): _plain(getattr(struct, name))
         for name in struct.__struct_fields__

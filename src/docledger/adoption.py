@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import psycopg
 from psycopg.rows import tuple_row
@@ -40,7 +40,7 @@ _WRITE = """
         location = excluded.location, adopted_at = excluded.adopted_at
 """
 
-Connection: TypeAlias = psycopg.Connection[Any]
+Connection: TypeAlias = psycopg.Connection
 State: TypeAlias = Literal["adopted", "shared", "other", "none", "unreachable"]
 
 

@@ -14,6 +14,7 @@ from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentExists, DocumentNotFound, IllegalTransition, InvalidValue
 from domain.import_decisions import import_run, import_stages
 from domain.imported_state import ImportedRun
+from domain.json_types import JsonObject
 from domain.pipeline import Pipeline
 from domain.values import Configuration, FailureReason, StageStatus, WorkflowStatus
 
@@ -74,7 +75,7 @@ def _import(decision: Decision, command: c.ImportDocument) -> None:
             import_run(decision, run)
 
 
-def _how(run: ImportedRun) -> dict[str, Any]:
+def _how(run: ImportedRun) -> JsonObject:
     return {"workflow_type": run.workflow_type, "configuration": run.configuration}
 
 

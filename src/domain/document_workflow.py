@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from domain import events as e
 from domain.errors import UnknownStage
 from domain.file_names import output_name
+from domain.json_types import JsonMapping
 from domain.pipeline import Pipeline
 from domain.values import Configuration, StageStatus, WorkflowStatus, WorkflowType
 
@@ -293,7 +294,7 @@ def _stage_completed(state: DocumentWorkflow, event: e.StageCompleted) -> Docume
     )
 
 
-_AT_REST: Mapping[str, Any] = MappingProxyType(
+_AT_REST: JsonMapping = MappingProxyType(
     {
         "staged": _NO_FILES,
         "lease_id": None,

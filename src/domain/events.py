@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Self
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.json_types import JsonMapping
 from domain.values import FailureReason, FileReference, StageStatus, WorkflowStatus, WorkflowType
 
 PipelineRow = tuple[str, str | None, bool, int]
@@ -37,14 +38,14 @@ class ReportedPersonal(Personal, frozen=True, kw_only=True):
     """What somebody said about an attempt."""
 
     error_message: str | None = None
-    metadata: Mapping[str, Any] | None = None
+    metadata: JsonMapping | None = None
 
 
 class FilePersonal(Personal, frozen=True, kw_only=True):
     """What somebody said about a file."""
 
     file_name: str | None = None
-    metadata: Mapping[str, Any] | None = None
+    metadata: JsonMapping | None = None
 
 
 class WorkflowPersonal(Personal, frozen=True, kw_only=True):
@@ -140,7 +141,7 @@ class WorkflowStarted(Event, frozen=True, kw_only=True):
 
     run: int
     workflow_type: WorkflowType
-    configuration: Mapping[str, Any] = {}
+    configuration: JsonMapping = {}
     pipeline: tuple[PipelineRow, ...]
     attempts: Mapping[str, int] = {}
 
@@ -195,7 +196,7 @@ class StageCompleted(StageEvent, frozen=True, kw_only=True):
     completed_at: datetime | None = None
     executor: str | None = None
     inputs: tuple[FileReference, ...] = ()
-    metadata: Mapping[str, Any] = {}
+    metadata: JsonMapping = {}
     personal: ReportedPersonal | None = None
 
 
@@ -257,7 +258,7 @@ class OutputFileRegistered(StageEvent, frozen=True, kw_only=True):
     mime_type: str
     file_version: int
     current: bool = False
-    metadata: Mapping[str, Any] = {}
+    metadata: JsonMapping = {}
     personal: FilePersonal | None = None
 
 

@@ -8,7 +8,6 @@ completed | skipped -> pending          a re-run
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +23,7 @@ from domain.file_decisions import (
     reset_downstream,
     stage_files,
 )
+from domain.json_types import JsonMapping
 from domain.reported_times import clamped, noted
 from domain.requirements import (
     current_stage,
@@ -93,7 +93,7 @@ def _start(
 
 def _ended_at(
     stage: StageState, command: c.CompleteStage | c.FailStage
-) -> tuple[datetime | None, Mapping[str, Any] | None]:
+) -> tuple[datetime | None, JsonMapping | None]:
     """Return when the attempt ended, if that was reported, and what was said with the report.
 
     What was said of the start stands in the metadata as well where that was just recorded: an
@@ -280,7 +280,7 @@ def _make_pending(decision: Decision, stage: StageState) -> None:
     decision.record_stage(e.StageReset, stage.name, attempt=stage.attempt + 1)
 
 
-def _reported(error_message: str | None, metadata: Mapping[str, Any] | None) -> Any:
+def _reported(error_message: str | None, metadata: JsonMapping | None) -> Any:
     if error_message is None and metadata is None:
         return None
     return e.ReportedPersonal(error_message=error_message, metadata=metadata)

@@ -13,6 +13,7 @@ from domain.commands import Command, DeleteDocument, RegisterDocument
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentExists, LogUnreadable, VersionMismatch
 from domain.events import DocumentRegistered, Event
+from domain.json_types import JsonObject
 from eventstore.mapper import parse_time, personal_part
 from eventstore.recorded import RecordedEvent
 from eventstore.recorder import Append
@@ -248,7 +249,7 @@ def _check_version(state: DocumentWorkflow, waiting: Waiting) -> None:
         )
 
 
-def _document_row(command: RegisterDocument, event_number: int) -> dict[str, Any]:
+def _document_row(command: RegisterDocument, event_number: int) -> JsonObject:
     return {
         "id": command.document_id,
         "title": command.title,

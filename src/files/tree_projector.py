@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 import structlog
@@ -16,6 +15,7 @@ from psycopg.rows import TupleRow
 from domain import events as e
 from domain.errors import DocledgerError
 from domain.file_names import original_path
+from domain.json_types import JsonObject
 from files.tree import DocumentTree
 from postgres.causes import NewCauses, cause
 
@@ -275,7 +275,7 @@ def _wanted(
     is_parked: bool,
     original_name: str | None,
     original_checksum: str | None,
-    outputs: dict[str, Any] | None,
+    outputs: JsonObject | None,
     imported: list[str] | None,
 ) -> _Wanted:
     files = dict(outputs or {})

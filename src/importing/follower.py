@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
 import psycopg
@@ -38,7 +38,7 @@ from postgres.backoff import keep_going
 
 _log = logging.getLogger(__name__)
 
-Connection = psycopg.Connection[Any]
+Connection = psycopg.Connection
 
 ACTOR = "another application"
 

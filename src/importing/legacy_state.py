@@ -21,6 +21,7 @@ from domain.commands import Context, ImportDocument
 from domain.decisions import check_configuration
 from domain.errors import DocledgerError, InvalidValue
 from domain.imported_state import ImportedFile, ImportedRun, ImportedStage
+from domain.json_types import JsonMapping
 from domain.media_types import MARKDOWN
 from domain.pipeline import Pipeline, StageDependency
 from domain.values import (
@@ -33,8 +34,8 @@ from domain.values import (
 )
 from importing.registrations import DocumentRow
 
-Connection = psycopg.Connection[Any]
-Row = Mapping[str, Any]
+Connection = psycopg.Connection
+Row = JsonMapping
 
 _PAGE_DOCUMENTS = 500
 _STAGE_COLUMNS = (
@@ -59,7 +60,7 @@ _RUN_COLUMNS = (
     "updated_at",
 )
 # A column that says nothing shows what its default in the requirement says.
-_UNSAID: Mapping[str, Any] = {"retry_count": 0, "configuration": {}, "workflow_type": "manual"}
+_UNSAID: JsonMapping = {"retry_count": 0, "configuration": {}, "workflow_type": "manual"}
 _MOST_DIFFERENCES = 10_000
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from domain.json_types import JsonObject
 from projections.folding import Folding
 from projections.rows import StreamRow
 from projections.table import Table
@@ -17,7 +18,7 @@ from verification.difference import Difference
 
 TABLES: tuple[Table[Any], ...] = (WORKFLOWS, STAGES, FILES, STREAMS)
 
-RowsByTable = dict[str, dict[str, Any]]
+RowsByTable = dict[str, JsonObject]
 """Rows by the name of their table and their key."""
 
 

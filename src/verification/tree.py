@@ -77,7 +77,7 @@ class TreeCheck:
     are none that are still to be written.
     """
 
-    def __init__(self, connection: Connection[Any], tree: TreeReader) -> None:
+    def __init__(self, connection: Connection, tree: TreeReader) -> None:
         self._connection = connection
         self._tree = tree
         self.behind = 0

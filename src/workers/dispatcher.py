@@ -21,6 +21,7 @@ import psycopg
 from pydantic_core import from_json
 
 from domain.events import EVENT_TYPES
+from domain.json_types import JsonObject
 from eventstore.array_literals import text_array
 from eventstore.mapper import upcast
 from postgres.backoff import keep_going
@@ -242,7 +243,7 @@ def _facts(rows: Sequence[tuple[Any, ...]]) -> list[Fact]:
 def _fact(document_id: str, version: int, topic: str, state: bytes) -> Fact:
     """Return what the rule needs of a stored event; what is personal in it stays sealed."""
     try:
-        fields: dict[str, Any] = from_json(state)
+        fields: JsonObject = from_json(state)
         upcast(EVENT_TYPES[topic], fields)
         return Fact(document_id, version, topic, fields)
     except (ValueError, KeyError, TypeError):

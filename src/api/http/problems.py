@@ -17,6 +17,7 @@ from api.http.bodies import field_errors
 from api.http.methods import Methods
 from domain import errors as d
 from domain import storage_errors as s
+from domain.json_types import JsonObject
 
 MEDIA_TYPE = "application/problem+json"
 _URN = "urn:docledger:problem:"
@@ -166,7 +167,7 @@ def _headers(error: Exception) -> dict[str, str]:
     return {}
 
 
-def _members(error: Exception) -> dict[str, Any]:
+def _members(error: Exception) -> JsonObject:
     if isinstance(error, a.BeyondLog):
         return {"errors": [e._asdict() for e in error.errors], "position": error.position}
     if isinstance(error, a.Unprocessable):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from fastapi import Query
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +16,7 @@ from api.reads.queries import Queries
 from api.reads.shapes import FILE, STAGE, WORKFLOW, time_text
 from api.reads.versions import IMPORTED
 from domain.file_names import original_path, output_path
+from domain.json_types import JsonObject
 from domain.moments import parse_moment
 from domain.storage_errors import BlobNotFound
 from projections.time_travel import DocumentAsOf
@@ -35,7 +36,7 @@ AsOf = Annotated[
 class PastRead(NamedTuple):
     """A document as it was; `position` is that of its last event then."""
 
-    content: dict[str, Any]
+    content: JsonObject
     version: int
     position: int
 
@@ -96,7 +97,7 @@ class PastReader:
         moment = parse_moment(as_of, "asOf")
         return await self._threads.run(self._past.document, document_id, moment)
 
-    def _remembered(self, document_id: str, found: DocumentAsOf) -> dict[str, Any]:
+    def _remembered(self, document_id: str, found: DocumentAsOf) -> JsonObject:
         return {
             "id": document_id,
             "title": found.title,
@@ -115,7 +116,7 @@ class PastReader:
             return None
 
 
-def _parts(found: DocumentAsOf) -> dict[str, Any]:
+def _parts(found: DocumentAsOf) -> JsonObject:
     rows = found.rows
     order = {name: n for n, name in enumerate(rows.stream.pipeline)}
     last = len(order)

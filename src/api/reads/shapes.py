@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
+from domain.json_types import JsonObject
+
 SQL_TIME = """to_char({}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
@@ -39,7 +41,7 @@ class Shape:
         waits = f", 'waitingFor', {NOT_WAITING.format(alias)}" if self.waits else ""
         return f"json_build_object({', '.join(pairs)}{waits})"
 
-    def of(self, row: Any) -> dict[str, Any]:
+    def of(self, row: Any) -> JsonObject:
         """Return the JSON of a row whose attributes are named like the columns."""
         found = dict(zip(self._column_keys, self._values(row), strict=True))
         for key in self._times:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -22,12 +22,13 @@ from domain.commands import (
     ResumeWorkflow,
     StartWorkflow,
 )
+from domain.json_types import JsonObject
 from domain.values import WorkflowType
 
 router = APIRouter(prefix="/v1/documents/{id}/workflow", tags=["workflow"])
 
 _ANSWER = openapi.answer(schemas.Workflow, "The workflow", examples.WORKFLOW, state=True)
-_CHANGED: dict[int | str, dict[str, Any]] = {
+_CHANGED: dict[int | str, JsonObject] = {
     200: _ANSWER,
     **openapi.errors(*openapi.BARE_WRITE_ERRORS),
 }

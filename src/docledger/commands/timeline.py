@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.text import Text
 from api.render import event_json
 from domain.events import Event, OutputFileRegistered, WorkflowStarted
 from domain.file_names import output_name
+from domain.json_types import JsonMapping
 from eventstore.recorded import RecordedEvent
 
 _WHAT_AT = 4
@@ -73,7 +74,7 @@ class Timeline:
         ended_at: datetime = getattr(event, "completed_at", None) or event.at
         return f"took {duration(ended_at - self._started_at.pop(stage))}"
 
-    def _details(self, event: Event, fields: Mapping[str, Any]) -> Iterator[str]:
+    def _details(self, event: Event, fields: JsonMapping) -> Iterator[str]:
         personal = fields.get("personal") or {}
         if type(event).__name__ == "DocumentRegistered":
             self._original_name = personal.get("fileName")

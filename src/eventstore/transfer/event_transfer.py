@@ -15,6 +15,7 @@ from eventsourcing.persistence import MapperDeserialisationError, StoredEvent
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
+from domain.json_types import JsonObject
 from eventstore.document_keys import DocumentKey
 from eventstore.mapper import FindKey, event_of, key_named_by
 from eventstore.stored_log import StoredRow
@@ -69,7 +70,7 @@ _FEW_ROWS, _MANY_ROWS = 10, 1000  # a row of `documents` holds a whole document
 
 
 def export_events(
-    connection: Connection[Any],
+    connection: Connection,
     document_ids: Collection[str] | None = None,
     *,
     after: int = 0,
@@ -96,7 +97,7 @@ def export_events(
 
 
 def _rows(
-    connection: Connection[Any], name: str, query: str, chosen: dict[str, Any], rows: int
+    connection: Connection, name: str, query: str, chosen: JsonObject, rows: int
 ) -> Iterator[tuple[Any, ...]]:
     with connection.cursor(f"export_{name}", row_factory=tuple_row) as cursor:
         cursor.itersize = rows
@@ -244,7 +245,7 @@ Advance = Callable[[int, int], None]
 
 
 def import_events(
-    connection: Connection[Any],
+    connection: Connection,
     lines: Iterable[bytes],
     *,
     append: bool = False,
@@ -312,7 +313,7 @@ class _refusals:  # noqa: N801  (used as a function is)
 class _Reading:
     """Brings lines into tables of this session, looking at each event on the way."""
 
-    def __init__(self, connection: Connection[Any], header: Header, advance: Advance) -> None:
+    def __init__(self, connection: Connection, header: Header, advance: Advance) -> None:
         self._connection = connection
         self._header = header
         self._advance = advance
@@ -393,7 +394,7 @@ def _chunks(numbered: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, b
         yield chunk
 
 
-def _refuse_full(connection: Connection[Any], *, append: bool) -> bool:
+def _refuse_full(connection: Connection, *, append: bool) -> bool:
     """Return whether the log is empty; raise NotImportable if it should be."""
     empty = bool(_one(connection, _LOG_IS_EMPTY))
     if not empty and not append:
@@ -404,14 +405,14 @@ def _refuse_full(connection: Connection[Any], *, append: bool) -> bool:
     return empty
 
 
-def _refuse_unfit(connection: Connection[Any]) -> None:
+def _refuse_unfit(connection: Connection) -> None:
     for query, why in _OBJECTIONS:
         found = _one(connection, query)
         if found is not None:
             raise NotImportable(f"Nothing was imported: {why.format(found)}.")
 
 
-def _refuse_read_already(connection: Connection[Any]) -> None:
+def _refuse_read_already(connection: Connection) -> None:
     if (projection := _one(connection, _READ_ALREADY)) is not None:
         raise NotImportable(
             f"Nothing was imported: '{projection}' has gone past these positions already, in a log "
@@ -419,7 +420,7 @@ def _refuse_read_already(connection: Connection[Any]) -> None:
         )
 
 
-def _one(connection: Connection[Any], query: str) -> Any:
+def _one(connection: Connection, query: str) -> Any:
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(query.encode()).fetchone()
     return None if row is None else row[0]
