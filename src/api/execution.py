@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from api.http.errors import FieldError, NotYetReadable, ReadModelUnavailable, Unprocessable
 from api.ports import Ports
@@ -21,7 +21,7 @@ from domain.storage_errors import ImportedContentMissing
 from domain.values import FileReference
 from eventstore.append_round import Committed
 from postgres.deadlines import Allowance
-from projections.rows import StreamRow
+from projections.rows import FileRow, StreamRow
 
 ORIGINAL = "original"
 _FIRST_LOOK_SECONDS = 0.02
@@ -67,7 +67,7 @@ def input_references(
     return tuple(known[path] for path in paths)
 
 
-def _checksum(ports: Ports, stream: StreamRow, row: Any, field: str) -> str:
+def _checksum(ports: Ports, stream: StreamRow, row: FileRow, field: str) -> str:
     """Return the checksum of a file's content; that of an imported one may not be recorded."""
     if stream.file_versions.get((row.stage_name, row.file_type)) != IMPORTED:
         return str(row.checksum)

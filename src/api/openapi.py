@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode
 
 from api.http.problems import MEDIA_TYPE
 from api.schemas import ProblemDocument
@@ -92,7 +92,7 @@ def _problem(status: int) -> JsonObject:
 def answer(
     model: type[BaseModel],
     description: str,
-    example: Any,
+    example: object,
     *,
     state: bool = False,
     location: bool = False,
@@ -108,7 +108,7 @@ def answer(
 
 
 def list_answer(
-    model: type[BaseModel], description: str, example: Any, *, state: bool = False
+    model: type[BaseModel], description: str, example: object, *, state: bool = False
 ) -> JsonObject:
     """Document a route that answers with a page."""
     item = _named(model, "serialization")
@@ -154,7 +154,7 @@ def deleted(description: str) -> JsonObject:
     return {"description": description, "headers": _STATE_HEADERS}
 
 
-def json_content(model: type[BaseModel], example: Any) -> JsonObject:
+def json_content(model: type[BaseModel], example: object) -> JsonObject:
     """Document a body as JSON."""
     content = {"schema": _named(model, "validation"), _EXAMPLE: json.dumps(example)}
     return {"application/json": content}
@@ -198,7 +198,7 @@ def raw_content() -> JsonObject:
     return {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
 
-def _named(model: type[BaseModel], mode: Any) -> JsonObject:
+def _named(model: type[BaseModel], mode: JsonSchemaMode) -> JsonObject:
     """Return a reference to the model's schema, which travels along until it is hoisted."""
     schema = model.model_json_schema(ref_template=_REF, mode=mode)
     definitions = schema.pop(_DEFINITIONS, {})
@@ -258,7 +258,7 @@ def _add_common_errors(operation: JsonObject) -> None:
         operation["responses"][str(status)] = _problem(status)
 
 
-def _hoist(node: Any, schemas: JsonObject) -> None:
+def _hoist(node: object, schemas: JsonObject) -> None:
     """Move definitions that schemas carry along to where references point; unpack examples."""
     if isinstance(node, list):
         for item in node:

@@ -26,7 +26,7 @@ _CARRIED = frozenset(Event.__struct_fields__)
 
 
 def json_response(
-    content: Any, status: int = 200, headers: Mapping[str, str] | None = None
+    content: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with `content` as JSON in UTF-8."""
     return Response(_encode(content).encode(), status, headers, media_type="application/json")
@@ -44,7 +44,7 @@ def state_headers(version: int, position: int) -> dict[str, str]:
 
 def written(
     committed: Committed,
-    content: Any,
+    content: object,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
@@ -142,7 +142,7 @@ def _fields(struct: Struct, without: frozenset[str] = frozenset()) -> JsonObject
     }
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, Struct):
         return _fields(value)
     if isinstance(value, datetime):

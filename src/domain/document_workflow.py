@@ -254,7 +254,7 @@ def _with_status(state: DocumentWorkflow) -> DocumentWorkflow:
     return state if state.workflow_status is status else replace(state, workflow_status=status)
 
 
-def _with_stage(state: DocumentWorkflow, name: str, **changes: Any) -> DocumentWorkflow:
+def _with_stage(state: DocumentWorkflow, name: str, **changes: object) -> DocumentWorkflow:
     stages = {**state.stages, name: replace(state.stages[name], **changes)}
     return _with_status(replace(state, stages=stages))
 

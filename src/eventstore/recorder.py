@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
@@ -69,7 +68,7 @@ class AppendRecorder(PostgresApplicationRecorder):
         self._keys = keys
 
     def insert_events(
-        self, stored_events: Sequence[StoredEvent], *, append: Append | None = None, **_: Any
+        self, stored_events: Sequence[StoredEvent], *, append: Append | None = None, **_: object
     ) -> Sequence[int]:
         """Append the events; return a position each, 0 for those of a refused document.
 

@@ -61,7 +61,7 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> JsonObject:
     return members
 
 
-def _without_source(document: Any) -> Any:
+def _without_source(document: object) -> Any:
     if isinstance(document, dict) and isinstance(document.get("chunks"), list):
         return {key: value for key, value in document.items() if key != "source"}
     return document

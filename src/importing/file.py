@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import psycopg
 
@@ -138,7 +138,7 @@ def _checked(value: JsonMapping, clock: Callable[[], datetime]) -> JsonObject:
     return values
 
 
-def _check_text(name: str, text: Any) -> None:
+def _check_text(name: str, text: object) -> None:
     if text is None:
         return
     if not isinstance(text, str):

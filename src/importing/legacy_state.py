@@ -215,7 +215,7 @@ _UNTOUCHED = """
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-def _column(connection: Connection, query: str, values: Any) -> list[str]:
+def _column(connection: Connection, query: str, values: Sequence[object]) -> list[str]:
     with connection.cursor(row_factory=tuple_row) as cursor:
         return [row[0] for row in cursor.execute(query.encode(), values)]
 
@@ -303,7 +303,7 @@ def _or(value: int | None, default: int) -> int:
     return default if value is None else value
 
 
-def _configuration(shown: Any, pipeline: tuple[StageDependency, ...]) -> Configuration:
+def _configuration(shown: object, pipeline: tuple[StageDependency, ...]) -> Configuration:
     """Return what the run is to go on with: the configuration that is shown, if it is one of ours.
 
     Stages to be skipped are not among it: the stages themselves say what was skipped.

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 from pgqueuer.domain.types import QueueEntrypoint, QueueManagerId
@@ -100,6 +99,6 @@ def changed(channel: str) -> str:
     )
 
 
-def _execute(connection: Connection, query: str, *parameters: Any) -> RawCursor[DictRow]:
+def _execute(connection: Connection, query: str, *parameters: object) -> RawCursor[DictRow]:
     cursor = RawCursor(connection, row_factory=dict_row)
     return cursor.execute(query.encode(), parameters, prepare=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -89,7 +89,7 @@ def respond(
     problem: Problem,
     detail: str,
     headers: Mapping[str, str] | None = None,
-    **members: Any,
+    **members: object,
 ) -> Response:
     """Return the problem document; `instance` is the id under which the request was logged."""
     content = document(problem, detail, request.scope["docledger.request_id"], **members)
@@ -100,7 +100,7 @@ def respond(
     return Response(content, problem.status, found, media_type=MEDIA_TYPE)
 
 
-def document(problem: Problem, detail: str, request_id: str, **members: Any) -> bytes:
+def document(problem: Problem, detail: str, request_id: str, **members: object) -> bytes:
     """Return the problem document as JSON."""
     content = {
         "type": problem.type,

@@ -75,7 +75,7 @@ def _parsed_strictly(body: bytes) -> Any:
     return value
 
 
-def refuse_unstorable(value: Any, field: str = "") -> None:
+def refuse_unstorable(value: object, field: str = "") -> None:
     """Raise Unprocessable naming what in `value`, found under `field`, cannot be stored."""
     errors: list[FieldError] = []
     for error in _faults(value, field):
@@ -122,7 +122,7 @@ def _float(digits: str) -> Any:
     return _Unfit(_TOO_BIG) if abs(number) > MAX_INTEGER else number
 
 
-def _faults(root: Any, root_field: str) -> Iterator[FieldError]:
+def _faults(root: object, root_field: str) -> Iterator[FieldError]:
     waiting: list[tuple[Any, str, int]] = [(root, root_field, 1)]
     while waiting:
         value, field, depth = waiting.pop()

@@ -41,7 +41,7 @@ class Shape:
         waits = f", 'waitingFor', {NOT_WAITING.format(alias)}" if self.waits else ""
         return f"json_build_object({', '.join(pairs)}{waits})"
 
-    def of(self, row: Any) -> JsonObject:
+    def of(self, row: object) -> JsonObject:
         """Return the JSON of a row whose attributes are named like the columns."""
         found = dict(zip(self._column_keys, self._values(row), strict=True))
         for key in self._times:
@@ -98,7 +98,7 @@ DOCUMENT = Shape("id", "title", "realm_id", "content", "created_at", "updated_at
 SUMMARY = Shape("id", "title", "realm_id", "created_at", "updated_at")
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Return a row's value as JSON has it."""
     return time_text(value) if isinstance(value, datetime) else value
 

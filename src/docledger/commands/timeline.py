@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from rich.text import Text
 
@@ -100,9 +99,9 @@ class Timeline:
         )
 
 
-def duration(took: Any) -> str:
+def duration(took: timedelta) -> str:
     """Return a timedelta as people say it; what was reported from outside may be negative."""
-    seconds: float = took.total_seconds()
+    seconds = took.total_seconds()
     if seconds < 60:
         return f"{seconds:.2f} s"
     minutes, rest = divmod(round(seconds), 60)

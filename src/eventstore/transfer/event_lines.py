@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from domain.errors import DocledgerError
 from domain.json_types import JsonObject
@@ -194,19 +194,19 @@ _KINDS: dict[str, Callable[[JsonObject], Line]] = {
 }
 
 
-def _number(value: Any) -> int:
+def _number(value: object) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
         raise TypeError
     return value
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise TypeError
     return value
 
 
-def _compact(value: Any) -> bytes:
+def _compact(value: object) -> bytes:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode()
 

@@ -302,7 +302,7 @@ class _refusals:  # noqa: N801  (used as a function is)
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
             said = error.diag.message_primary if error.sqlstate == "23505" else None
             raise NotImportable(
