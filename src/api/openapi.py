@@ -10,30 +10,33 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode
 
-from api.http.problems import MEDIA_TYPE
+from api.http import errors as a
+from api.http.problems import INTERNAL, MEDIA_TYPE, PROBLEMS, members
 from api.schemas import ProblemDocument
+from domain import errors as d
 from domain.json_types import JsonMapping, JsonObject
 
 # Examples travel as text: the framework drops every null on the way.
 _EXAMPLE = "x-example"
 _REF = "#/components/schemas/{model}"
 _DEFINITIONS = "$defs"
-_DESCRIPTIONS: Mapping[int, tuple[str, str, str]] = {
-    400: ("malformed", "Malformed request", "The body is not JSON: Expecting value at line 1."),
-    404: ("document-not-found", "No such document", "There is no document 'a'."),
-    408: ("too-slow", "The request came too slowly", "The body came too slowly."),
-    409: ("illegal-transition", "Not possible in this state", "The workflow is cancelled."),
-    412: ("version-mismatch", "The document has moved on", "Document 'a' is at version 9, not 7."),
-    413: ("too-large", "Body too large", "The body is larger than this path takes."),
-    414: ("target-too-long", "The target is too long", "The target is longer than 16 KiB."),
-    415: ("unsupported-media-type", "Unsupported media type", "Send application/json."),
-    416: ("range-not-satisfiable", "Range outside the file", "The file has 12 bytes."),
-    422: ("invalid-value", "Unacceptable value", "title: Field required"),
-    431: ("headers-too-large", "The headers are too large", "There are more than 100 fields."),
-    500: ("internal", "Internal error", "Something went wrong here."),
-    503: ("unavailable", "Not available just now", "The database cannot be reached."),
-    507: ("disk-full", "No room left", "The storage has no room left."),
+_SHOWN: Mapping[int, tuple[type[Exception], str]] = {
+    400: (a.Malformed, "The body is not JSON: Expecting value at line 1."),
+    404: (d.DocumentNotFound, "There is no document 'a'."),
+    408: (a.TooSlow, "The body came too slowly."),
+    409: (d.IllegalTransition, "The workflow is cancelled."),
+    412: (d.VersionMismatch, "Document 'a' is at version 9, not 7."),
+    413: (a.TooLarge, "The body is larger than this path takes."),
+    414: (a.TargetTooLong, "The target is longer than 16 KiB."),
+    415: (a.UnsupportedMediaType, "Send application/json."),
+    416: (a.RangeNotSatisfiable, "The file has 12 bytes."),
+    422: (d.InvalidValue, "title: Field required"),
+    431: (a.HeadersTooLarge, "There are more than 100 fields."),
+    500: (Exception, "Something went wrong here."),
+    503: (d.Unavailable, "The database cannot be reached."),
+    507: (d.LogFull, "The storage has no room left."),
 }
+"""The error that stands for each status, and what it might say."""
 
 READ_ERRORS = (400, 404, 422, 500, 503)
 LIST_ERRORS = (400, 422, 500, 503)
@@ -67,17 +70,12 @@ def errors(*statuses: int) -> Responses:
 
 
 def _problem(status: int) -> JsonObject:
-    name, title, detail = _DESCRIPTIONS[status]
-    example = {
-        "type": f"urn:docledger:problem:{name}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": "urn:docledger:request:0199a1b2-0000-7000-8000-000000000000",
-    }
+    kind, detail = _SHOWN[status]
+    problem = PROBLEMS.get(kind, INTERNAL)
+    example = members(problem, detail, "0199a1b2-0000-7000-8000-000000000000")
     schema = {"$ref": _REF.format(model=ProblemDocument.__name__)}
     found: JsonObject = {
-        "description": title,
+        "description": problem.title,
         "content": {MEDIA_TYPE: {"schema": schema, "example": example}},
     }
     if status == 503:

@@ -89,10 +89,10 @@ def respond(
     problem: Problem,
     detail: str,
     headers: Mapping[str, str] | None = None,
-    **members: object,
+    **more: object,
 ) -> Response:
     """Return the problem document; `instance` is the id under which the request was logged."""
-    content = document(problem, detail, request.scope["docledger.request_id"], **members)
+    content = document(problem, detail, request.scope["docledger.request_id"], **more)
     request.scope["docledger.problem"] = problem.name
     found = dict(headers or {})
     if problem.status == 503:
@@ -100,17 +100,20 @@ def respond(
     return Response(content, problem.status, found, media_type=MEDIA_TYPE)
 
 
-def document(problem: Problem, detail: str, request_id: str, **members: object) -> bytes:
+def document(problem: Problem, detail: str, request_id: str, **more: object) -> bytes:
     """Return the problem document as JSON."""
-    content = {
+    return json.dumps(members(problem, detail, request_id) | more).encode()
+
+
+def members(problem: Problem, detail: str, request_id: str) -> JsonObject:
+    """Return the members that every problem document has."""
+    return {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
         "detail": detail,
         "instance": f"urn:docledger:request:{request_id}",
-        **members,
     }
-    return json.dumps(content).encode()
 
 
 def respond_to(request: Request, error: Exception) -> Response:
