@@ -114,7 +114,7 @@ async def _ended(services: Services, committed: Committed, stage: str) -> Outcom
                 committed.document_id, "execution", committed.position, stage=stage
             )
             if (content := _result(found, stage)) is not None:
-                return Outcome(content, state_headers(found.version, found.position))
+                return Outcome(content, state_headers(found))
         await asyncio.sleep(pause_seconds)
         pause_seconds = min(pause_seconds * 1.5, _LONGEST_LOOK_SECONDS)
 

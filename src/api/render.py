@@ -6,12 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
+from api.http import cursors
 from api.reads.shapes import FILE, STAGE, WORKFLOW, time_text
 from domain.commands import RegisterDocument
 from domain.errors import UnknownStage
@@ -37,9 +38,36 @@ def raw_json_response(body: str, headers: Mapping[str, str] | None = None) -> Re
     return Response(body.encode(), 200, headers, media_type="application/json")
 
 
-def state_headers(version: int, position: int) -> dict[str, str]:
+class State(Protocol):
+    """What names a state of a document: its version, and the position of its newest event."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def position(self) -> int: ...
+
+
+class PartRead(State, Protocol):
+    """A part of a document as the read models have it, as JSON."""
+
+    @property
+    def body(self) -> str | None: ...
+
+
+def state_headers(state: State) -> dict[str, str]:
     """Return the headers that name a state: conditional writes and reads that wait use them."""
-    return {"ETag": f'"{version}"', POSITION_HEADER: str(position)}
+    return {"ETag": f'"{state.version}"', POSITION_HEADER: str(state.position)}
+
+
+def part(found: PartRead) -> Response:
+    """Answer with the part that was read."""
+    return raw_json_response(found.body or "null", state_headers(found))
+
+
+def part_page(found: PartRead, limit: int, cursor: str | None) -> Response:
+    """Answer with a page of the part that was read, which is a list."""
+    shown = numbered_page(json.loads(found.body or "[]"), limit, cursor)
+    return json_response(shown, headers=state_headers(found))
 
 
 def written(
@@ -49,7 +77,7 @@ def written(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Answer a write with what it made."""
-    found = {**state_headers(committed.version, committed.position), **(headers or {})}
+    found = {**state_headers(committed), **(headers or {})}
     return json_response(content, status, found)
 
 
@@ -100,9 +128,16 @@ def files_in_order(committed: Committed) -> list[JsonObject]:
     return [FILE.of(row) for _, row in rows]
 
 
-def page(items: Sequence[Any], next_cursor: str | None = None) -> JsonObject:
+def page(items: Sequence[object], next_cursor: str | None = None) -> JsonObject:
     """Return a list as every path gives it."""
     return {"items": list(items), "nextCursor": next_cursor}
+
+
+def numbered_page(items: Sequence[object], limit: int, cursor: str | None) -> JsonObject:
+    """Return a page of a short list that was read as a whole."""
+    start = 0 if cursor is None else cursors.number(cursor)
+    end = start + limit
+    return page(items[start:end], cursors.encode(end) if end < len(items) else None)
 
 
 def event_json(recorded: RecordedEvent) -> JsonObject:

@@ -75,7 +75,7 @@ async def get_workflow(
     found = await services.reader.read(document_id, "workflow", min_position)
     if found.body is None:
         raise WorkflowNotFound
-    return render.raw_json_response(found.body, render.state_headers(found.version, found.position))
+    return render.part(found)
 
 
 @router.post(
@@ -88,8 +88,9 @@ async def get_workflow(
 async def pause_workflow(request: Request, services: Shared, document_id: DocumentPath) -> Response:
     """Pause the running workflow."""
     context = services.sender.context(request)
-    command = PauseWorkflow(document_id=document_id, context=context)
-    return await _changed(request, services, command)
+    return await _changed(
+        request, services, PauseWorkflow(document_id=document_id, context=context)
+    )
 
 
 @router.post(
@@ -104,8 +105,9 @@ async def resume_workflow(
 ) -> Response:
     """Resume the paused workflow."""
     context = services.sender.context(request)
-    command = ResumeWorkflow(document_id=document_id, context=context)
-    return await _changed(request, services, command)
+    return await _changed(
+        request, services, ResumeWorkflow(document_id=document_id, context=context)
+    )
 
 
 @router.post(
@@ -120,8 +122,9 @@ async def cancel_workflow(
 ) -> Response:
     """Cancel the workflow."""
     context = services.sender.context(request)
-    command = CancelWorkflow(document_id=document_id, context=context)
-    return await _changed(request, services, command)
+    return await _changed(
+        request, services, CancelWorkflow(document_id=document_id, context=context)
+    )
 
 
 async def _changed(
