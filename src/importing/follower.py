@@ -34,6 +34,7 @@ from eventstore.bulk_append import (
 from eventstore.history import History
 from eventstore.recorded import RecordedEvent
 from importing.registrations import LONGEST_ID, DocumentRow, Registrations, rows_named, state_of
+from postgres import advisory_locks
 from postgres.backoff import keep_going
 
 _log = logging.getLogger(__name__)
@@ -42,8 +43,6 @@ Connection = psycopg.Connection
 
 ACTOR = "another application"
 
-_ONE_AT_A_TIME = 0x646F636C666F6C6C  # "doclfoll"
-_TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 _NOTES = """
     SELECT number, document_id, change, version FROM docledger_document_changes
     ORDER BY number LIMIT %s
@@ -131,7 +130,7 @@ class LegacyChanges:
         `connection` has been prepared for bulk appends.
         """
         with connection.transaction():
-            if not connection.execute(_TRY_LOCK, (_ONE_AT_A_TIME,)).fetchall()[0][0]:
+            if not advisory_locks.take_for_transaction(connection, advisory_locks.FOLLOWER):
                 return 0
             notes = [_Note(*row) for row in connection.execute(_NOTES, (self._batch_changes,))]
             if not notes:

@@ -14,11 +14,8 @@ from psycopg import Connection, OperationalError
 from psycopg.errors import LockNotAvailable
 from psycopg.rows import tuple_row
 
+from postgres import advisory_locks
 from projections.errors import ProjectionError
-
-DOCLEDGER_REBUILD = 0x646F636C72656264  # "doclrebd"
-"""The advisory lock: a rebuild holds it alone, checks share it."""
-
 
 _SET_TIMEOUT = "SELECT set_config('lock_timeout', %s, false)"
 _AWAITED = """
@@ -75,7 +72,7 @@ def _wait_for_lock(connection: Connection[Any], kind: str, seconds: float) -> No
 def _value(
     connection: Connection[Any], query: str, *values: object, takes_lock: bool = True
 ) -> object:
-    parameters = (DOCLEDGER_REBUILD,) if takes_lock else values
+    parameters = (advisory_locks.REBUILD,) if takes_lock else values
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(query.encode(), parameters).fetchone()
     return None if row is None else row[0]

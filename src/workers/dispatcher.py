@@ -24,6 +24,7 @@ from domain.events import EVENT_TYPES
 from domain.json_types import JsonObject
 from eventstore.array_literals import text_array
 from eventstore.mapper import upcast
+from postgres import advisory_locks
 from postgres.backoff import keep_going
 from postgres.pipelines import pipelined, unawaited_transaction
 from workers import queue
@@ -35,7 +36,6 @@ _log = logging.getLogger(__name__)
 TRACKING = "dispatcher"
 """The dispatcher's own row in `tracking`."""
 
-_LEAD = 0x646F636C64697370  # "docldisp"
 _STAND_BY_SECONDS = 1.0
 
 _ENSURE = "INSERT INTO tracking (projection, position) VALUES (%s, 0) ON CONFLICT DO NOTHING"
@@ -146,7 +146,7 @@ class Dispatcher:
     def _wait_for_lead(self, connection: Connection) -> bool:
         """Return True once this dispatcher is the one that leads, False if it is to stop."""
         while not self._stop.is_set():
-            if connection.execute("SELECT pg_try_advisory_lock(%s)", (_LEAD,)).fetchall()[0][0]:
+            if advisory_locks.take_for_session(connection, advisory_locks.DISPATCHER):
                 return True
             self._stop.wait(_STAND_BY_SECONDS)
         return False

@@ -20,12 +20,12 @@ from domain.errors import DocledgerError
 from eventstore.merkle import CompactRange, inclusion_proof
 from eventstore.seals.tiles import SealTiles
 from eventstore.stored_log import StoredRow, binary_cursor, read_page
+from postgres import advisory_locks
 from postgres.causes import cause
 
 BATCH_EVENTS = 4096
 """Events that one transaction seals, at most."""
 
-_LOCK = 0x646F636C7365616C  # "doclseal"
 _LAST = "SELECT size, position, root, sealed_at FROM log_seals ORDER BY size DESC LIMIT 1"
 _INSERT = "INSERT INTO log_seals (size, position, root, sealed_at) VALUES (%s, %s, %s, %s)"
 _SEALED_BEFORE = """
@@ -91,11 +91,9 @@ def seal_batch(connection: Connection, at: datetime, *, wait: bool = False) -> S
 
 def _locked(connection: Connection, *, wait: bool) -> bool:
     if wait:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (advisory_locks.SEALS,))
         return True
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,)).fetchone()
-    return bool(row and row[0])
+    return advisory_locks.take_for_transaction(connection, advisory_locks.SEALS)
 
 
 def _seal(connection: Connection, size: int, rows: list[StoredRow], at: datetime) -> Seal:
