@@ -20,12 +20,12 @@ from domain.json_types import JsonObject
 from domain.storage_errors import ImportedContentMissing
 from domain.values import FileReference
 from eventstore.append_round import Committed
+from postgres.backoff import Backoff
 from postgres.deadlines import Allowance
 from projections.rows import FileRow, StreamRow
 
 ORIGINAL = "original"
-_FIRST_LOOK_SECONDS = 0.02
-_LONGEST_LOOK_SECONDS = 0.5
+_LOOK = Backoff(0.02, 0.5, factor=1.5)
 _OVER = ("completed", "failed", "skipped")
 
 
@@ -106,8 +106,9 @@ async def outcome(
 
 async def _ended(services: Services, committed: Committed, stage: str) -> Outcome:
     """Look again and again; a database that is away for a while is no answer."""
-    pause_seconds = _FIRST_LOOK_SECONDS
+    looks = 0
     while True:
+        looks += 1
         Allowance(services.limits.database_seconds).grant()
         with contextlib.suppress(NotYetReadable, ReadModelUnavailable, LogUnavailable):
             found = await services.reader.read(
@@ -115,8 +116,7 @@ async def _ended(services: Services, committed: Committed, stage: str) -> Outcom
             )
             if (content := _result(found, stage)) is not None:
                 return Outcome(content, state_headers(found))
-        await asyncio.sleep(pause_seconds)
-        pause_seconds = min(pause_seconds * 1.5, _LONGEST_LOOK_SECONDS)
+        await asyncio.sleep(_LOOK.after(looks))
 
 
 def _result(found: DocumentRead, name: str) -> JsonObject | None:
