@@ -1,6 +1,6 @@
 """The `DocumentWorkflow` aggregate: its state and how each event changes it.
 
-What a command makes of the state is in `domain.decisions`.
+What a command makes of the state is in `domain.decisions.decide`.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain import decisions
 from domain.commands import Command, DeleteDocument, RegisterDocument
+from domain.decisions import decide
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentExists, LogUnreadable, VersionMismatch
 from domain.events import DocumentRegistered, Event
@@ -136,7 +136,7 @@ class AppendRound:
         state = self._states.get(document_id) or self.snapshots[document_id].state
         try:
             _check_version(state, waiting)
-            decision = decisions.decided(state, waiting.command)
+            decision = decide.decided(state, waiting.command)
         except Exception as failure:
             # A refusal, or a defect: either is this command's own.
             self._decided.append(_Decided(waiting, failure=failure))

@@ -17,7 +17,7 @@ from uuid import uuid4
 import psycopg
 
 from domain.commands import Context, DeleteDocument
-from domain.decisions import decide
+from domain.decisions.decide import decide
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.errors import PipelineInvalid
 from domain.events import DocumentChanged, DocumentRegistered, Event, RegisteredPersonal

@@ -18,7 +18,7 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from domain.commands import Context, ImportDocument
-from domain.decisions import check_configuration
+from domain.decisions.decide import check_configuration
 from domain.errors import DocledgerError, InvalidValue
 from domain.imported_state import ImportedFile, ImportedRun, ImportedStage
 from domain.json_types import JsonMapping

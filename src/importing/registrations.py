@@ -18,7 +18,7 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from domain.commands import Context, ImportDocument, RegisterDocument
-from domain.decisions import decide, decided
+from domain.decisions.decide import decide, decided
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.errors import LogUnreadable
 from domain.events import DocumentRegistered, Event, WorkflowStarted

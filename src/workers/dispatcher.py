@@ -27,9 +27,9 @@ from eventstore.mapper import upcast
 from postgres import advisory_locks
 from postgres.backoff import keep_going
 from postgres.pipelines import pipelined, unawaited_transaction
-from workers import queue
 from workers.connections import Connection, connect
 from workers.hints import RELEVANT_TOPICS, UNREADABLE, Fact, Hint, hints
+from workers.jobs import queue
 
 _log = logging.getLogger(__name__)
 

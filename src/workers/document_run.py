@@ -18,10 +18,10 @@ from domain.errors import DocumentNotFound, Refused, Unavailable
 from domain.values import FailureReason, StageStatus
 from workers.errors import JobPutOff
 from workers.hints import Hint
+from workers.jobs.queue import Job
 from workers.lease_keeper import Abandonment, Attempt, LeaseKeeper
 from workers.own_stages import OwnStages
 from workers.ports import Answer, Commands
-from workers.queue import Job
 from workers.room import Room
 from workers.stage_run import Failed, Produced, StageRunner
 

@@ -6,16 +6,16 @@ from collections.abc import Collection, Mapping
 
 from domain import commands as c
 from domain import events as e
-from domain.decision import Decision
-from domain.document_workflow import FileState, StageState
-from domain.errors import IllegalTransition, InvalidValue
-from domain.requirements import (
+from domain.decisions.decision import Decision
+from domain.decisions.requirements import (
     current_stage,
     refuse_while_downstream_runs,
     require_open_workflow,
     require_startable,
     require_status,
 )
+from domain.document_workflow import FileState, StageState
+from domain.errors import IllegalTransition, InvalidValue
 from domain.values import OutputFile, StageStatus
 
 

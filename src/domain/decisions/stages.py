@@ -13,26 +13,26 @@ from typing import Any
 
 from domain import commands as c
 from domain import events as e
-from domain.decision import Decision
-from domain.document_workflow import StageState
-from domain.errors import IllegalTransition, StaleAttempt
-from domain.file_decisions import (
+from domain.decisions.decision import Decision
+from domain.decisions.files import (
     contents,
     refuse_types_given_twice,
     remove_files,
     reset_downstream,
     stage_files,
 )
-from domain.json_types import JsonMapping
-from domain.reported_times import clamped, noted
-from domain.requirements import (
+from domain.decisions.requirements import (
     current_stage,
     refuse_while_downstream_runs,
     require_open_workflow,
     require_startable,
     require_status,
 )
-from domain.retry_policy import backoff
+from domain.decisions.retry_policy import backoff
+from domain.document_workflow import StageState
+from domain.errors import IllegalTransition, StaleAttempt
+from domain.json_types import JsonMapping
+from domain.reported_times import clamped, noted
 from domain.values import (
     FailureReason,
     StageStatus,

@@ -7,12 +7,11 @@ from typing import Any
 
 from domain import commands as c
 from domain import events as e
-from domain import file_decisions as files
-from domain import stage_decisions as stages
-from domain.decision import Decision
+from domain.decisions import files, stages
+from domain.decisions.decision import Decision
+from domain.decisions.imports import import_run, import_stages
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentExists, DocumentNotFound, IllegalTransition, InvalidValue
-from domain.import_decisions import import_run, import_stages
 from domain.imported_state import ImportedRun
 from domain.json_types import JsonObject
 from domain.pipeline import Pipeline

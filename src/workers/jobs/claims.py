@@ -17,8 +17,8 @@ from psycopg import RawCursor
 from psycopg.rows import DictRow, dict_row
 
 from workers.connections import Connection
-from workers.queue import Job
-from workers.queue_schema import CHANNEL, ENTRYPOINT, QUEUE, stage_entrypoint
+from workers.jobs.queue import Job
+from workers.jobs.schema import CHANNEL, ENTRYPOINT, QUEUE, stage_entrypoint
 
 _NOTIFY = "SELECT pg_notify($1, $2)"
 
