@@ -26,7 +26,7 @@ from msgspec.structs import replace
 from psycopg.conninfo import make_conninfo
 
 from domain import commands as c
-from domain.decisions import decide
+from domain.decisions.decide import decide
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.events import Event
 from domain.pipeline import StageDependency

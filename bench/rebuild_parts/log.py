@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from domain import commands as c
 from domain import events as e
-from domain.decisions import decide
+from domain.decisions.decide import decide
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.pipeline import StageDependency
 from domain.values import FailureReason, Original, OutputFile, WorkflowType

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from domain.json_types import JsonObject
 
 ID = "0199a1b2-7c3d-7e4f-8a9b-0c1d2e3f4a5b"
 _AT = "2026-11-24T01:54:33.000000Z"
 _CHECKSUM = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 
-WORKFLOW: dict[str, Any] = {
+WORKFLOW: JsonObject = {
     "id": f"workflow_{ID}",
     "documentId": ID,
     "workflowType": "automatic",
@@ -23,7 +23,7 @@ WORKFLOW: dict[str, Any] = {
     "updatedAt": _AT,
     "waitingFor": None,
 }
-STAGE: dict[str, Any] = {
+STAGE: JsonObject = {
     "id": f"{ID}_markdown-conversion",
     "documentId": ID,
     "stageName": "markdown-conversion",
@@ -38,7 +38,7 @@ STAGE: dict[str, Any] = {
     "updatedAt": _AT,
     "waitingFor": None,
 }
-FILE: dict[str, Any] = {
+FILE: JsonObject = {
     "id": f"{ID}_markdown-conversion:markdown",
     "documentId": ID,
     "stageName": "markdown-conversion",
@@ -50,7 +50,7 @@ FILE: dict[str, Any] = {
     "metadata": None,
     "createdAt": _AT,
 }
-SUMMARY: dict[str, Any] = {
+SUMMARY: JsonObject = {
     "id": ID,
     "title": "Annual report",
     "realmId": "finance",
@@ -61,36 +61,36 @@ SUMMARY: dict[str, Any] = {
     "version": 6,
     "position": 42,
 }
-DOCUMENT: dict[str, Any] = {**SUMMARY, "content": None, "outputFiles": [FILE]}
-NEW_DOCUMENT: dict[str, Any] = {
+DOCUMENT: JsonObject = {**SUMMARY, "content": None, "outputFiles": [FILE]}
+NEW_DOCUMENT: JsonObject = {
     "title": "Notes",
     "content": "# Notes\n\nOne thing.\n",
     "realmId": "finance",
     "workflowType": "automatic",
     "configuration": {"skipStages": ["markdown-optimizer"], "retries": 1},
 }
-NEW_WORKFLOW: dict[str, Any] = {"workflowType": "manual", "configuration": {}}
-REPORT: dict[str, Any] = {
+NEW_WORKFLOW: JsonObject = {"workflowType": "manual", "configuration": {}}
+REPORT: JsonObject = {
     "status": "completed",
     "attempt": 1,
     "completedAt": "2026-11-24T01:54:33Z",
     "metadata": {"tool": "by hand"},
     "outputFiles": [{"filePath": f"documents/{ID}/stages/markdown-conversion/report.md"}],
 }
-EXECUTION: dict[str, Any] = {"inputFiles": [FILE["filePath"]]}
-EXECUTION_RESULT: dict[str, Any] = {
+EXECUTION: JsonObject = {"inputFiles": [FILE["filePath"]]}
+EXECUTION_RESULT: JsonObject = {
     "success": True,
     "outputFiles": [FILE],
     "error": None,
     "metadata": {"pages": 12},
 }
-STORED_FILE: dict[str, Any] = {
+STORED_FILE: JsonObject = {
     "filePath": FILE["filePath"],
     "fileType": "markdown",
     "fileSize": 4096,
     "checksum": _CHECKSUM,
 }
-EVENT: dict[str, Any] = {
+EVENT: JsonObject = {
     "position": 42,
     "version": 3,
     "type": "StageStarted",
@@ -102,7 +102,7 @@ EVENT: dict[str, Any] = {
     "causationId": None,
     "data": {"stageName": "markdown-conversion", "attempt": 1, "personal": None},
 }
-SEARCH_HIT: dict[str, Any] = {
+SEARCH_HIT: JsonObject = {
     "documentId": ID,
     "title": "Annual report",
     "headingPath": ["Report", "Figures"],
@@ -113,11 +113,11 @@ SEARCH_HIT: dict[str, Any] = {
     "end": 980,
     "score": 0.6,
 }
-SEARCH: dict[str, Any] = {
+SEARCH: JsonObject = {
     "query": {"terms": ["figures"], "excluded": ["draft"], "ignored": ["the"]},
     "ranked": {"chunks": 1, "complete": True, "order": None},
 }
-PROJECTION: dict[str, Any] = {
+PROJECTION: JsonObject = {
     "projection": "read_models",
     "position": 42,
     "lag": 0,

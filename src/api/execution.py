@@ -6,30 +6,33 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from api.http.errors import FieldError, NotYetReadable, ReadModelUnavailable, Unprocessable
-from api.ports import Committed, Ports, StreamRow
+from api.ports import Ports
 from api.reads.queries import DocumentRead
 from api.reads.versions import IMPORTED
 from api.render import state_headers
 from api.services import Services
 from domain.errors import LogUnavailable, UnknownStage
 from domain.file_names import original_path
+from domain.json_types import JsonObject
 from domain.storage_errors import ImportedContentMissing
 from domain.values import FileReference
+from eventstore.append_round import Committed
+from postgres.backoff import Backoff
 from postgres.deadlines import Allowance
+from projections.rows import FileRow, StreamRow
 
 ORIGINAL = "original"
-_FIRST_LOOK_SECONDS = 0.02
-_LONGEST_LOOK_SECONDS = 0.5
+_LOOK = Backoff(0.02, 0.5, factor=1.5)
 _OVER = ("completed", "failed", "skipped")
 
 
 class Outcome(NamedTuple):
     """How an execution ended."""
 
-    content: dict[str, Any]
+    content: JsonObject
     headers: dict[str, str]
 
 
@@ -64,7 +67,7 @@ def input_references(
     return tuple(known[path] for path in paths)
 
 
-def _checksum(ports: Ports, stream: StreamRow, row: Any, field: str) -> str:
+def _checksum(ports: Ports, stream: StreamRow, row: FileRow, field: str) -> str:
     """Return the checksum of a file's content; that of an imported one may not be recorded."""
     if stream.file_versions.get((row.stage_name, row.file_type)) != IMPORTED:
         return str(row.checksum)
@@ -103,20 +106,20 @@ async def outcome(
 
 async def _ended(services: Services, committed: Committed, stage: str) -> Outcome:
     """Look again and again; a database that is away for a while is no answer."""
-    pause_seconds = _FIRST_LOOK_SECONDS
+    looks = 0
     while True:
+        looks += 1
         Allowance(services.limits.database_seconds).grant()
         with contextlib.suppress(NotYetReadable, ReadModelUnavailable, LogUnavailable):
             found = await services.reader.read(
                 committed.document_id, "execution", committed.position, stage=stage
             )
             if (content := _result(found, stage)) is not None:
-                return Outcome(content, state_headers(found.version, found.position))
-        await asyncio.sleep(pause_seconds)
-        pause_seconds = min(pause_seconds * 1.5, _LONGEST_LOOK_SECONDS)
+                return Outcome(content, state_headers(found))
+        await asyncio.sleep(_LOOK.after(looks))
 
 
-def _result(found: DocumentRead, name: str) -> dict[str, Any] | None:
+def _result(found: DocumentRead, name: str) -> JsonObject | None:
     parts = json.loads(found.body or "{}")
     stage, workflow = parts.get("stage"), parts.get("workflow")
     if stage is None or workflow is None:

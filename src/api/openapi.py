@@ -4,35 +4,39 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode
 
-from api.http.problems import MEDIA_TYPE
+from api.http import errors as a
+from api.http.problems import INTERNAL, MEDIA_TYPE, PROBLEMS, members
 from api.schemas import ProblemDocument
+from domain import errors as d
+from domain.json_types import JsonMapping, JsonObject
 
 # Examples travel as text: the framework drops every null on the way.
 _EXAMPLE = "x-example"
 _REF = "#/components/schemas/{model}"
 _DEFINITIONS = "$defs"
-_DESCRIPTIONS: Mapping[int, tuple[str, str, str]] = {
-    400: ("malformed", "Malformed request", "The body is not JSON: Expecting value at line 1."),
-    404: ("document-not-found", "No such document", "There is no document 'a'."),
-    408: ("too-slow", "The request came too slowly", "The body came too slowly."),
-    409: ("illegal-transition", "Not possible in this state", "The workflow is cancelled."),
-    412: ("version-mismatch", "The document has moved on", "Document 'a' is at version 9, not 7."),
-    413: ("too-large", "Body too large", "The body is larger than this path takes."),
-    414: ("target-too-long", "The target is too long", "The target is longer than 16 KiB."),
-    415: ("unsupported-media-type", "Unsupported media type", "Send application/json."),
-    416: ("range-not-satisfiable", "Range outside the file", "The file has 12 bytes."),
-    422: ("invalid-value", "Unacceptable value", "title: Field required"),
-    431: ("headers-too-large", "The headers are too large", "There are more than 100 fields."),
-    500: ("internal", "Internal error", "Something went wrong here."),
-    503: ("unavailable", "Not available just now", "The database cannot be reached."),
-    507: ("disk-full", "No room left", "The storage has no room left."),
+_SHOWN: Mapping[int, tuple[type[Exception], str]] = {
+    400: (a.Malformed, "The body is not JSON: Expecting value at line 1."),
+    404: (d.DocumentNotFound, "There is no document 'a'."),
+    408: (a.TooSlow, "The body came too slowly."),
+    409: (d.IllegalTransition, "The workflow is cancelled."),
+    412: (d.VersionMismatch, "Document 'a' is at version 9, not 7."),
+    413: (a.TooLarge, "The body is larger than this path takes."),
+    414: (a.TargetTooLong, "The target is longer than 16 KiB."),
+    415: (a.UnsupportedMediaType, "Send application/json."),
+    416: (a.RangeNotSatisfiable, "The file has 12 bytes."),
+    422: (d.InvalidValue, "title: Field required"),
+    431: (a.HeadersTooLarge, "There are more than 100 fields."),
+    500: (Exception, "Something went wrong here."),
+    503: (d.Unavailable, "The database cannot be reached."),
+    507: (d.LogFull, "The storage has no room left."),
 }
+"""The error that stands for each status, and what it might say."""
 
 READ_ERRORS = (400, 404, 422, 500, 503)
 LIST_ERRORS = (400, 422, 500, 503)
@@ -42,24 +46,22 @@ _OF_ANY_REQUEST = (414, 431)
 _OF_ANY_BODY = (408,)
 
 _TEXT = {"type": "string"}
-_STATE_HEADERS: dict[str, Any] = {
+_STATE_HEADERS: JsonObject = {
     "ETag": {"description": "The version, quoted", "schema": _TEXT},
     "Docledger-Position": {"description": "The position in the log", "schema": {"type": "integer"}},
 }
-_LOCATION: dict[str, Any] = {"Location": {"description": "The path to read it at", "schema": _TEXT}}
-_CONTENT_HEADERS: dict[str, Any] = {
+_LOCATION: JsonObject = {"Location": {"description": "The path to read it at", "schema": _TEXT}}
+_CONTENT_HEADERS: JsonObject = {
     "ETag": {"description": "The content's SHA-256, quoted", "schema": _TEXT},
     "Accept-Ranges": {"schema": {"const": "bytes"}},
     "Cache-Control": {"schema": _TEXT},
     "Content-Disposition": {"description": "The file's name", "schema": _TEXT},
 }
-_LENGTH: dict[str, Any] = {"Content-Length": {"schema": {"type": "integer"}}}
-_RANGE: dict[str, Any] = {
-    "Content-Range": {"description": "Which bytes of how many", "schema": _TEXT}
-}
-_BYTES: dict[str, Any] = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
+_LENGTH: JsonObject = {"Content-Length": {"schema": {"type": "integer"}}}
+_RANGE: JsonObject = {"Content-Range": {"description": "Which bytes of how many", "schema": _TEXT}}
+_BYTES: JsonObject = {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
-Responses = dict[int | str, dict[str, Any]]
+Responses = dict[int | str, JsonObject]
 
 
 def errors(*statuses: int) -> Responses:
@@ -67,18 +69,13 @@ def errors(*statuses: int) -> Responses:
     return {status: _problem(status) for status in statuses}
 
 
-def _problem(status: int) -> dict[str, Any]:
-    name, title, detail = _DESCRIPTIONS[status]
-    example = {
-        "type": f"urn:docledger:problem:{name}",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "instance": "urn:docledger:request:0199a1b2-0000-7000-8000-000000000000",
-    }
+def _problem(status: int) -> JsonObject:
+    kind, detail = _SHOWN[status]
+    problem = PROBLEMS.get(kind, INTERNAL)
+    example = members(problem, detail, "0199a1b2-0000-7000-8000-000000000000")
     schema = {"$ref": _REF.format(model=ProblemDocument.__name__)}
-    found: dict[str, Any] = {
-        "description": title,
+    found: JsonObject = {
+        "description": problem.title,
         "content": {MEDIA_TYPE: {"schema": schema, "example": example}},
     }
     if status == 503:
@@ -93,14 +90,14 @@ def _problem(status: int) -> dict[str, Any]:
 def answer(
     model: type[BaseModel],
     description: str,
-    example: Any,
+    example: object,
     *,
     state: bool = False,
     location: bool = False,
-) -> dict[str, Any]:
+) -> JsonObject:
     """Document a route's JSON answer; `state` ones name the state by version and position."""
     content = {"schema": _named(model, "serialization"), _EXAMPLE: json.dumps(example)}
-    found: dict[str, Any] = {
+    found: JsonObject = {
         "description": description,
         "content": {"application/json": content},
     }
@@ -111,11 +108,11 @@ def answer(
 def list_answer(
     model: type[BaseModel],
     description: str,
-    example: Any,
+    example: object,
     *,
     state: bool = False,
-    beside: Mapping[str, tuple[type[BaseModel], Any]] | None = None,
-) -> dict[str, Any]:
+    beside: Mapping[str, tuple[type[BaseModel], object]] | None = None,
+) -> JsonObject:
     """Document a route that answers with a page; `beside` are objects next to its items."""
     others = {
         name: (_named(other, "serialization"), shown)
@@ -142,7 +139,7 @@ def list_answer(
         "schema": {"$ref": _REF.format(model=name), _DEFINITIONS: definitions},
         _EXAMPLE: json.dumps(answer | {other: shown for other, (_, shown) in others.items()}),
     }
-    found: dict[str, Any] = {"description": description, "content": {"application/json": content}}
+    found: JsonObject = {"description": description, "content": {"application/json": content}}
     return {**found, "headers": _STATE_HEADERS} if state else found
 
 
@@ -164,27 +161,27 @@ def downloads(*statuses: int) -> Responses:
     }
 
 
-def deleted(description: str) -> dict[str, Any]:
+def deleted(description: str) -> JsonObject:
     """Document an answer without content that names the state."""
     return {"description": description, "headers": _STATE_HEADERS}
 
 
-def json_content(model: type[BaseModel], example: Any) -> dict[str, Any]:
+def json_content(model: type[BaseModel], example: object) -> JsonObject:
     """Document a body as JSON."""
     content = {"schema": _named(model, "validation"), _EXAMPLE: json.dumps(example)}
     return {"application/json": content}
 
 
-def request_body(*contents: Mapping[str, Any], required: bool = True) -> dict[str, Any]:
+def request_body(*contents: JsonMapping, required: bool = True) -> JsonObject:
     """Document a route's body of any of these media types."""
     merged = {kind: found for content in contents for kind, found in content.items()}
     return {"requestBody": {"required": required, "content": merged}}
 
 
-def form_content(model: type[BaseModel], name: str, file_field: str) -> dict[str, Any]:
+def form_content(model: type[BaseModel], name: str, file_field: str) -> JsonObject:
     """Document a multipart form with one file."""
     named = _named(model, "validation")
-    definitions: dict[str, Any] = dict(named[_DEFINITIONS])
+    definitions: JsonObject = dict(named[_DEFINITIONS])
     form = definitions.pop(model.__name__)
     form["title"] = name
     form["properties"] = {
@@ -195,25 +192,25 @@ def form_content(model: type[BaseModel], name: str, file_field: str) -> dict[str
     return {"multipart/form-data": {"schema": schema}}
 
 
-def _form_field(schema: dict[str, Any]) -> dict[str, Any]:
+def _form_field(schema: JsonObject) -> JsonObject:
     """Return the schema of a form's field: a form has no null, and objects are JSON text."""
     found = _without_null(schema)
     return {**found, "description": "JSON text"} if "$ref" in found else found
 
 
-def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
+def _without_null(schema: JsonObject) -> JsonObject:
     choices = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
     if len(choices) != 1:
         return schema
     return {**{key: schema[key] for key in schema if key != "anyOf"}, **choices[0]}
 
 
-def raw_content() -> dict[str, Any]:
+def raw_content() -> JsonObject:
     """Document a body that is the file itself."""
     return {"*/*": {"schema": {"type": "string", "format": "binary"}}}
 
 
-def _named(model: type[BaseModel], mode: Any) -> dict[str, Any]:
+def _named(model: type[BaseModel], mode: JsonSchemaMode) -> JsonObject:
     """Return a reference to the model's schema, which travels along until it is hoisted."""
     schema = model.model_json_schema(ref_template=_REF, mode=mode)
     definitions = schema.pop(_DEFINITIONS, {})
@@ -223,7 +220,7 @@ def _named(model: type[BaseModel], mode: Any) -> dict[str, Any]:
     return {"$ref": _REF.format(model=model.__name__), _DEFINITIONS: definitions}
 
 
-def _name_fields(model_name: str, definitions: dict[str, Any]) -> None:
+def _name_fields(model_name: str, definitions: JsonObject) -> None:
     """Give objects that a model's fields hold without a model of their own the fields' names."""
     properties = definitions[model_name].get("properties", {})
     for field, schema in properties.items():
@@ -236,7 +233,7 @@ def _name_fields(model_name: str, definitions: dict[str, Any]) -> None:
 def install(app: FastAPI) -> None:
     """Have the app describe itself with every schema among the components."""
 
-    def describe() -> dict[str, Any]:
+    def describe() -> JsonObject:
         if app.openapi_schema is None:
             description = get_openapi(
                 title=app.title,
@@ -261,19 +258,19 @@ def install(app: FastAPI) -> None:
     app.openapi = describe  # type: ignore[method-assign]
 
 
-def _operations(description: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _operations(description: JsonMapping) -> Iterator[JsonObject]:
     for methods in description["paths"].values():
         yield from methods.values()
 
 
-def _add_common_errors(operation: dict[str, Any]) -> None:
+def _add_common_errors(operation: JsonObject) -> None:
     """Document what the server answers before a route is found."""
     statuses = _OF_ANY_REQUEST + (_OF_ANY_BODY if "requestBody" in operation else ())
     for status in statuses:
         operation["responses"][str(status)] = _problem(status)
 
 
-def _hoist(node: Any, schemas: dict[str, Any]) -> None:
+def _hoist(node: object, schemas: JsonObject) -> None:
     """Move definitions that schemas carry along to where references point; unpack examples."""
     if isinstance(node, list):
         for item in node:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from starlette.concurrency import run_in_threadpool
 
 from api.http.errors import Unprocessable
-from api.ports import Blob, Ports, StageType
+from api.ports import Ports, StageType
 from api.schemas import StatusReport, StoredFile
 from domain.file_names import safe_name, split_extension
+from domain.json_types import JsonMapping
 from domain.media_types import media_type_of, says_something
 from domain.storage_errors import BlobNotFound, PathRefused
 from domain.values import FILE_TYPE, SUFFIX, OutputFile
+from files.blobs import Blob
 
 _BLOBS = re.compile(r"/?blobs/")
 
@@ -58,7 +59,7 @@ def output_file(
     file_type: str,
     name: str | None,
     said_media_type: str,
-    metadata: Mapping[str, Any] | None,
+    metadata: JsonMapping | None,
     *,
     is_exact: bool = False,
 ) -> OutputFile:

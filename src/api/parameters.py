@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path, Query
 from pydantic import BeforeValidator
 from starlette.requests import Request
 
-from api.http import cursors
 from api.http.encoded_slashes import with_slashes
 from api.http.errors import FieldError, Unprocessable
 from api.http.strict_json import join, text_fault
-from api.render import page
 
 MAX_LIMIT = 1000
 
@@ -43,10 +41,3 @@ async def refuse_unstorable_parameters(request: Request) -> None:
     errors = [FieldError(field, why) for field, value in given if (why := text_fault(value))]
     if errors:
         raise Unprocessable(errors)
-
-
-def numbered_page(items: list[Any], limit: int, cursor: str | None) -> dict[str, Any]:
-    """Return a page of a short list that is at hand as a whole."""
-    start = 0 if cursor is None else cursors.number(cursor)
-    end = start + limit
-    return page(items[start:end], cursors.encode(end) if end < len(items) else None)

@@ -1,4 +1,7 @@
-"""What the API needs of the other rooms; the composition root hands it in."""
+"""The services that the API needs; the composition root hands them in.
+
+Values are imported from where they are defined: events, rows, blobs and hits mean the same here.
+"""
 
 from __future__ import annotations
 
@@ -14,88 +17,18 @@ from psycopg import AsyncConnection
 from pydantic import BaseModel
 
 from domain.commands import Command
-from domain.document_workflow import DocumentWorkflow
-from domain.events import Event
 from domain.moments import Moment
-
-
-class UnreadableEvent(Protocol):
-    """A stored event that this version of docledger cannot understand."""
-
-    @property
-    def document_id(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def topic(self) -> str: ...
-
-
-class RecordedEvent(Protocol):
-    """An event and its position in the whole log."""
-
-    @property
-    def position(self) -> int: ...
-    @property
-    def event(self) -> Event | UnreadableEvent: ...
-
-
-class StreamRow(Protocol):
-    """What the read models note about a document as a whole."""
-
-    @property
-    def version(self) -> int: ...
-    @property
-    def position(self) -> int: ...
-    @property
-    def pipeline(self) -> Sequence[str]: ...
-    @property
-    def original_name(self) -> str | None: ...
-    @property
-    def original_checksum(self) -> str | None: ...
-    @property
-    def original_size_bytes(self) -> int: ...
-    @property
-    def original_mime_type(self) -> str | None: ...
-    @property
-    def staged(self) -> Mapping[tuple[str, str], Any]: ...
-    @property
-    def file_versions(self) -> Mapping[tuple[str, str], int]: ...
-
-
-class DocumentRows(Protocol):
-    """The rows of one document as the tables will show them; fields are named like columns."""
-
-    @property
-    def workflow(self) -> Any: ...
-    @property
-    def stages(self) -> Mapping[str, Any]: ...
-    @property
-    def files(self) -> Mapping[tuple[str, str], Any]: ...
-    @property
-    def stream(self) -> StreamRow: ...
-
-
-class Committed(Protocol):
-    """What a command led to: `position` is that of the document's newest event."""
-
-    @property
-    def document_id(self) -> str: ...
-    @property
-    def version(self) -> int: ...
-    @property
-    def position(self) -> int: ...
-    @property
-    def events(self) -> Sequence[RecordedEvent]: ...
-    @property
-    def state(self) -> DocumentWorkflow: ...
-    @property
-    def rows(self) -> DocumentRows: ...
+from eventstore.append_round import Committed
+from eventstore.recorded import RecordedEvent
+from files.blobs import Blob
+from projections.time_travel import DocumentAsOf
+from stages.search_store import SearchPage
 
 
 class Commands(Protocol):
     """Where commands go."""
 
-    def submit(self, command: Command, expected_version: int | None = None) -> Future[Any]:
+    def submit(self, command: Command, expected_version: int | None = None) -> Future[Committed]:
         """Have the command decided and appended; the future holds a Committed or the refusal."""
 
     def load(self, document_id: str) -> Committed:
@@ -111,39 +44,11 @@ class History(Protocol):
     def position_of(self, document_id: str) -> int | None: ...
 
 
-class DocumentAsOf(Protocol):
-    """A document as it was; `row_is_of_then` when its row in `documents` has not changed since."""
-
-    @property
-    def rows(self) -> DocumentRows: ...
-    @property
-    def title(self) -> str | None: ...
-    @property
-    def realm_id(self) -> str | None: ...
-    @property
-    def created_at(self) -> datetime: ...
-    @property
-    def updated_at(self) -> datetime: ...
-    @property
-    def text_checksum(self) -> str | None: ...
-    @property
-    def row_is_of_then(self) -> bool: ...
-
-
 class Past(Protocol):
     """What was, out of the log; blocks."""
 
     def document(self, document_id: str, moment: Moment) -> DocumentAsOf:
         """Return the document as of then; raises DocumentNotFound, InvalidValue."""
-
-
-class Blob(Protocol):
-    """Content that is stored for good."""
-
-    @property
-    def checksum(self) -> str: ...
-    @property
-    def size_bytes(self) -> int: ...
 
 
 class BlobWriter(Protocol):
@@ -206,67 +111,6 @@ class StageType(Protocol):
     def options_model(self) -> type[BaseModel]: ...
 
 
-class SearchHit(Protocol):
-    """One chunk that was found; offsets count code points of the document's Markdown."""
-
-    @property
-    def document_id(self) -> str: ...
-    @property
-    def title(self) -> str | None: ...
-    @property
-    def heading_path(self) -> Sequence[str]: ...
-    @property
-    def pages(self) -> Sequence[int] | None: ...
-    @property
-    def snippet(self) -> str: ...
-    @property
-    def highlights(self) -> Sequence[Sequence[int]]: ...
-    @property
-    def start(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-    @property
-    def score(self) -> float: ...
-    @property
-    def facts(self) -> Sequence[Mapping[str, Any]]: ...
-
-
-class UnderstoodSearch(Protocol):
-    """How a search was understood."""
-
-    @property
-    def terms(self) -> Sequence[str]: ...
-    @property
-    def excluded(self) -> Sequence[str]: ...
-    @property
-    def ignored(self) -> Sequence[str]: ...
-
-
-class RankedChunks(Protocol):
-    """How many chunks were compared with each other; `order` says which if there are more."""
-
-    @property
-    def chunks(self) -> int: ...
-    @property
-    def is_complete(self) -> bool: ...
-    @property
-    def order(self) -> str | None: ...
-
-
-class SearchPage(Protocol):
-    """Hits from the best on; `next_cursor` asks for those after them."""
-
-    @property
-    def understood(self) -> UnderstoodSearch: ...
-    @property
-    def ranked(self) -> RankedChunks: ...
-
-    @property
-    def hits(self) -> Sequence[SearchHit]: ...
-    @property
-    def next_cursor(self) -> str | None: ...
-
-
 class SearchStore(Protocol):
     """The searchable store; blocks."""
 
@@ -297,7 +141,7 @@ class Rebuilds(Protocol):
 class Database(Protocol):
     """A pool of asynchronous connections for the read queries; the app opens and closes it."""
 
-    async def __aenter__(self) -> Any: ...
+    async def __aenter__(self) -> object: ...
     async def __aexit__(
         self,
         exc_type: type[BaseException] | None,

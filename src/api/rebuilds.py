@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from api.reads.shapes import time_text
 from api.schemas import Answered, Sent, Time
+from domain.json_types import JsonMapping, JsonObject
 
 Table = Literal[
     "processing_workflows",
@@ -58,8 +58,8 @@ class Rebuild(Answered):
     error: str | None
 
 
-NEW_REBUILD: dict[str, Any] = {"table": None, "search": False}
-REBUILD: dict[str, Any] = {
+NEW_REBUILD: JsonObject = {"table": None, "search": False}
+REBUILD: JsonObject = {
     "id": "0199a1b2-7c3d-7e4f-8a9b-0c1d2e3f4a5b",
     "phase": "folding",
     "tables": ["processing_workflows", "documents_processing_stages", "stage_output_files"],
@@ -77,7 +77,7 @@ REBUILD: dict[str, Any] = {
 }
 
 
-def shown(row: Mapping[str, Any]) -> dict[str, Any]:
+def shown(row: JsonMapping) -> JsonObject:
     """Return the rebuild of this row as callers see it."""
     return {
         "id": row["id"],
@@ -97,7 +97,7 @@ def shown(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def figures(row: Mapping[str, Any]) -> dict[str, float]:
+def figures(row: JsonMapping) -> dict[str, float]:
     """Return what operators watch of the rebuild of this row."""
     return {
         "running": float(row["is_running"]),
@@ -110,17 +110,17 @@ def figures(row: Mapping[str, Any]) -> dict[str, float]:
     }
 
 
-def _finished_at(row: Mapping[str, Any]) -> str | None:
+def _finished_at(row: JsonMapping) -> str | None:
     at = row["updated_at"] if row["was_killed"] else row["finished_at"]
     return None if at is None else time_text(at)
 
 
-def _rate(row: Mapping[str, Any]) -> float:
+def _rate(row: JsonMapping) -> float:
     seconds, events = float(row["folding_seconds"]), float(row["events_done"])
     return events / seconds if seconds else 0.0
 
 
-def _seconds_left(row: Mapping[str, Any]) -> float | None:
+def _seconds_left(row: JsonMapping) -> float | None:
     """Return how long the folding will go on, None when that cannot be told."""
     rate, left = _rate(row), max(0, row["events_total"] - row["events_done"])
     return round(left / rate, 1) if rate and row["is_running"] else None

@@ -6,17 +6,20 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
 
-from api.ports import Committed, RecordedEvent
+from api.http import cursors
 from api.reads.shapes import FILE, STAGE, WORKFLOW, time_text
 from domain.commands import RegisterDocument
 from domain.errors import UnknownStage
 from domain.events import Event
+from domain.json_types import JsonObject
+from eventstore.append_round import Committed
+from eventstore.recorded import RecordedEvent
 
 POSITION_HEADER = "Docledger-Position"
 _encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
@@ -24,7 +27,7 @@ _CARRIED = frozenset(Event.__struct_fields__)
 
 
 def json_response(
-    content: Any, status: int = 200, headers: Mapping[str, str] | None = None
+    content: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with `content` as JSON in UTF-8."""
     return Response(_encode(content).encode(), status, headers, media_type="application/json")
@@ -35,23 +38,50 @@ def raw_json_response(body: str, headers: Mapping[str, str] | None = None) -> Re
     return Response(body.encode(), 200, headers, media_type="application/json")
 
 
-def state_headers(version: int, position: int) -> dict[str, str]:
+class State(Protocol):
+    """What names a state of a document: its version, and the position of its newest event."""
+
+    @property
+    def version(self) -> int: ...
+    @property
+    def position(self) -> int: ...
+
+
+class PartRead(State, Protocol):
+    """A part of a document as the read models have it, as JSON."""
+
+    @property
+    def body(self) -> str | None: ...
+
+
+def state_headers(state: State) -> dict[str, str]:
     """Return the headers that name a state: conditional writes and reads that wait use them."""
-    return {"ETag": f'"{version}"', POSITION_HEADER: str(position)}
+    return {"ETag": f'"{state.version}"', POSITION_HEADER: str(state.position)}
+
+
+def part(found: PartRead) -> Response:
+    """Answer with the part that was read."""
+    return raw_json_response(found.body or "null", state_headers(found))
+
+
+def part_page(found: PartRead, limit: int, cursor: str | None) -> Response:
+    """Answer with a page of the part that was read, which is a list."""
+    shown = numbered_page(json.loads(found.body or "[]"), limit, cursor)
+    return json_response(shown, headers=state_headers(found))
 
 
 def written(
     committed: Committed,
-    content: Any,
+    content: object,
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Answer a write with what it made."""
-    found = {**state_headers(committed.version, committed.position), **(headers or {})}
+    found = {**state_headers(committed), **(headers or {})}
     return json_response(content, status, found)
 
 
-def registered_document(command: RegisterDocument, committed: Committed) -> dict[str, Any]:
+def registered_document(command: RegisterDocument, committed: Committed) -> JsonObject:
     """Return the new document with its stages."""
     rows = committed.rows
     created_at = time_text(committed.events[0].event.at) if committed.events else None  # type: ignore[union-attr]
@@ -70,13 +100,13 @@ def registered_document(command: RegisterDocument, committed: Committed) -> dict
     }
 
 
-def workflow(committed: Committed) -> dict[str, Any] | None:
+def workflow(committed: Committed) -> JsonObject | None:
     """Return the document's newest workflow."""
     row = committed.rows.workflow
     return None if row is None else WORKFLOW.of(row)
 
 
-def stage(committed: Committed, name: str) -> dict[str, Any]:
+def stage(committed: Committed, name: str) -> JsonObject:
     """Return one stage; raises UnknownStage."""
     row = committed.rows.stages.get(name)
     if row is None:
@@ -84,26 +114,33 @@ def stage(committed: Committed, name: str) -> dict[str, Any]:
     return STAGE.of(row)
 
 
-def file(committed: Committed, stage_name: str, file_type: str) -> dict[str, Any]:
+def file(committed: Committed, stage_name: str, file_type: str) -> JsonObject:
     """Return the newest file of a stage and type, current or staged for the running attempt."""
     key = (stage_name, file_type)
     staged = committed.rows.stream.staged.get(key)
     return FILE.of(staged.file if staged is not None else committed.rows.files[key])
 
 
-def files_in_order(committed: Committed) -> list[dict[str, Any]]:
+def files_in_order(committed: Committed) -> list[JsonObject]:
     """Return the current files by stage and type."""
     order = {name: n for n, name in enumerate(committed.state.pipeline.stage_names)}
     rows = sorted(committed.rows.files.items(), key=lambda i: (order.get(i[0][0], 0), i[0]))
     return [FILE.of(row) for _, row in rows]
 
 
-def page(items: Sequence[Any], next_cursor: str | None = None) -> dict[str, Any]:
+def page(items: Sequence[object], next_cursor: str | None = None) -> JsonObject:
     """Return a list as every path gives it."""
     return {"items": list(items), "nextCursor": next_cursor}
 
 
-def event_json(recorded: RecordedEvent) -> dict[str, Any]:
+def numbered_page(items: Sequence[object], limit: int, cursor: str | None) -> JsonObject:
+    """Return a page of a short list that was read as a whole."""
+    start = 0 if cursor is None else cursors.number(cursor)
+    end = start + limit
+    return page(items[start:end], cursors.encode(end) if end < len(items) else None)
+
+
+def event_json(recorded: RecordedEvent) -> JsonObject:
     """Return an event as history and feeds show it; `data` is what only its type carries.
 
     What may be personal is under `data.personal`, which is null once it was erased. Of an event
@@ -132,7 +169,7 @@ def event_json(recorded: RecordedEvent) -> dict[str, Any]:
     }
 
 
-def _fields(struct: Struct, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+def _fields(struct: Struct, without: frozenset[str] = frozenset()) -> JsonObject:
     return {
         to_camel(name): _plain(getattr(struct, name))
         for name in struct.__struct_fields__
@@ -140,7 +177,7 @@ def _fields(struct: Struct, without: frozenset[str] = frozenset()) -> dict[str, 
     }
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, Struct):
         return _fields(value)
     if isinstance(value, datetime):

@@ -21,6 +21,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypeAliasType
 
+from domain.json_types import JsonObject
 from domain.media_types import MAX_MEDIA_TYPE_CHARS
 from domain.values import DOCUMENT_ID, FILE_TYPE, Configuration
 
@@ -30,7 +31,7 @@ _INSTANT = re.compile(
 _FRACTION = re.compile(r"(\.\d{6})\d+")
 
 # What cannot be stored is refused ahead of these models (api.http.strict_json), here only named.
-NO_NUL: dict[str, Any] = {"pattern": "^[^\\u0000]*$"}
+NO_NUL: JsonObject = {"pattern": "^[^\\u0000]*$"}
 Text = Annotated[str, Field(json_schema_extra=NO_NUL)]
 Title = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
 RealmId = Annotated[Text, StringConstraints(min_length=1, max_length=255)]
@@ -75,9 +76,9 @@ Instant = Annotated[
     BeforeValidator(_instant),
     WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
-Metadata = TypeAliasType("Metadata", dict[str, Any])
-StoredConfiguration = TypeAliasType("StoredConfiguration", dict[str, Any])
-EventData = TypeAliasType("EventData", dict[str, Any])
+Metadata = TypeAliasType("Metadata", JsonObject)
+StoredConfiguration = TypeAliasType("StoredConfiguration", JsonObject)
+EventData = TypeAliasType("EventData", JsonObject)
 MediaType = Annotated[
     str,
     StringConstraints(
@@ -151,7 +152,7 @@ class StoredFile(Sent):
     metadata: Metadata | None = None
 
 
-def _only_if(status: dict[str, Any], field: str) -> dict[str, Any]:
+def _only_if(status: JsonObject, field: str) -> JsonObject:
     """Return the rule that a field is given for such a status alone."""
     return {
         "if": {"properties": {"status": status}},
@@ -208,7 +209,7 @@ class Execution(Sent):
     input_files: Annotated[list[str], Field(min_length=1, max_length=100)] | None = None
 
 
-def _without_default(schema: dict[str, Any]) -> None:
+def _without_default(schema: JsonObject) -> None:
     schema.pop("default", None)
 
 

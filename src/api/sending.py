@@ -13,9 +13,10 @@ from starlette.requests import Request
 from api.database_threads import DatabaseThreads
 from api.http.conditional import versions_matched
 from api.metrics import Metrics
-from api.ports import Commands, Committed, Ports
+from api.ports import Commands, Ports
 from domain.commands import Command, Context
 from domain.errors import VersionMismatch
+from eventstore.append_round import Committed
 from postgres.deadlines import Allowance
 
 ANYBODY = "api"

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import psycopg
 from psycopg.rows import tuple_row
@@ -28,8 +28,8 @@ from domain.storage_errors import StorageError, StorageUnavailable
 from eventstore.named_blobs import some_named
 from files.identity import Marker, MarkerUnreadable
 from files.storage import Storage
+from postgres import advisory_locks
 
-_ADVISORY_LOCK = 0x646F636C73746F72  # "doclstor"
 _SAMPLE = 32
 
 _HAS_TABLE = "SELECT to_regclass('public.docledger_storage') IS NOT NULL"
@@ -40,7 +40,7 @@ _WRITE = """
         location = excluded.location, adopted_at = excluded.adopted_at
 """
 
-Connection: TypeAlias = psycopg.Connection[Any]
+Connection: TypeAlias = psycopg.Connection
 State: TypeAlias = Literal["adopted", "shared", "other", "none", "unreachable"]
 
 
@@ -234,7 +234,7 @@ class Adoption:
     def _locked(self) -> Iterator[Connection]:
         """Let one process at a time adopt; the lock ends with the connection."""
         with self._connected() as connection:
-            connection.execute("SELECT pg_advisory_lock(%s)", (_ADVISORY_LOCK,))
+            connection.execute("SELECT pg_advisory_lock(%s)", (advisory_locks.STORAGE,))
             yield connection
 
 

@@ -25,6 +25,7 @@ from docledger.stopping import GraceOfDatabase
 from docledger.version import version
 from domain.commands import Context
 from domain.errors import DocledgerError
+from domain.json_types import JsonObject
 from domain.pipeline import StageDependency
 from domain.pipeline_findings import Finding, findings
 from eventstore.application import WorkflowApplication
@@ -321,7 +322,7 @@ class Docledger:
                 time.sleep(0.05)
         return True
 
-    def status(self) -> dict[str, Any]:
+    def status(self) -> JsonObject:
         """Return what runs, positions, lag, parked documents and sizes in bytes."""
         with self.connect("status") as connection:
             found = overview.status(connection, self.projector("status").status())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -89,7 +88,7 @@ def plain_line(_: WrappedLogger, __: str, event: EventDict) -> str:
     return line if exception is None else f"{line}\n{exception}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, str) and _BARE.fullmatch(value):
         return value
     return repr(value)

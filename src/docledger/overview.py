@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 
 from docledger.adoption import StorageStatus
+from domain.json_types import JsonObject
 from domain.pipeline import StageDependency, check_configured
 from domain.pipeline_findings import findings
 from projections.live.status import ProjectionStatus
 from stages.postgres_search import INDEX_VERSION
 
-Connection = psycopg.Connection[Any]
+Connection = psycopg.Connection
 
 _PIPELINE = """
     SELECT stage_name, depends_on_stage, is_required, execution_order
@@ -168,7 +168,7 @@ def connected_workers(connection: Connection) -> set[str]:
     return {name for (name,) in connection.execute(_CONNECTED).fetchall()}
 
 
-def _stages(connection: Connection) -> dict[str, Any]:
+def _stages(connection: Connection) -> JsonObject:
     """Return what is wrong with the stages, and those that wait for an executor."""
     workers = living_workers(connection)
     runnable = {stage for worker in workers for stage in worker.stages}
@@ -216,7 +216,7 @@ def standings(connection: Connection, document_ids: Sequence[str]) -> list[Docum
     ids = list(document_ids)
     rows = connection.execute(_STANDINGS, (ids,)).fetchall()
     gone = connection.execute(_GONE, (ids,)).fetchall()
-    waiting = dict(connection.execute(_WAITING_DOCUMENTS, (ids,)).fetchall())
+    waiting: dict[str, str] = dict(connection.execute(_WAITING_DOCUMENTS, (ids,)).fetchall())
     return [
         *(
             DocumentProgress(i, status, tuple(map(tuple, stages)), waiting.get(i))
@@ -237,10 +237,10 @@ def has_due_jobs(connection: Connection) -> bool:
     return row is not None and bool(row[0])
 
 
-def status(connection: Connection, projection: ProjectionStatus) -> dict[str, Any]:
+def status(connection: Connection, projection: ProjectionStatus) -> JsonObject:
     """Return what runs, positions, lag, parked documents and sizes in bytes."""
-    roles = dict(connection.execute(_RUNNING).fetchall())
-    sizes = dict(connection.execute(_SIZES).fetchall())
+    roles: dict[str, int] = dict(connection.execute(_RUNNING).fetchall())
+    sizes: dict[str, int] = dict(connection.execute(_SIZES).fetchall())
     return {
         "running": {
             "database": True,
@@ -258,6 +258,6 @@ def status(connection: Connection, projection: ProjectionStatus) -> dict[str, An
     }
 
 
-def storage(found: StorageStatus) -> dict[str, Any]:
+def storage(found: StorageStatus) -> JsonObject:
     """Return where the files are, and whether that storage is the database's."""
     return {"location": found.location, "id": found.storage_id, "state": found.state}

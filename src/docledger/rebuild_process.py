@@ -14,7 +14,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any
 
 import psycopg
 import structlog
@@ -41,7 +40,7 @@ _NOTE_PAUSE_SECONDS = 2.0
 class RebuildProcesses:
     """Runs `docledger rebuild` with this process's environment. Thread-safe."""
 
-    def __init__(self, connect: Callable[[], Connection[Any]]) -> None:
+    def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connect = connect
         self._lock = threading.Lock()
         self._running: list[_Child] = []
@@ -84,9 +83,9 @@ class _Child:
 
     def __init__(
         self,
-        connect: Callable[[], Connection[Any]],
+        connect: Callable[[], Connection],
         closing: threading.Event,
-        connection: Connection[Any],
+        connection: Connection,
         rebuild_id: str,
         arguments: Sequence[str],
     ) -> None:

@@ -6,7 +6,7 @@ import signal
 import threading
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import psycopg
 import structlog
@@ -42,7 +42,7 @@ class GraceOfDatabase:
     does not would wait for ever; another process takes it up again.
     """
 
-    def __init__(self, connect: Callable[[], Connection[Any]], stop: threading.Event) -> None:
+    def __init__(self, connect: Callable[[], Connection], stop: threading.Event) -> None:
         self._connect = connect
         self._stop = stop
         self._over = threading.Event()

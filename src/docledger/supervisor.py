@@ -20,11 +20,11 @@ from typing import Self
 import structlog
 
 from domain.errors import DocledgerError
+from postgres.backoff import Backoff
 
 log = structlog.get_logger(__name__)
 
-_FIRST_RESTART_SECONDS = 0.5
-_LONGEST_RESTART_SECONDS = 15.0
+_RESTART = Backoff(0.5, 15.0)
 _STEADY_SECONDS = 30.0
 _PUTTING_AWAY_SECONDS = 15.0
 COULD_NOT_RUN = 3
@@ -129,7 +129,7 @@ class Supervisor:
         now = time.monotonic()
         if now - role.started_at > _STEADY_SECONDS:
             role.restarts = 0
-        wait = min(_LONGEST_RESTART_SECONDS, _FIRST_RESTART_SECONDS * 2.0**role.restarts)
+        wait = _RESTART.after(role.restarts + 1)
         log.warning("role ended", role=role.name, exit_code=code, restart_in_seconds=wait)
         if role.process is not None and role.process.stdin is not None:
             role.process.stdin.close()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from domain.imported_state import ImportedFile, ImportedRun, ImportedStage
+from domain.json_types import JsonMapping
 from domain.pipeline import StageDependency
 from domain.values import (
     Configuration,
@@ -121,7 +120,7 @@ class StartStage(StageCommand):
 
     started_at: datetime | None = None
     lease_id: str | None = None
-    outside_metadata: Mapping[str, Any] | None = None
+    outside_metadata: JsonMapping | None = None
 
 
 class StartNextStage(Command):
@@ -148,8 +147,8 @@ class CompleteStage(StageCommand):
     files: tuple[OutputFile, ...] = ()
     executor: str | None = None
     inputs: tuple[FileReference, ...] = ()
-    metadata: Mapping[str, Any] = {}
-    outside_metadata: Mapping[str, Any] | None = None
+    metadata: JsonMapping = {}  # noqa: RUF012 - a field of a model, copied for each
+    outside_metadata: JsonMapping | None = None
     lease_id: str | None = None
     continue_with_lease: bool = False
     continue_among: frozenset[str] | None = None
@@ -167,7 +166,7 @@ class FailStage(StageCommand):
     completed_at: datetime | None = None
     reason: FailureReason = FailureReason.REPORTED
     error_message: str | None = None
-    outside_metadata: Mapping[str, Any] | None = None
+    outside_metadata: JsonMapping | None = None
     executor: str | None = None
     lease_id: str | None = None
     retryable: bool = False
@@ -185,7 +184,7 @@ class SkipStage(StageCommand):
     """Leave an optional pending stage out."""
 
     error_message: str | None = None
-    outside_metadata: Mapping[str, Any] | None = None
+    outside_metadata: JsonMapping | None = None
 
 
 class ResetStage(StageCommand):

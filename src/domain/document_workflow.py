@@ -1,6 +1,6 @@
 """The `DocumentWorkflow` aggregate: its state and how each event changes it.
 
-What a command makes of the state is in `domain.decisions`.
+What a command makes of the state is in `domain.decisions.decide`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from domain import events as e
 from domain.errors import UnknownStage
 from domain.file_names import output_name
+from domain.json_types import JsonMapping
 from domain.pipeline import Pipeline
 from domain.values import Configuration, SourceDocument, StageStatus, WorkflowStatus, WorkflowType
 
@@ -266,7 +267,7 @@ def _with_status(state: DocumentWorkflow) -> DocumentWorkflow:
     return state if state.workflow_status is status else replace(state, workflow_status=status)
 
 
-def _with_stage(state: DocumentWorkflow, name: str, **changes: Any) -> DocumentWorkflow:
+def _with_stage(state: DocumentWorkflow, name: str, **changes: object) -> DocumentWorkflow:
     stages = {**state.stages, name: replace(state.stages[name], **changes)}
     return _with_status(replace(state, stages=stages))
 
@@ -319,7 +320,7 @@ def _stage_completed(state: DocumentWorkflow, event: e.StageCompleted) -> Docume
     )
 
 
-_AT_REST: Mapping[str, Any] = MappingProxyType(
+_AT_REST: JsonMapping = MappingProxyType(
     {
         "staged": _NO_FILES,
         "lease_id": None,

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.json_types import JsonMapping
 from domain.values import FailureReason, FileReference, StageStatus, WorkflowStatus, WorkflowType
-
-if TYPE_CHECKING:
-    from domain.document_workflow import DocumentWorkflow
 
 PipelineRow = tuple[str, str | None, bool, int]
 
@@ -40,14 +38,14 @@ class ReportedPersonal(Personal, frozen=True, kw_only=True):
     """What somebody said about an attempt."""
 
     error_message: str | None = None
-    metadata: Mapping[str, Any] | None = None
+    metadata: JsonMapping | None = None
 
 
 class FilePersonal(Personal, frozen=True, kw_only=True):
     """What somebody said about a file."""
 
     file_name: str | None = None
-    metadata: Mapping[str, Any] | None = None
+    metadata: JsonMapping | None = None
 
 
 class WorkflowPersonal(Personal, frozen=True, kw_only=True):
@@ -92,12 +90,6 @@ class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     def originator_version(self) -> int:
         """The version, in the library's words."""
         return self.version
-
-    def mutate(self, aggregate: DocumentWorkflow | None) -> DocumentWorkflow:
-        """Return the aggregate as it is after this event (the library's projector calls this)."""
-        from domain.document_workflow import DocumentWorkflow, evolve
-
-        return evolve(aggregate or DocumentWorkflow.unborn(self.document_id), self)
 
     def happened_at(self, at: datetime) -> Self:
         """Return the event as the log stored it, its time moved on to `at`."""
@@ -159,7 +151,7 @@ class WorkflowStarted(Event, frozen=True, kw_only=True):
 
     run: int
     workflow_type: WorkflowType
-    configuration: Mapping[str, Any] = {}
+    configuration: JsonMapping = {}
     pipeline: tuple[PipelineRow, ...]
     attempts: Mapping[str, int] = {}
 
@@ -218,7 +210,7 @@ class StageCompleted(StageEvent, frozen=True, kw_only=True):
     completed_at: datetime | None = None
     executor: str | None = None
     inputs: tuple[FileReference, ...] = ()
-    metadata: Mapping[str, Any] = {}
+    metadata: JsonMapping = {}
     personal: ReportedPersonal | None = None
 
 
@@ -280,7 +272,7 @@ class OutputFileRegistered(StageEvent, frozen=True, kw_only=True):
     mime_type: str
     file_version: int
     current: bool = False
-    metadata: Mapping[str, Any] = {}
+    metadata: JsonMapping = {}
     personal: FilePersonal | None = None
 
 

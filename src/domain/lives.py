@@ -70,6 +70,6 @@ def current_life(history: Sequence[Recorded]) -> Sequence[Recorded]:
     return ()
 
 
-def _topic(event: Any) -> str:
+def _topic(event: object) -> str:
     topic: str = getattr(event, "topic", None) or type(event).__name__
     return topic

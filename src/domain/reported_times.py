@@ -7,11 +7,10 @@ reported stays beside it, as a note. Imports and stored events are taken as they
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from domain.errors import InvalidValue
+from domain.json_types import JsonMapping
 
 NOTE = "clampedTimes"
 """The key in a stage's metadata under which reported times stand that were moved."""
@@ -49,8 +48,8 @@ def clamped(
 
 
 def noted(
-    metadata: Mapping[str, Any] | None, **times: tuple[datetime | None, datetime | None]
-) -> Mapping[str, Any] | None:
+    metadata: JsonMapping | None, **times: tuple[datetime | None, datetime | None]
+) -> JsonMapping | None:
     """Return the metadata with a note of what was reported, where that was moved.
 
     `times` are pairs, by their names in reports, of the time reported and that which is recorded.

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from domain.errors import InvalidValue
+from domain.json_types import JsonMapping, JsonObject
 
 DOCUMENT_ID = re.compile(r"[A-Za-z0-9._-]{1,255}")
 STAGE_NAME = re.compile(r"[a-z0-9-]{1,100}")
@@ -110,9 +110,9 @@ class OutputFile(Value):
     canonical_checksum: str | None = None
     size_bytes: int
     mime_type: str
-    metadata: Mapping[str, Any] = {}
+    metadata: JsonMapping = {}
     file_name: str | None = None
-    outside_metadata: Mapping[str, Any] | None = None
+    outside_metadata: JsonMapping | None = None
 
 
 class FileReference(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -134,7 +134,7 @@ class StageConfiguration(_Configured):
 
     retries: int | None = Field(default=None, ge=0, le=100, strict=True)
     timeout_seconds: float | None = Field(default=None, gt=0, le=86_400, strict=True)
-    options: dict[str, Any] = {}
+    options: JsonObject = {}
 
 
 class Configuration(_Configured):
@@ -146,7 +146,7 @@ class Configuration(_Configured):
     stages: dict[StageName, StageConfiguration] = {}
 
     @classmethod
-    def parse(cls, value: Mapping[str, Any] | None) -> Configuration:
+    def parse(cls, value: JsonMapping | None) -> Configuration:
         """Return the configuration of `value` in camelCase keys.
 
         Raises InvalidValue, naming the key, for anything that is not understood.
@@ -170,7 +170,7 @@ class Configuration(_Configured):
             return self.timeout_seconds
         return own.timeout_seconds
 
-    def options_of(self, stage_name: str) -> Mapping[str, Any]:
+    def options_of(self, stage_name: str) -> JsonMapping:
         """Return the executor's options for the stage."""
         own = self.stages.get(stage_name)
         return {} if own is None else own.options

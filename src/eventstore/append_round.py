@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from domain import decisions
 from domain.commands import Command, DeleteDocument, RegisterDocument
+from domain.decisions import decide
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentExists, LogUnreadable, VersionMismatch
 from domain.events import DocumentRegistered, Event
+from domain.json_types import JsonObject
 from eventstore.mapper import parse_time, personal_part
 from eventstore.recorded import RecordedEvent
 from eventstore.recorder import Append
@@ -135,7 +136,7 @@ class AppendRound:
         state = self._states.get(document_id) or self.snapshots[document_id].state
         try:
             _check_version(state, waiting)
-            decision = decisions.decided(state, waiting.command)
+            decision = decide.decided(state, waiting.command)
         except Exception as failure:
             # A refusal, or a defect: either is this command's own.
             self._decided.append(_Decided(waiting, failure=failure))
@@ -248,7 +249,7 @@ def _check_version(state: DocumentWorkflow, waiting: Waiting) -> None:
         )
 
 
-def _document_row(command: RegisterDocument, event_number: int) -> dict[str, Any]:
+def _document_row(command: RegisterDocument, event_number: int) -> JsonObject:
     return {
         "id": command.document_id,
         "title": command.title,

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-from eventsourcing.application import Application
+from eventsourcing.application import Application, Repository
 from eventsourcing.persistence import ApplicationRecorder, EventStore, InfrastructureFactory, Mapper
 from eventsourcing.utils import Environment, EnvType
 
+from domain.document_workflow import DocumentWorkflow, evolve
 from domain.events import Event
 from eventstore.datastore import DsnDatastore, DsnFactory
 from eventstore.document_keys import DocumentKeys
 from eventstore.mapper import EventMapper
 from eventstore.recorder import Append, AppendRecorder
+
+
+def fold_document(
+    state: DocumentWorkflow | None, events: Iterable[Event]
+) -> DocumentWorkflow | None:
+    """Return the document as it is after these events, in the form that the library asks for."""
+    for event in events:
+        state = evolve(state or DocumentWorkflow.unborn(event.document_id), event)
+    return state
+
+
+class DocumentRepository(Repository[str]):
+    """The library's repository, which folds events by our function: ours cannot fold themselves."""
+
+    def get(self, aggregate_id: str, **options: Any) -> Any:
+        """Return the document, at `version` if one is given; raises AggregateNotFoundError."""
+        return super().get(aggregate_id, **{"projector_func": fold_document, **options})
 
 
 class WorkflowApplication(Application[str]):
@@ -80,6 +98,10 @@ class WorkflowApplication(Application[str]):
     def construct_recorder(self) -> ApplicationRecorder:
         """Return the recorder over the tables that the migrations made."""
         return self.append_recorder
+
+    def construct_repository(self) -> DocumentRepository:
+        """Return the repository of documents."""
+        return DocumentRepository(self.events)
 
     def construct_event_store(self) -> EventStore[str]:
         """Return the store of the mapper and the recorder."""

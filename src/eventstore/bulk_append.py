@@ -117,13 +117,13 @@ class BulkAppended:
     lost: frozenset[str] = field(default_factory=frozenset)
 
 
-def prepare_bulk_appends(connection: Connection[Any]) -> None:
+def prepare_bulk_appends(connection: Connection) -> None:
     """Make the session's tables and settings; `connection` is in autocommit mode."""
     connection.execute(_SETTINGS)
     connection.execute(_TABLES)
 
 
-def bulk_append(connection: Connection[Any], streams: Sequence[BulkStream]) -> BulkAppended:
+def bulk_append(connection: Connection, streams: Sequence[BulkStream]) -> BulkAppended:
     """Append the events of these documents, each whole or not at all, in one transaction.
 
     Raises psycopg.Error, after which nothing landed unless the connection broke at the commit.

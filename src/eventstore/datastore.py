@@ -153,7 +153,7 @@ class DsnFactory(PostgresFactory):
         self.datastore = datastore
 
 
-def _check(connection: Connection[Any]) -> None:
+def _check(connection: Connection[object]) -> None:
     """Raise if the server has closed the connection while it lay in the pool.
 
     An idle connection has something to read only if it was closed, or if the server said
@@ -163,7 +163,7 @@ def _check(connection: Connection[Any]) -> None:
         connection.execute("")
 
 
-def _is_closed(connection: Connection[Any]) -> bool:
+def _is_closed(connection: Connection[object]) -> bool:
     try:
         _check(connection)
     except psycopg.Error:
@@ -171,7 +171,7 @@ def _is_closed(connection: Connection[Any]) -> bool:
     return False
 
 
-def _has_something_to_say(connection: Connection[Any]) -> bool:
+def _has_something_to_say(connection: Connection[object]) -> bool:
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return bool(poll.poll(0))

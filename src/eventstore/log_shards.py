@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from operator import attrgetter
-from typing import Any, cast
+from typing import cast
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -63,7 +63,7 @@ class LogShards:
     position is the same whenever it is read: no snapshot has to be kept.
     """
 
-    connect: Callable[[], Connection[Any]]
+    connect: Callable[[], Connection]
 
     def count(self, until: int) -> int:
         """Return how many events there are up to this position."""
@@ -110,7 +110,7 @@ class LogShards:
             yield ShardReader(connection)
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection[Any]]:
+    def _connection(self) -> Iterator[Connection]:
         with contextlib.closing(self.connect()) as connection:
             connection.autocommit = True
             connection.row_factory = tuple_row
@@ -121,7 +121,7 @@ class LogShards:
 class ShardReader:
     """Reads whole documents over one connection."""
 
-    def __init__(self, connection: Connection[Any]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def documents(

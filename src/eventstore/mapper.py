@@ -32,6 +32,7 @@ from msgspec.structs import replace
 
 from domain.errors import LogUnreadable
 from domain.events import EVENT_TYPES, Event, Personal
+from domain.json_types import JsonObject
 from domain.lives import BEGINS_LIFE
 from eventstore.document_keys import DocumentKey, DocumentKeys, SealingKey
 from eventstore.recorded import LogRow, RecordedEvent, UnreadableEvent
@@ -187,7 +188,7 @@ def _upcast(document_id: str, version: int, topic: str, state: bytes, find_key: 
     event_type = EVENT_TYPES.get(topic)
     if event_type is None:
         raise MapperDeserialisationError(f"unknown topic '{topic[:100]}'")
-    fields: dict[str, Any] = from_json(state)
+    fields: JsonObject = from_json(state)
     fields["document_id"] = document_id
     fields["version"] = version
     sealed: str | None = fields.pop("sealed", None)
@@ -265,7 +266,7 @@ def _sealed(state: bytes, at: int) -> bytes | None:
     return None if b'"' in sealed or b"\\" in sealed else sealed
 
 
-def upcast(event_type: type[Event], fields: dict[str, Any]) -> None:
+def upcast(event_type: type[Event], fields: JsonObject) -> None:
     """Bring the stored fields, in place, from the version they have to the newest.
 
     Raises MapperDeserialisationError for a version that only a newer docledger knows.
@@ -276,7 +277,7 @@ def upcast(event_type: type[Event], fields: dict[str, Any]) -> None:
             f"version {version} of {event_type.__name__} needs a newer docledger"
         )
     while version < event_type.class_version:
-        step: Callable[[dict[str, Any]], None] = getattr(
+        step: Callable[[JsonObject], None] = getattr(
             event_type, f"upcast_v{version}_v{version + 1}"
         )
         step(fields)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from msgspec import inspect as types
 from psycopg import Connection
@@ -79,7 +78,7 @@ def _fields(found: object) -> Iterator[str]:
 
 
 @contextmanager
-def named_checksums(connect: Callable[[], Connection[Any]]) -> Iterator[Iterator[str]]:
+def named_checksums(connect: Callable[[], Connection]) -> Iterator[Iterator[str]]:
     """Open the checksums that the log names now, each once, in ascending order.
 
     Reads the log once, on a connection of its own that is closed at the end of the block.
@@ -94,7 +93,7 @@ def named_checksums(connect: Callable[[], Connection[Any]]) -> Iterator[Iterator
             yield (checksum for (checksum,) in cursor)
 
 
-def some_named(connection: Connection[Any], count: int) -> set[str]:
+def some_named(connection: Connection, count: int) -> set[str]:
     """Return up to `count` of the contents that the log names, of its newest events and its oldest.
 
     Contents that only another system has are left out.

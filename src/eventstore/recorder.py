@@ -6,13 +6,13 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
 from psycopg.rows import tuple_row
 from psycopg.types.json import Jsonb
 
+from domain.json_types import JsonObject
 from eventstore.array_literals import bigint_array, bytea_array, text_array
 from eventstore.document_keys import DocumentKey, DocumentKeys, DocumentLife, SealingKey
 from eventstore.mapper import SealedEvent
@@ -50,7 +50,7 @@ class Append:
     `on_sending` is called when all is ready to be sent; what it raises keeps it from being sent.
     """
 
-    registrations: list[dict[str, Any]] = field(default_factory=list)
+    registrations: list[JsonObject] = field(default_factory=list)
     deleted_ids: list[str] = field(default_factory=list)
     lives: dict[str, int] = field(default_factory=dict)
     refusals: dict[str, str] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class AppendRecorder(PostgresApplicationRecorder):
         self._keys = keys
 
     def insert_events(
-        self, stored_events: Sequence[StoredEvent], *, append: Append | None = None, **_: Any
+        self, stored_events: Sequence[StoredEvent], *, append: Append | None = None, **_: object
     ) -> Sequence[int]:
         """Append the events; return a position each, 0 for those of a refused document.
 
@@ -104,7 +104,7 @@ class AppendRecorder(PostgresApplicationRecorder):
         sealing: Mapping[DocumentLife, SealingKey],
         *,
         whole: bool,
-    ) -> list[dict[str, Any]]:
+    ) -> list[JsonObject]:
         if not events:
             return []
         parameters = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 
 from eventstore.merkle import leaf_hash
@@ -53,7 +53,7 @@ def canonical_bytes(row: StoredRow) -> bytes:
 
 
 def read_page(
-    connection: Connection[Any], after: int, limit: int, until: int = _NO_END
+    connection: Connection, after: int, limit: int, until: int = _NO_END
 ) -> list[StoredRow]:
     """Return up to `limit` events after a position and not beyond `until`, in log order."""
     with binary_cursor(connection) as cursor:
@@ -61,14 +61,13 @@ def read_page(
         return [StoredRow(*row) for row in rows]
 
 
-def read_between(connection: Connection[Any], after: int, until: int) -> Iterator[StoredRow]:
+def read_between(connection: Connection, after: int, until: int) -> Iterator[StoredRow]:
     """Yield the events after a position up to another, a page at a time."""
     while page := read_page(connection, after, PAGE_EVENTS, until):
         yield from page
         after = page[-1].position
 
 
-def binary_cursor(connection: Connection[Any]) -> Any:
+def binary_cursor(connection: Connection[object]) -> Cursor:
     """Return a cursor that gives tuples and gets bytes as they are."""
-    cursor: Any = connection.cursor(binary=True, row_factory=tuple_row)
-    return cursor
+    return connection.cursor(binary=True, row_factory=tuple_row)

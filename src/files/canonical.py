@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from domain.json_types import JsonObject
 from files.blobs import PIECE_BYTES, BlobStore, system_errors
 
 MAX_PARSED_BYTES = 16 * 1024 * 1024  # parsed JSON takes some ten times its size in memory
@@ -53,14 +54,14 @@ def _json_checksum(raw: bytes) -> str:
     return _plain_checksum(canonical.encode(errors="surrogatepass"))
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _without_repeats(pairs: list[tuple[str, Any]]) -> JsonObject:
     members = dict(pairs)
     if len(members) < len(pairs):
         raise ValueError("a key stands twice in one object")
     return members
 
 
-def _without_source(document: Any) -> Any:
+def _without_source(document: object) -> Any:
     if isinstance(document, dict) and isinstance(document.get("chunks"), list):
         return {key: value for key, value in document.items() if key != "source"}
     return document

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from obstore.store import ObjectStore, S3Store
 
+from domain.json_types import JsonMapping
 from domain.storage_errors import StorageError
 from files.blobs import BlobStore
 from files.identity import LocalIdentity, ObjectIdentity, StorageIdentity
@@ -40,7 +40,7 @@ class Storage:
     location: str
 
 
-def open_storage(url: str, options: Mapping[str, Any] | None = None) -> Storage:
+def open_storage(url: str, options: JsonMapping | None = None) -> Storage:
     """Open `file:///folder` or `s3://bucket/prefix`.
 
     `options` are those of `obstore.store.S3Store`, e.g. `endpoint` and `region`; what is not given

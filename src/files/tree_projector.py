@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 import structlog
@@ -16,8 +15,9 @@ from psycopg.rows import TupleRow
 from domain import events as e
 from domain.errors import DocledgerError
 from domain.file_names import original_path
+from domain.json_types import JsonObject
 from files.tree import DocumentTree
-from postgres.causes import NewCauses, cause
+from postgres.backoff import keep_stepping
 
 TRACKING_NAME = "uploads_tree"
 SOURCE_NAME = "read_models"
@@ -151,21 +151,17 @@ class TreeProjector:
     def run(self, stop: threading.Event) -> None:
         """Follow the read models until told to stop; lost connections are made anew."""
         self._clear_leftovers()
-        pause = 0.0
-        failures, causes = 0, NewCauses()
-        while not stop.wait(pause):
-            try:
-                step = self.step()
-            except (psycopg.Error, DocledgerError) as error:
-                failures += 1
-                pause = min(5.0, 0.1 * 2 ** min(failures, 10))
-                if causes.is_new(why := cause(error)):
-                    _log.warning("uploads tree is held up", cause=why)
-                self.close()
-            else:
-                failures = 0
-                pause = 0.0 if step and step.has_more else self._poll_seconds
-        self.close()
+        keep_stepping(
+            "the uploads tree",
+            self._has_more,
+            stop,
+            poll_seconds=self._poll_seconds,
+            close=self.close,
+        )
+
+    def _has_more(self) -> bool:
+        step = self.step()
+        return step is not None and step.has_more
 
     def step(self) -> TreeStep | None:
         """Bring a batch of documents up to date; None when another process is at it.
@@ -275,7 +271,7 @@ def _wanted(
     is_parked: bool,
     original_name: str | None,
     original_checksum: str | None,
-    outputs: dict[str, Any] | None,
+    outputs: JsonObject | None,
     imported: list[str] | None,
 ) -> _Wanted:
     files = dict(outputs or {})

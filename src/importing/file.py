@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import psycopg
 
 from domain.errors import InvalidValue
+from domain.json_types import JsonMapping, JsonObject
 
 _COLUMNS: Mapping[str, str] = {
     "id": "id",
@@ -41,7 +42,7 @@ class FileDocument:
     """One document of the file; `values` are columns of `documents`."""
 
     line: int
-    values: dict[str, Any]
+    values: JsonObject
 
 
 @dataclass
@@ -71,7 +72,7 @@ def documents_of(
                 reading.bad.append((number, str(error)))
 
 
-_Read = Callable[[], Mapping[str, Any]]
+_Read = Callable[[], JsonMapping]
 
 
 def _csv(file: TextIO) -> Iterator[tuple[int, _Read]]:
@@ -103,7 +104,7 @@ def _row(header: Sequence[str], cells: Sequence[str]) -> _Read:
 
 
 def _refusing(why: str) -> _Read:
-    def refuse() -> Mapping[str, Any]:
+    def refuse() -> JsonMapping:
         raise BadLine(why)
 
     return refuse
@@ -115,7 +116,7 @@ def _json_lines(file: TextIO) -> Iterator[tuple[int, _Read]]:
             yield number, lambda line=line: _object(line)  # type: ignore[misc]
 
 
-def _object(line: str) -> Mapping[str, Any]:
+def _object(line: str) -> JsonMapping:
     try:
         value = json.loads(line)
     except (ValueError, RecursionError):
@@ -125,7 +126,7 @@ def _object(line: str) -> Mapping[str, Any]:
     return value
 
 
-def _checked(value: Mapping[str, Any], clock: Callable[[], datetime]) -> dict[str, Any]:
+def _checked(value: JsonMapping, clock: Callable[[], datetime]) -> JsonObject:
     if unknown := sorted(set(value) - _COLUMNS.keys()):
         raise BadLine(f"it has the unknown field '{unknown[0][:100]}'")
     for name in value:
@@ -137,7 +138,7 @@ def _checked(value: Mapping[str, Any], clock: Callable[[], datetime]) -> dict[st
     return values
 
 
-def _check_text(name: str, text: Any) -> None:
+def _check_text(name: str, text: object) -> None:
     if text is None:
         return
     if not isinstance(text, str):
@@ -161,7 +162,7 @@ def _time(text: str | None) -> datetime | None:
 
 
 def inserted_batches(
-    connection: psycopg.Connection[Any],
+    connection: psycopg.Connection,
     documents: Iterable[FileDocument],
     reading: FileReading,
     batch_documents: int,
@@ -177,7 +178,7 @@ def inserted_batches(
 
 
 def _inserted(
-    connection: psycopg.Connection[Any], batch: Sequence[FileDocument], reading: FileReading
+    connection: psycopg.Connection, batch: Sequence[FileDocument], reading: FileReading
 ) -> list[str]:
     try:
         with connection.transaction(), connection.cursor() as cursor:

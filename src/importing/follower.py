@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import uuid4
 
 import psycopg
 
 from domain.commands import Context, DeleteDocument
-from domain.decisions import decide
+from domain.decisions.decide import decide
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.errors import PipelineInvalid
 from domain.events import DocumentChanged, DocumentRegistered, Event, RegisteredPersonal
@@ -34,16 +34,15 @@ from eventstore.bulk_append import (
 from eventstore.history import History
 from eventstore.recorded import RecordedEvent
 from importing.registrations import LONGEST_ID, DocumentRow, Registrations, rows_named, state_of
+from postgres import advisory_locks
 from postgres.backoff import keep_going
 
 _log = logging.getLogger(__name__)
 
-Connection = psycopg.Connection[Any]
+Connection = psycopg.Connection
 
 ACTOR = "another application"
 
-_ONE_AT_A_TIME = 0x646F636C666F6C6C  # "doclfoll"
-_TRY_LOCK = "SELECT pg_try_advisory_xact_lock(%s)"
 _NOTES = """
     SELECT number, document_id, change, version FROM docledger_document_changes
     ORDER BY number LIMIT %s
@@ -131,7 +130,7 @@ class LegacyChanges:
         `connection` has been prepared for bulk appends.
         """
         with connection.transaction():
-            if not connection.execute(_TRY_LOCK, (_ONE_AT_A_TIME,)).fetchall()[0][0]:
+            if not advisory_locks.take_for_transaction(connection, advisory_locks.FOLLOWER):
                 return 0
             notes = [_Note(*row) for row in connection.execute(_NOTES, (self._batch_changes,))]
             if not notes:

@@ -18,9 +18,10 @@ from psycopg import sql
 from psycopg.rows import tuple_row
 
 from domain.commands import Context, ImportDocument
-from domain.decisions import check_configuration
+from domain.decisions.decide import check_configuration
 from domain.errors import DocledgerError, InvalidValue
 from domain.imported_state import ImportedFile, ImportedRun, ImportedStage
+from domain.json_types import JsonMapping
 from domain.media_types import MARKDOWN
 from domain.pipeline import Pipeline, StageDependency
 from domain.values import (
@@ -33,8 +34,8 @@ from domain.values import (
 )
 from importing.registrations import DocumentRow
 
-Connection = psycopg.Connection[Any]
-Row = Mapping[str, Any]
+Connection = psycopg.Connection
+Row = JsonMapping
 
 _PAGE_DOCUMENTS = 500
 _STAGE_COLUMNS = (
@@ -59,7 +60,7 @@ _RUN_COLUMNS = (
     "updated_at",
 )
 # A column that says nothing shows what its default in the requirement says.
-_UNSAID: Mapping[str, Any] = {"retry_count": 0, "configuration": {}, "workflow_type": "manual"}
+_UNSAID: JsonMapping = {"retry_count": 0, "configuration": {}, "workflow_type": "manual"}
 _MOST_DIFFERENCES = 10_000
 
 
@@ -214,7 +215,7 @@ _UNTOUCHED = """
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
-def _column(connection: Connection, query: str, values: Any) -> list[str]:
+def _column(connection: Connection, query: str, values: Sequence[object]) -> list[str]:
     with connection.cursor(row_factory=tuple_row) as cursor:
         return [row[0] for row in cursor.execute(query.encode(), values)]
 
@@ -302,7 +303,7 @@ def _or(value: int | None, default: int) -> int:
     return default if value is None else value
 
 
-def _configuration(shown: Any, pipeline: tuple[StageDependency, ...]) -> Configuration:
+def _configuration(shown: object, pipeline: tuple[StageDependency, ...]) -> Configuration:
     """Return what the run is to go on with: the configuration that is shown, if it is one of ours.
 
     Stages to be skipped are not among it: the stages themselves say what was skipped.

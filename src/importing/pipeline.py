@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import psycopg
 
@@ -40,7 +39,7 @@ _AHEAD_BATCHES = 2
 _BUSY_TRIES = 5
 _BUSY_PAUSE_SECONDS = 0.5
 
-Connection = psycopg.Connection[Any]
+Connection = psycopg.Connection
 Commands = Callable[
     [Connection, Sequence[DocumentRow], Context], Sequence[RegisterDocument | ImportDocument]
 ]

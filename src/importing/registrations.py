@@ -10,7 +10,7 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec.json import encode as to_json
 from msgspec.structs import replace
@@ -18,7 +18,7 @@ from psycopg import Connection
 from psycopg.rows import tuple_row
 
 from domain.commands import Context, ImportDocument, RegisterDocument
-from domain.decisions import decide, decided
+from domain.decisions.decide import decide, decided
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.errors import LogUnreadable
 from domain.events import DocumentRegistered, Event, WorkflowStarted
@@ -75,9 +75,7 @@ class DocumentRow(NamedTuple):
         return not self.registered and len(self.document_id) <= LONGEST_ID
 
 
-def rows_after(
-    connection: Connection[Any], document_id: str | None, limit: int
-) -> list[DocumentRow]:
+def rows_after(connection: Connection, document_id: str | None, limit: int) -> list[DocumentRow]:
     """Return up to `limit` rows in the order of their ids, after this one."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         if document_id is None:
@@ -87,7 +85,7 @@ def rows_after(
         return [DocumentRow(*row) for row in cursor]
 
 
-def rows_named(connection: Connection[Any], document_ids: Collection[str]) -> list[DocumentRow]:
+def rows_named(connection: Connection, document_ids: Collection[str]) -> list[DocumentRow]:
     """Return the rows of these documents, as far as they are there."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         cursor.execute(_NAMED.encode(), (list(document_ids),))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -53,7 +53,7 @@ class ImportedDocument:
 
 
 def imported_documents(
-    connection: Connection[Any], actor: str, page_documents: int
+    connection: Connection, actor: str, page_documents: int
 ) -> Iterator[list[ImportedDocument]]:
     """Yield the documents that imports of this actor brought, in pages; some pages are empty."""
     last = ""

@@ -20,7 +20,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from postgres import connections
+from postgres import advisory_locks, connections
 from postgres.causes import cause
 from postgres.connections import conninfo
 from postgres.migration_files import (
@@ -39,7 +39,6 @@ from postgres.rights import require_rights
 
 LEGACY_SCHEMA = "docledger_legacy"
 
-_ADVISORY_LOCK = 0x646F636C6D696772  # "doclmigr"
 _LOCK_WAIT_SECONDS = 120
 _STEP_TRIES = 5
 _STEP_LOCK_WAIT_SECONDS = 3.0
@@ -155,7 +154,7 @@ class Migrator:
         with _connect(self._database_url) as connection:
             try:
                 connection.execute(_set("lock_timeout", f"{_LOCK_WAIT_SECONDS}s", local=False))
-                connection.execute("SELECT pg_advisory_lock(%s)", [_ADVISORY_LOCK])
+                connection.execute("SELECT pg_advisory_lock(%s)", [advisory_locks.MIGRATIONS])
             except psycopg.errors.LockNotAvailable as error:
                 raise MigrationBusy from error
             yield connection

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from psycopg import Connection
 
@@ -16,7 +15,7 @@ _BEGIN, _COMMIT = b"BEGIN", b"COMMIT"
 
 
 @contextmanager
-def pipelined(connection: Connection[Any]) -> Iterator[None]:
+def pipelined(connection: Connection) -> Iterator[None]:
     """Send statements as they come, and wait for all of their answers in the end.
 
     `connection` is in autocommit mode. Whatever is raised, the end raising what the database
@@ -32,7 +31,7 @@ def pipelined(connection: Connection[Any]) -> Iterator[None]:
 
 
 @contextmanager
-def unawaited_transaction(connection: Connection[Any]) -> Iterator[None]:
+def unawaited_transaction(connection: Connection) -> Iterator[None]:
     """Make the block a transaction, in one of `pipelined`, which rolls it back if anything fails.
 
     It has been committed when that block has come to its end, not when this one has.

@@ -46,7 +46,7 @@ class RightsMissing(MigrationError):
     """The user of the database may not do what docledger needs."""
 
 
-def require_rights(connection: Connection[Any], *, made_by_us: bool) -> None:
+def require_rights(connection: Connection, *, made_by_us: bool) -> None:
     """Raise RightsMissing, with what to run, unless the schema may be migrated and rebuilt.
 
     `made_by_us` tells that the tables of our names are docledger's, which it has to own.
@@ -66,7 +66,7 @@ def require_rights(connection: Connection[Any], *, made_by_us: bool) -> None:
         _require_ownership(connection, user)
 
 
-def _refuse(connection: Connection[Any], user: str, missing: Mapping[str, sql.Composed]) -> None:
+def _refuse(connection: Connection, user: str, missing: Mapping[str, sql.Composed]) -> None:
     if missing:
         grants = " ".join(f"{grant.as_string(connection)};" for grant in missing.values())
         raise RightsMissing(
@@ -75,7 +75,7 @@ def _refuse(connection: Connection[Any], user: str, missing: Mapping[str, sql.Co
         )
 
 
-def _require_ownership(connection: Connection[Any], user: str) -> None:
+def _require_ownership(connection: Connection, user: str) -> None:
     found = connection.execute(_NOT_OWNED, [list(_OURS)]).fetchall()
     if found:
         schema, table, owner = found[0]
@@ -89,7 +89,7 @@ def _require_ownership(connection: Connection[Any], user: str) -> None:
         )
 
 
-def _row(connection: Connection[Any]) -> Sequence[Any]:
+def _row(connection: Connection) -> Sequence[Any]:
     row: Sequence[Any] | None = connection.execute(_RIGHTS).fetchone()
     assert row is not None  # noqa: S101 - a SELECT without FROM gives a row
     return row

@@ -13,11 +13,8 @@ from psycopg import Connection, OperationalError
 from psycopg.errors import LockNotAvailable
 from psycopg.rows import tuple_row
 
+from postgres import advisory_locks
 from projections.errors import ProjectionError
-
-DOCLEDGER_REBUILD = 0x646F636C72656264  # "doclrebd"
-"""The advisory lock: a rebuild holds it alone, checks share it."""
-
 
 _SET_TIMEOUT = "SELECT set_config('lock_timeout', %s, false)"
 _AWAITED = """
@@ -72,7 +69,7 @@ def _wait_for_lock(connection: Connection, kind: str, seconds: float) -> None:
 
 
 def _value(connection: Connection, query: str, *values: object, takes_lock: bool = True) -> object:
-    parameters = (DOCLEDGER_REBUILD,) if takes_lock else values
+    parameters = (advisory_locks.REBUILD,) if takes_lock else values
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(query.encode(), parameters).fetchone()
     return None if row is None else row[0]

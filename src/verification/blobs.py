@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -27,7 +26,7 @@ _NAMING = f"""
 _PAGE = 500
 
 
-def named_blobs(connection: Connection[Any]) -> Iterator[tuple[str, int]]:
+def named_blobs(connection: Connection) -> Iterator[tuple[str, int]]:
     """Yield checksum and size of every content that an event names.
 
     The server keeps the list, so that no transaction is open while contents are read.
@@ -39,9 +38,7 @@ def named_blobs(connection: Connection[Any]) -> Iterator[tuple[str, int]]:
             yield checksum, size or 0
 
 
-def documents_naming(
-    connection: Connection[Any], checksums: Collection[str]
-) -> list[tuple[str, str]]:
+def documents_naming(connection: Connection, checksums: Collection[str]) -> list[tuple[str, str]]:
     """Return pairs of checksum and the id of a document that names it; reads the log once."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         return cursor.execute(_NAMING, (list(checksums),)).fetchall()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -35,9 +35,7 @@ class _Listed(NamedTuple):
 class ImportedCheck:
     """One pass over the files that imports listed and that are current; `files` counts them."""
 
-    def __init__(
-        self, connection: Connection[Any], blobs: BlobStore, stored_files: StoredFiles
-    ) -> None:
+    def __init__(self, connection: Connection, blobs: BlobStore, stored_files: StoredFiles) -> None:
         self._connection = connection
         self._blobs = blobs
         self._stored_files = stored_files

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 import psycopg
 
@@ -77,7 +77,7 @@ class LedgerParts:
     `storage_location` is where the storage is, as the settings name it.
     """
 
-    connect: Callable[[str], psycopg.Connection[Any]]
+    connect: Callable[[str], psycopg.Connection]
     history: History
     storage: Storage
     storage_location: str
@@ -112,7 +112,7 @@ class Verification:
         self._stack.close()
 
     @cached_property
-    def connection(self) -> psycopg.Connection[Any]:
+    def connection(self) -> psycopg.Connection:
         """The check's connection, in autocommit mode: no transaction outlasts a page."""
         connection = self._parts.connect("verify")
         connection.autocommit = True

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -55,7 +54,7 @@ class LogEnd:
         return max(self.position, self.sealed_position)
 
 
-def log_end(connection: Connection[Any]) -> LogEnd:
+def log_end(connection: Connection) -> LogEnd:
     """Return how far the log goes now."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(_END).fetchone()
@@ -78,7 +77,7 @@ class LogCheck:
 
     def __init__(
         self,
-        connection: Connection[Any],
+        connection: Connection,
         end: LogEnd,
         notes: Iterable[Checkpoint] = (),
         advance: Advance = lambda _events, _position: None,

@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import psycopg
 
@@ -53,7 +52,7 @@ class Repair:
         self._parts = parts
         self._clock = clock
         self._verification = verification
-        self._connection: psycopg.Connection[Any] = verification.connection
+        self._connection: psycopg.Connection = verification.connection
 
     def repair(self, findings: Findings) -> list[Difference]:
         """Repair what can be repaired; return the differences that are no more."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from domain.json_types import JsonObject
 from projections.folding import Folding
 from projections.rows import StreamRow
 from projections.table import Table
@@ -17,7 +18,7 @@ from verification.difference import Difference
 
 TABLES: tuple[Table[Any], ...] = (WORKFLOWS, STAGES, FILES, STREAMS)
 
-RowsByTable = dict[str, dict[str, Any]]
+RowsByTable = dict[str, JsonObject]
 """Rows by the name of their table and their key."""
 
 
@@ -86,7 +87,7 @@ def differing_rows(found: FoundRows, expected: RowsByTable) -> Iterator[Differen
                 yield Difference(found.document_id, "row-changed", detail)
 
 
-def _differing_columns(table: Table[Any], held: Any, wanted: Any) -> list[str]:
+def _differing_columns(table: Table[Any], held: object, wanted: object) -> list[str]:
     return [
         column
         for column in table.columns
@@ -94,14 +95,14 @@ def _differing_columns(table: Table[Any], held: Any, wanted: Any) -> list[str]:
     ]
 
 
-def _same(table: Table[Any], column: str, held: Any, wanted: Any) -> bool:
+def _same(table: Table[Any], column: str, held: object, wanted: object) -> bool:
     if column not in table.json or held is None or wanted is None:
         return bool(held == wanted)
     store = table.json[column].store
     return same_json(store(held), store(wanted))
 
 
-def same_json(one: Any, other: Any) -> bool:
+def same_json(one: object, other: object) -> bool:
     """Tell whether the database would take both for the same jsonb.
 
     It compares numbers by their decimal digits, so that 1e23 comes back as 10^23, which is not
@@ -118,6 +119,6 @@ def same_json(one: Any, other: Any) -> bool:
     return bool(one == other) or _text(one) == _text(other)
 
 
-def _text(value: Any) -> Any:
+def _text(value: object) -> Any:
     """Return what is written of a time inside JSON."""
     return value.isoformat() if hasattr(value, "isoformat") else value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import LiteralString
 
 from psycopg import Connection
 
@@ -47,7 +47,7 @@ class SearchCheck:
     """
 
     def __init__(
-        self, connection: Connection[Any], store: PostgresSearchStore, filler: SearchFiller
+        self, connection: Connection, store: PostgresSearchStore, filler: SearchFiller
     ) -> None:
         self._connection = connection
         self._store = store
@@ -118,12 +118,12 @@ class SearchCheck:
 
     def _wait_for_read_models(self) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not self._is(_CAUGHT_UP, None) and time.monotonic() < deadline:
+        while not self._is(_CAUGHT_UP, ()) and time.monotonic() < deadline:
             time.sleep(_PAUSE_SECONDS)
 
-    def _is(self, query: str, asked: Any) -> bool:
-        row = self._connection.execute(query.encode(), asked).fetchone()
-        return bool(row and next(iter(row.values() if isinstance(row, dict) else row)))
+    def _is(self, query: LiteralString, asked: tuple[object, ...]) -> bool:
+        row = self._connection.execute(query, asked).fetchone()
+        return bool(row and row[0])
 
 
 def _told(document_id: str, compared: Comparison) -> Iterator[Difference]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.events import Event
 from domain.legality import objection
+from eventstore.recorded import UnreadableEvent
 from projections.folding import Folding
 from projections.log_reader import Recorded
 from projections.rows import DocumentRows
@@ -65,7 +65,7 @@ class StreamCheck:
                 self._object(event, f"it does not fit the events ahead: {type(error).__name__}")
             return None
 
-    def _object(self, event: Any, why: str) -> None:
+    def _object(self, event: Event | UnreadableEvent, why: str) -> None:
         topic = getattr(event, "topic", type(event).__name__)
         detail = f"version {event.version}, {topic[:100]}: {why}"
         self.differences.append(Difference(self.document_id, "stream", detail))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from eventsourcing.persistence import StoredEvent
 from psycopg import Connection
@@ -32,14 +31,14 @@ class StreamsUnderCheck:
         self._history = history
 
     def documents_after(
-        self, connection: Connection[Any], document_id: str, limit: int
+        self, connection: Connection, document_id: str, limit: int
     ) -> list[tuple[str, int]]:
         """Return the next documents by id, each with the number of its events."""
         with connection.cursor(row_factory=tuple_row) as cursor:
             return cursor.execute(_DOCUMENTS_AFTER, (document_id, limit)).fetchall()
 
     def stored(
-        self, connection: Connection[Any], document_ids: Collection[str]
+        self, connection: Connection, document_ids: Collection[str]
     ) -> list[tuple[int, StoredEvent]]:
         """Return the documents' events with their positions."""
         with binary_cursor(connection) as cursor:

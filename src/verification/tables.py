@@ -32,11 +32,11 @@ class StreamReader(Protocol):
     """The log, read on the connection that also reads the tables."""
 
     def documents_after(
-        self, connection: Connection[Any], document_id: str, limit: int
+        self, connection: Connection, document_id: str, limit: int
     ) -> list[tuple[str, int]]:
         """Return the next documents by id, each with the number of its events."""
 
-    def stored(self, connection: Connection[Any], document_ids: Collection[str]) -> Any:
+    def stored(self, connection: Connection, document_ids: Collection[str]) -> Any:
         """Return the documents' events as they are stored."""
 
     def streams(self, stored: Any) -> Mapping[str, Sequence[Recorded]]:
@@ -63,7 +63,7 @@ class _Moment:
 
 
 def check_tables(
-    connection: Connection[Any],
+    connection: Connection,
     log: StreamReader,
     *,
     shard_documents: int = SHARD_DOCUMENTS,
@@ -82,9 +82,7 @@ def check_tables(
         yield _checked(log, moment, last_id)
 
 
-def check_document(
-    connection: Connection[Any], log: StreamReader, document_id: str
-) -> list[Difference]:
+def check_document(connection: Connection, log: StreamReader, document_id: str) -> list[Difference]:
     """Return what is wrong with one document."""
     with connection.transaction():
         connection.execute(_SNAPSHOT)
@@ -93,7 +91,7 @@ def check_document(
 
 
 def _next_documents(
-    connection: Connection[Any], log: StreamReader, last_id: str, documents: int, events: int
+    connection: Connection, log: StreamReader, last_id: str, documents: int, events: int
 ) -> list[str]:
     """Return the next ids in log or tables: as many as hold about so many events, one at least."""
     counted = dict(log.documents_after(connection, last_id, documents))
@@ -110,7 +108,7 @@ def _next_documents(
     return taken
 
 
-def _ids_after(connection: Connection[Any], table: str, last_id: str, limit: int) -> list[str]:
+def _ids_after(connection: Connection, table: str, last_id: str, limit: int) -> list[str]:
     query = sql.SQL(
         "SELECT DISTINCT document_id FROM {} WHERE document_id > %s ORDER BY document_id LIMIT %s"
     ).format(sql.Identifier(table))
@@ -118,7 +116,7 @@ def _ids_after(connection: Connection[Any], table: str, last_id: str, limit: int
         return [row[0] for row in cursor.execute(query, (last_id, limit))]
 
 
-def _read(connection: Connection[Any], log: StreamReader, document_ids: list[str]) -> _Moment:
+def _read(connection: Connection, log: StreamReader, document_ids: list[str]) -> _Moment:
     with connection.cursor(row_factory=tuple_row) as cursor:
         present = {row[0] for row in cursor.execute(_PRESENT, (document_ids,))}
     found = {

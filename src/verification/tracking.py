@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -13,7 +12,7 @@ _PUT_BACK = "UPDATE tracking SET position = %s WHERE projection = %s AND positio
 
 
 def beyond_the_log(
-    connection: Connection[Any], last_position: Callable[[], int]
+    connection: Connection, last_position: Callable[[], int]
 ) -> list[tuple[str, int]]:
     """Return the projections, with their positions, that claim to be further than the log.
 
@@ -25,6 +24,6 @@ def beyond_the_log(
     return [(projection, position) for projection, position in positions if position > end]
 
 
-def put_back(connection: Connection[Any], projection: str, position: int) -> None:
+def put_back(connection: Connection, projection: str, position: int) -> None:
     """Let the projection go on behind this position, where the log ended."""
     connection.execute(_PUT_BACK, (position, projection, position))

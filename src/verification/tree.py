@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 from urllib.parse import unquote
 
 from psycopg import Connection
@@ -77,7 +76,7 @@ class TreeCheck:
     are none that are still to be written.
     """
 
-    def __init__(self, connection: Connection[Any], tree: TreeReader) -> None:
+    def __init__(self, connection: Connection, tree: TreeReader) -> None:
         self._connection = connection
         self._tree = tree
         self.behind = 0
@@ -129,7 +128,7 @@ class TreeCheck:
     def _page(self, after: str) -> list[_Standing]:
         return self._standings(_NEXT, after=after, limit=PAGE_DOCUMENTS)
 
-    def _standings(self, query: str, **parameters: Any) -> list[_Standing]:
+    def _standings(self, query: str, **parameters: object) -> list[_Standing]:
         with self._connection.cursor(row_factory=tuple_row) as cursor:
             rows = cursor.execute(query.encode(), {"tree": TRACKING_NAME, **parameters})
             return [_standing(*row) for row in rows]

@@ -7,13 +7,14 @@ import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 from urllib.parse import unquote, urlsplit
 
 import obstore
 from obstore.store import ObjectStore, S3Store
 
 from domain.file_names import document_folder
+from domain.json_types import JsonMapping
 from domain.storage_errors import BlobCorrupt, BlobNotFound
 from files.blobs import PIECE_BYTES, BlobStore, system_errors
 from files.layout import blob_path
@@ -56,7 +57,7 @@ class TreeReader(Protocol):
         """Yield the names of all documents' folders."""
 
 
-def open_tree_reader(url: str, options: Mapping[str, Any] | None = None) -> TreeReader:
+def open_tree_reader(url: str, options: JsonMapping | None = None) -> TreeReader:
     """Open the tree of a storage that `open_storage` takes."""
     parts = urlsplit(url)
     if parts.scheme == "file":

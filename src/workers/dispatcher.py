@@ -21,20 +21,21 @@ import psycopg
 from pydantic_core import from_json
 
 from domain.events import EVENT_TYPES
+from domain.json_types import JsonObject
 from eventstore.array_literals import text_array
 from eventstore.mapper import upcast
+from postgres import advisory_locks
 from postgres.backoff import keep_going
 from postgres.pipelines import pipelined, unawaited_transaction
-from workers import queue
 from workers.connections import Connection, connect
 from workers.hints import RELEVANT_TOPICS, UNREADABLE, Fact, Hint, hints
+from workers.jobs import queue
 
 _log = logging.getLogger(__name__)
 
 TRACKING = "dispatcher"
 """The dispatcher's own row in `tracking`."""
 
-_LEAD = 0x646F636C64697370  # "docldisp"
 _STAND_BY_SECONDS = 1.0
 
 _ENSURE = "INSERT INTO tracking (projection, position) VALUES (%s, 0) ON CONFLICT DO NOTHING"
@@ -145,7 +146,7 @@ class Dispatcher:
     def _wait_for_lead(self, connection: Connection) -> bool:
         """Return True once this dispatcher is the one that leads, False if it is to stop."""
         while not self._stop.is_set():
-            if connection.execute("SELECT pg_try_advisory_lock(%s)", (_LEAD,)).fetchall()[0][0]:
+            if advisory_locks.take_for_session(connection, advisory_locks.DISPATCHER):
                 return True
             self._stop.wait(_STAND_BY_SECONDS)
         return False
@@ -242,7 +243,7 @@ def _facts(rows: Sequence[tuple[Any, ...]]) -> list[Fact]:
 def _fact(document_id: str, version: int, topic: str, state: bytes) -> Fact:
     """Return what the rule needs of a stored event; what is personal in it stays sealed."""
     try:
-        fields: dict[str, Any] = from_json(state)
+        fields: JsonObject = from_json(state)
         upcast(EVENT_TYPES[topic], fields)
         return Fact(document_id, version, topic, fields)
     except (ValueError, KeyError, TypeError):

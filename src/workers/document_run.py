@@ -19,10 +19,10 @@ from domain.values import FailureReason, StageStatus
 from workers.errors import JobPutOff
 from workers.extracted import registrations
 from workers.hints import Hint
+from workers.jobs.queue import Job
 from workers.lease_keeper import Abandonment, Attempt, LeaseKeeper
 from workers.own_stages import OwnStages
 from workers.ports import Answer, Commands
-from workers.queue import Job
 from workers.room import Room
 from workers.stage_run import Failed, Produced, StageRunner
 

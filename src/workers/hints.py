@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
+from domain.json_types import JsonMapping
 from domain.values import WorkflowStatus, WorkflowType
 
 
@@ -21,7 +21,7 @@ class Fact:
     document_id: str
     version: int
     topic: str
-    fields: Mapping[str, Any]
+    fields: JsonMapping
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from domain import commands as c
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocledgerError, DocumentNotFound, Unavailable
 from postgres.backoff import keep_going
-from workers import leases, queue
+from workers import leases
 from workers.connections import Connection, connect
 from workers.hints import Hint
+from workers.jobs import queue
 from workers.leases import ExpiredLease
 from workers.ports import Commands
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from msgspec.structs import replace
 
 from domain.document_workflow import DocumentWorkflow, StageState
 from domain.errors import DocledgerError, Unavailable
+from domain.json_types import JsonMapping, JsonObject
 from domain.media_types import media_type_of
 from domain.storage_errors import BlobNotFound, StorageFull
 from domain.values import FailureReason, FileReference, Original, OutputFile, StageStatus
@@ -45,7 +45,7 @@ class Produced:
     files: tuple[OutputFile, ...]
     inputs: tuple[FileReference, ...]
     executor: str
-    metadata: dict[str, Any]
+    metadata: JsonObject
     original: Original | None = None
     extracted: tuple[extracted.Extracted, ...] = ()
 
@@ -72,7 +72,7 @@ class _Wanted:
     file_name: str
     mime_type: str
     listed_path: str | None = None
-    metadata: Mapping[str, Any] | None = None
+    metadata: JsonMapping | None = None
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ class StageRunner:
         asked = _wanted(state, state.stages[attempt.stage_name], executor.reads)
         wanted = [self._with_content(input_) for input_ in asked]
         with ExitStack() as stack:
-            about: dict[str, Any] = {
+            about: JsonObject = {
                 "document_id": state.id,
                 "realm_id": state.realm_id,
                 "stage_name": attempt.stage_name,

@@ -12,13 +12,13 @@ from pathlib import Path
 from stages.executor import Executor
 from workers.connections import Connection
 from workers.document_run import DocumentRun, RunParts
-from workers.job_taker import JobTaker, Steps
+from workers.jobs.queue import Job
+from workers.jobs.taker import JobTaker, Steps
 from workers.lease_keeper import Abandonment, LeaseKeeper
 from workers.leases import Leases
 from workers.own_stages import OwnStages
 from workers.ports import Blobs, Commands, Sandbox
 from workers.presence import Presence
-from workers.queue import Job
 from workers.room import Room
 from workers.row_content import RowContents
 from workers.scratch import Scratch

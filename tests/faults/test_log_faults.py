@@ -17,7 +17,7 @@ from msgspec.structs import asdict
 
 from conftest import SERVERS
 from domain import commands as c
-from domain.decisions import decide
+from domain.decisions.decide import decide
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import (
     Contention,

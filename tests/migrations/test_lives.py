@@ -13,7 +13,7 @@ from docledger.bootstrap import Docledger
 from docledger.commands.verify import ledger_parts
 from docledger.settings import Settings
 from domain import commands as c
-from domain.decisions import decided
+from domain.decisions.decide import decided
 from domain.document_workflow import DocumentWorkflow
 from domain.events import DocumentRegistered, Event
 from domain.values import Original

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
@@ -11,6 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from api.http import strict_json
 from api.http.errors import FieldError, Malformed, TooLarge, Unprocessable, UnsupportedMediaType
+from domain.json_types import JsonMapping
 
 Body = TypeVar("Body", bound=BaseModel)
 _PARSED_AT_ONCE_BYTES = 64 * 1024
@@ -64,7 +65,7 @@ async def read_json(request: Request, model: type[Body], limit_bytes: int) -> Bo
     return await run_in_threadpool(lambda: checked(model, strict_json.parse(body)))
 
 
-def checked(model: type[Body], value: Any) -> Body:
+def checked(model: type[Body], value: object) -> Body:
     """Return `value` as `model`; raise Unprocessable naming every field that is wrong."""
     try:
         return model.model_validate(value)
@@ -72,7 +73,7 @@ def checked(model: type[Body], value: Any) -> Body:
         raise Unprocessable(field_errors(error.errors())) from None
 
 
-def field_errors(errors: Any) -> list[FieldError]:
+def field_errors(errors: Iterable[JsonMapping]) -> list[FieldError]:
     """Return pydantic's errors as fields and reasons, without the values."""
     found = []
     for error in errors:

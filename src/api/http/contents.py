@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from api.http.conditional import byte_range, none_match
-from api.ports import Blob, BlobStore
+from api.ports import BlobStore
 from domain.media_types import UNKNOWN, is_media_type, media_type_of
+from files.blobs import Blob
 
 
 class Content(NamedTuple):

@@ -15,7 +15,7 @@ _TIME = re.compile(r"\d{4,6}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?([+-]\d\d(:\d\d
 _REFUSAL = "This is not a cursor that a page of this list gave; begin without one."
 
 
-def encode(*key: Any) -> str:
+def encode(*key: object) -> str:
     """Return the cursor of a key."""
     return base64.urlsafe_b64encode(json.dumps(key).encode()).decode().rstrip("=")
 

@@ -18,6 +18,7 @@ from api.http.bodies import refuse_long, too_large
 from api.http.errors import FieldError, Malformed, Unprocessable
 from api.http.strict_json import join, text_fault
 from api.ports import BlobStore, BlobWriter
+from domain.json_types import JsonObject
 
 MAX_FIELD_BYTES = 1024**2
 MAX_PARTS = 32
@@ -254,13 +255,13 @@ async def _receive(request: Request, writer: BlobWriter, limit_bytes: int) -> No
         await run_in_threadpool(writer.write, bytes(pending))
 
 
-def form_values(fields: Mapping[str, str], json_field: str) -> dict[str, Any]:
+def form_values(fields: Mapping[str, str], json_field: str) -> JsonObject:
     """Return a form's values as JSON would have them; an empty field is one not filled in.
 
     A name that is empty is kept, to be refused: whatever filled it in meant to name something.
     Raises Unprocessable, naming the field, for text in `json_field` that is not JSON.
     """
-    values: dict[str, Any] = {n: text for n, text in fields.items() if text or n in _NAMES}
+    values: JsonObject = {n: text for n, text in fields.items() if text or n in _NAMES}
     if json_field in values:
         values[json_field] = _json_value(json_field, values[json_field])
     return values

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -17,6 +17,7 @@ from api.http.bodies import field_errors
 from api.http.methods import Methods
 from domain import errors as d
 from domain import storage_errors as s
+from domain.json_types import JsonObject
 
 MEDIA_TYPE = "application/problem+json"
 _URN = "urn:docledger:problem:"
@@ -88,10 +89,10 @@ def respond(
     problem: Problem,
     detail: str,
     headers: Mapping[str, str] | None = None,
-    **members: Any,
+    **more: object,
 ) -> Response:
     """Return the problem document; `instance` is the id under which the request was logged."""
-    content = document(problem, detail, request.scope["docledger.request_id"], **members)
+    content = document(problem, detail, request.scope["docledger.request_id"], **more)
     request.scope["docledger.problem"] = problem.name
     found = dict(headers or {})
     if problem.status == 503:
@@ -99,17 +100,20 @@ def respond(
     return Response(content, problem.status, found, media_type=MEDIA_TYPE)
 
 
-def document(problem: Problem, detail: str, request_id: str, **members: Any) -> bytes:
+def document(problem: Problem, detail: str, request_id: str, **more: object) -> bytes:
     """Return the problem document as JSON."""
-    content = {
+    return json.dumps(members(problem, detail, request_id) | more).encode()
+
+
+def members(problem: Problem, detail: str, request_id: str) -> JsonObject:
+    """Return the members that every problem document has."""
+    return {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
         "detail": detail,
         "instance": f"urn:docledger:request:{request_id}",
-        **members,
     }
-    return json.dumps(content).encode()
 
 
 def respond_to(request: Request, error: Exception) -> Response:
@@ -166,7 +170,7 @@ def _headers(error: Exception) -> dict[str, str]:
     return {}
 
 
-def _members(error: Exception) -> dict[str, Any]:
+def _members(error: Exception) -> JsonObject:
     if isinstance(error, a.BeyondLog):
         return {"errors": [e._asdict() for e in error.errors], "position": error.position}
     if isinstance(error, a.Unprocessable):

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from api.http.errors import FieldError, Malformed, Unprocessable
+from domain.json_types import JsonObject
 
 MAX_DEPTH = 32
 MAX_INTEGER = 2**53
@@ -29,7 +30,7 @@ class _Unfit:
         self.why = why
 
 
-class _Repeated(dict[str, Any]):
+class _Repeated(JsonObject):
     """An object with a key twice."""
 
     key = ""
@@ -74,7 +75,7 @@ def _parsed_strictly(body: bytes) -> Any:
     return value
 
 
-def refuse_unstorable(value: Any, field: str = "") -> None:
+def refuse_unstorable(value: object, field: str = "") -> None:
     """Raise Unprocessable naming what in `value`, found under `field`, cannot be stored."""
     errors: list[FieldError] = []
     for error in _faults(value, field):
@@ -96,7 +97,7 @@ def text_fault(text: str) -> str | None:
     return _NUL if "\x00" in text else None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> JsonObject:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
@@ -121,7 +122,7 @@ def _float(digits: str) -> Any:
     return _Unfit(_TOO_BIG) if abs(number) > MAX_INTEGER else number
 
 
-def _faults(root: Any, root_field: str) -> Iterator[FieldError]:
+def _faults(root: object, root_field: str) -> Iterator[FieldError]:
     waiting: list[tuple[Any, str, int]] = [(root, root_field, 1)]
     while waiting:
         value, field, depth = waiting.pop()
@@ -139,7 +140,7 @@ def _faults(root: Any, root_field: str) -> Iterator[FieldError]:
             waiting.extend(_children(value, field, depth + 1))
 
 
-def _key_faults(value: dict[str, Any], field: str) -> Iterator[FieldError]:
+def _key_faults(value: JsonObject, field: str) -> Iterator[FieldError]:
     if isinstance(value, _Repeated):
         yield FieldError(join(field, value.key), "The key is there more than once.")
     for key in value:
@@ -147,7 +148,7 @@ def _key_faults(value: dict[str, Any], field: str) -> Iterator[FieldError]:
             yield FieldError(join(field, key), why)
 
 
-def _children(value: dict[str, Any] | list[Any], field: str, depth: int) -> list[Any]:
+def _children(value: JsonObject | list[Any], field: str, depth: int) -> list[Any]:
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
     found = [
         (child, join(field, key), depth)

@@ -6,17 +6,17 @@ A wrong one makes a page slower, never another one.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from api.reads.listing import DocumentFilter, Estimate, count_query
 from api.reads.title_words import COMMON_WORDS, CommonWords
+from domain.json_types import JsonMapping, JsonObject
 
 _COUNTED_SECONDS = 10.0
 _WORDS_SECONDS = 60.0
 _MOST_KEPT = 256
 
-Rows = Callable[[str, Mapping[str, Any]], Awaitable[list[dict[str, Any]]]]
+Rows = Callable[[str, JsonMapping], Awaitable[list[JsonObject]]]
 """Runs a query with values and returns its rows."""
 
 

@@ -9,12 +9,12 @@ other way does. Every page is found from its cursor: no row of an earlier one is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from api.reads.listing_sql import MANY, Way, count_sql, page_sql
 from api.reads.title_words import CommonWords, prefix_query
+from domain.json_types import JsonMapping
 
 _FEW = 1000
 _REALM_WALK = 512
@@ -65,11 +65,11 @@ class PageQuery(NamedTuple):
     """The query of a page. One that `keeps_plan` has one plan whatever its values are."""
 
     sql: str
-    values: Mapping[str, Any]
+    values: JsonMapping
     keeps_plan: bool
 
 
-def count_query(wanted: DocumentFilter) -> tuple[str, Mapping[str, Any]]:
+def count_query(wanted: DocumentFilter) -> tuple[str, JsonMapping]:
     """Return the query of how many documents match by stage and status, MANY at most."""
     query = count_sql(by_stage=wanted.stage is not None, by_status=wanted.status is not None)
     return query, {"stage": wanted.stage, "status": wanted.status}

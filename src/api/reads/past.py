@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 from fastapi import Query
 from starlette.concurrency import run_in_threadpool
@@ -11,13 +11,15 @@ from starlette.concurrency import run_in_threadpool
 from api.database_threads import DatabaseThreads
 from api.http.contents import Content, ListedFile
 from api.http.errors import FileNotFound
-from api.ports import BlobStore, DocumentAsOf, Past
+from api.ports import BlobStore, Past
 from api.reads.queries import Queries
 from api.reads.shapes import FILE, STAGE, WORKFLOW, time_text
 from api.reads.versions import IMPORTED
 from domain.file_names import original_path, output_path
+from domain.json_types import JsonObject
 from domain.moments import parse_moment
 from domain.storage_errors import BlobNotFound
+from projections.time_travel import DocumentAsOf
 
 AsOf = Annotated[
     str | None,
@@ -34,7 +36,7 @@ AsOf = Annotated[
 class PastRead(NamedTuple):
     """A document as it was; `position` is that of its last event then."""
 
-    content: dict[str, Any]
+    content: JsonObject
     version: int
     position: int
 
@@ -77,8 +79,9 @@ class PastReader:
             listed = ListedFile(row.file_path, row.checksum, row.mime_type)
             if versions.get(key) == IMPORTED and listed.name == name:
                 return listed
-            if row.file_path == path and row.checksum:
-                return Content(row.checksum, row.file_size, row.mime_type, name)
+            checksum, size_bytes, mime_type = row.checksum, row.file_size, row.mime_type
+            if row.file_path == path and checksum and size_bytes is not None and mime_type:
+                return Content(checksum, size_bytes, mime_type, name)
         raise FileNotFound("The stage had no such file then.")
 
     async def original(self, document_id: str, as_of: str) -> Content:
@@ -94,7 +97,7 @@ class PastReader:
         moment = parse_moment(as_of, "asOf")
         return await self._threads.run(self._past.document, document_id, moment)
 
-    def _remembered(self, document_id: str, found: DocumentAsOf) -> dict[str, Any]:
+    def _remembered(self, document_id: str, found: DocumentAsOf) -> JsonObject:
         return {
             "id": document_id,
             "title": found.title,
@@ -113,7 +116,7 @@ class PastReader:
             return None
 
 
-def _parts(found: DocumentAsOf) -> dict[str, Any]:
+def _parts(found: DocumentAsOf) -> JsonObject:
     rows = found.rows
     order = {name: n for n, name in enumerate(rows.stream.pipeline)}
     last = len(order)

@@ -7,19 +7,20 @@ from typing import Any
 
 from api.reads.life_sql import PROJECTION
 from api.reads.queries import Queries
+from domain.json_types import JsonObject
 
 _BEHIND_SECONDS = 10.0
 _MAX_PARKED = 1000
 
 
-async def all_projections(queries: Queries) -> list[dict[str, Any]]:
+async def all_projections(queries: Queries) -> list[JsonObject]:
     """Return every consumer of the log that keeps a tracking position, with parked documents."""
     parked = await queries.parked(_MAX_PARKED)
     rows = await queries.projections()
     return [_projection(row, parked if row["projection"] == PROJECTION else ()) for row in rows]
 
 
-def _projection(row: dict[str, Any], parked: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _projection(row: JsonObject, parked: Sequence[JsonObject]) -> JsonObject:
     lag = max(0, row["log_position"] - row["position"])
     return {
         "projection": row["projection"],

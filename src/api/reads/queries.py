@@ -32,6 +32,7 @@ from api.reads.listing import After, DocumentFilter, page_query
 from api.reads.shapes import DOCUMENT, FILE, STAGE, SUMMARY, WORKFLOW
 from api.reads.waiting import SOME_WAIT, each_with_waits, with_waits
 from domain.errors import LogFull, PipelineInvalid
+from domain.json_types import JsonMapping, JsonObject
 from domain.pipeline import StageDependency, check_configured
 from postgres.causes import NewCauses, cause
 from postgres.deadlines import waiting_for_database
@@ -260,11 +261,11 @@ class Queries:
         )
         return int(rows[0]["position"])
 
-    async def projections(self) -> list[dict[str, Any]]:
+    async def projections(self) -> list[JsonObject]:
         """Return each projection with its position, the log's, and how long ago it moved."""
         return await self._rows(_PROJECTIONS, {})
 
-    async def parked(self, limit: int) -> list[dict[str, Any]]:
+    async def parked(self, limit: int) -> list[JsonObject]:
         """Return the parked documents that were parked first."""
         return await self._rows(_PARKED, {"limit": limit})
 
@@ -275,7 +276,7 @@ class Queries:
         )
         return int(rows[0]["parked"])
 
-    async def rebuild(self) -> dict[str, Any] | None:
+    async def rebuild(self) -> JsonObject | None:
         """Return the newest rebuild, None if there never was one."""
         rows = await self._rows(_REBUILD, {})
         return rows[0] if rows else None
@@ -283,11 +284,11 @@ class Queries:
     async def _rows(
         self,
         query: str,
-        values: Mapping[str, Any] | Sequence[Any],
+        values: JsonMapping | Sequence[Any],
         *,
         plans: str | None = None,
         prepare: bool | None = None,
-    ) -> list[dict[str, Any]]:
+    ) -> list[JsonObject]:
         """Return what a query finds; `plans` says how it has to be planned, if that matters.
 
         What is found by its key is planned alike in either way, and asks for no change of it.
@@ -331,7 +332,7 @@ _PARKED = """
 """
 
 
-def _document_read(row: Mapping[str, Any]) -> DocumentRead:
+def _document_read(row: JsonMapping) -> DocumentRead:
     return DocumentRead(
         row["body"],
         row["version"],

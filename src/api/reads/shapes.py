@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
+from domain.json_types import JsonObject
+
 SQL_TIME = """to_char({}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
 
 
@@ -39,7 +41,7 @@ class Shape:
         waits = f", 'waitingFor', {NOT_WAITING.format(alias)}" if self.waits else ""
         return f"json_build_object({', '.join(pairs)}{waits})"
 
-    def of(self, row: Any) -> dict[str, Any]:
+    def of(self, row: object) -> JsonObject:
         """Return the JSON of a row whose attributes are named like the columns."""
         found = dict(zip(self._column_keys, self._values(row), strict=True))
         for key in self._times:
@@ -96,7 +98,7 @@ DOCUMENT = Shape("id", "title", "realm_id", "content", "created_at", "updated_at
 SUMMARY = Shape("id", "title", "realm_id", "created_at", "updated_at")
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """Return a row's value as JSON has it."""
     return time_text(value) if isinstance(value, datetime) else value
 

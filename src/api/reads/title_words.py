@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from domain.json_types import JsonMapping
 
 TITLE_WORDS = (
     "to_tsvector('simple', regexp_replace(coalesce(x.title, ''), '[!-/:-@[-`{-~]+', ' ', 'g'))"
@@ -50,7 +51,7 @@ class CommonWords:
     shares: Sequence[tuple[str, float]] = ()
 
     @staticmethod
-    def of(row: Mapping[str, Any]) -> CommonWords:
+    def of(row: JsonMapping) -> CommonWords:
         """Return what a row of COMMON_WORDS says; a table that was not analysed says nothing."""
         # Behind the shares are the least and the greatest of them.
         shares = tuple(zip(row["words"] or (), row["shares"] or (), strict=False))

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from api.http.contents import Content, ListedFile
-from api.ports import RecordedEvent
 from domain.document_workflow import DocumentWorkflow, FileState, evolve
 from domain.events import Event, OutputFileImported, OutputFileRegistered
 from domain.lives import current_life
+from eventstore.recorded import RecordedEvent
 
 IMPORTED = 0
 """The number that the log gives to a file that an import listed."""

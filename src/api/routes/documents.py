@@ -18,15 +18,22 @@ from api.http.conditional import MIN_POSITION, min_position
 from api.http.errors import Unprocessable, UnsupportedMediaType
 from api.http.multipart import FormReader, form_values
 from api.parameters import Cursor, DocumentPath, Limit
-from api.ports import Blob
 from api.reads.listing import DocumentFilter
 from api.reads.past import AsOf
-from api.render import json_response, raw_json_response, registered_document, state_headers, written
+from api.render import (
+    json_response,
+    part,
+    raw_json_response,
+    registered_document,
+    state_headers,
+    written,
+)
 from api.schemas import DocumentFields, NewDocument
 from api.services import IfMatch, MinPosition, Services, Shared
 from domain.commands import DeleteDocument, RegisterDocument
 from domain.registration import Registration, register_file, register_text
 from domain.values import WorkflowType
+from files.blobs import Blob
 
 router = APIRouter(prefix="/v1/documents", tags=["documents"])
 
@@ -196,13 +203,13 @@ async def get_document(
     """
     if as_of is not None:
         then = await services.past.document(document_id, as_of)
-        return json_response(then.content, headers=state_headers(then.version, then.position))
+        return json_response(then.content, headers=state_headers(then))
     return await _document(services, document_id, min_position)
 
 
 async def _document(services: Services, document_id: str, position: int) -> Response:
     found = await services.reader.read(document_id, "document", position)
-    return raw_json_response(found.body or "null", state_headers(found.version, found.position))
+    return part(found)
 
 
 async def _document_directly(request: Request, services: Services, document_id: str) -> Response:
@@ -235,4 +242,4 @@ async def delete_document(
     committed = await services.sender.send(
         request, DeleteDocument(document_id=document_id, context=context)
     )
-    return Response(status_code=204, headers=state_headers(committed.version, committed.position))
+    return Response(status_code=204, headers=state_headers(committed))

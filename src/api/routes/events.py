@@ -15,9 +15,9 @@ from api import examples, openapi, render, schemas
 from api.http import cursors
 from api.http.errors import BeyondLog, Malformed, ReadModelUnavailable
 from api.parameters import Cursor, DocumentPath, Limit
-from api.ports import RecordedEvent
 from api.services import MinPosition, Services, Shared
 from domain.errors import DocumentNotFound, LogUnavailable
+from eventstore.recorded import RecordedEvent
 from postgres.deadlines import Allowance
 
 router = APIRouter(prefix="/v1", tags=["events"])

@@ -18,7 +18,7 @@ from api.http.contents import Content, ListedFile, content_response
 from api.http.errors import FileNotFound, Unprocessable
 from api.http.multipart import FormReader, form_values, receive_raw
 from api.output_files import adopted, checked_name, file_type_of, output_file
-from api.parameters import Cursor, DocumentPath, Limit, StagePath, numbered_page
+from api.parameters import Cursor, DocumentPath, Limit, StagePath
 from api.reads.former_files import require_own_files
 from api.reads.past import AsOf
 from api.reads.versions import IMPORTED, version_of
@@ -142,10 +142,9 @@ async def list_files(
     cursor: Cursor = None,
 ) -> Response:
     """Return the files in the order of the pipeline, then by type."""
-    part = "files" if stage is None else "stage_files"
-    found = await services.reader.read(document_id, part, min_position, stage=stage)
-    page = numbered_page(json.loads(found.body or "[]"), limit, cursor)
-    return render.json_response(page, headers=render.state_headers(found.version, found.position))
+    asked = "files" if stage is None else "stage_files"
+    found = await services.reader.read(document_id, asked, min_position, stage=stage)
+    return render.part_page(found, limit, cursor)
 
 
 _NAME = Annotated[str, Path(description="The last part of the file's path")]

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from api import examples, openapi, render, schemas
-from api.parameters import Cursor, Limit, numbered_page
+from api.parameters import Cursor, Limit
 from api.reads.projections import all_projections
 from api.services import Shared
 
@@ -25,5 +25,5 @@ router = APIRouter(prefix="/v1", tags=["projections"])
 async def list_projections(services: Shared, limit: Limit = 50, cursor: Cursor = None) -> Response:
     """Return every consumer of the log that keeps a tracking position."""
     return render.json_response(
-        numbered_page(await all_projections(services.queries), limit, cursor)
+        render.numbered_page(await all_projections(services.queries), limit, cursor)
     )

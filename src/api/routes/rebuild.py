@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.responses import Response
@@ -15,6 +15,7 @@ from api.http.errors import RebuildNotFound, Unprocessable
 from api.rebuilds import NewRebuild
 from api.services import Services, Shared
 from domain.errors import Unavailable
+from domain.json_types import JsonObject
 
 router = APIRouter(prefix="/v1/projections/rebuild", tags=["projections"])
 
@@ -60,7 +61,7 @@ async def get_rebuild(services: Shared) -> Response:
     return render.json_response(await _newest(services))
 
 
-async def _newest(services: Services) -> dict[str, Any]:
+async def _newest(services: Services) -> JsonObject:
     row = await services.queries.rebuild()
     if row is None:
         raise RebuildNotFound

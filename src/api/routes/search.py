@@ -10,9 +10,9 @@ from starlette.responses import Response
 from api import examples, openapi, render, schemas
 from api.http import cursors
 from api.parameters import Cursor, Limit
-from api.ports import SearchHit, SearchPage
 from api.services import Shared
 from domain.errors import InvalidValue
+from stages.search_store import SearchHit, SearchPage
 
 router = APIRouter(prefix="/v1", tags=["search"])
 

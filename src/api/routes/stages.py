@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -15,7 +14,7 @@ from api.direct import DirectPath
 from api.execution import imported_paths, input_references, outcome
 from api.http.bodies import json_body, optional_json_body, read_json
 from api.output_files import all_adopted, refuse_other_owner
-from api.parameters import Cursor, DocumentPath, Limit, StagePath, numbered_page
+from api.parameters import Cursor, DocumentPath, Limit, StagePath
 from api.reads.former_files import require_own_files
 from api.schemas import Execution, StatusReport
 from api.services import IfMatch, MinPosition, Services, Shared
@@ -48,8 +47,7 @@ async def list_stages(
 ) -> Response:
     """Return the stages in the order of the pipeline."""
     found = await services.reader.read(document_id, "stages", min_position)
-    page = numbered_page(json.loads(found.body or "[]"), limit, cursor)
-    return render.json_response(page, headers=render.state_headers(found.version, found.position))
+    return render.part_page(found, limit, cursor)
 
 
 @router.get(
@@ -65,7 +63,7 @@ async def get_stage(
     found = await services.reader.read(document_id, "stage", min_position, stage=stage)
     if found.body is None:
         raise UnknownStage(f"Document '{document_id}' has no stage '{stage}'.")
-    return render.raw_json_response(found.body, render.state_headers(found.version, found.position))
+    return render.part(found)
 
 
 @router.put(

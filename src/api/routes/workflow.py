@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends
 from starlette.requests import Request
@@ -22,12 +22,13 @@ from domain.commands import (
     ResumeWorkflow,
     StartWorkflow,
 )
+from domain.json_types import JsonObject
 from domain.values import WorkflowType
 
 router = APIRouter(prefix="/v1/documents/{id}/workflow", tags=["workflow"])
 
 _ANSWER = openapi.answer(schemas.Workflow, "The workflow", examples.WORKFLOW, state=True)
-_CHANGED: dict[int | str, dict[str, Any]] = {
+_CHANGED: dict[int | str, JsonObject] = {
     200: _ANSWER,
     **openapi.errors(*openapi.BARE_WRITE_ERRORS),
 }
@@ -74,7 +75,7 @@ async def get_workflow(
     found = await services.reader.read(document_id, "workflow", min_position)
     if found.body is None:
         raise WorkflowNotFound
-    return render.raw_json_response(found.body, render.state_headers(found.version, found.position))
+    return render.part(found)
 
 
 @router.post(
@@ -87,8 +88,9 @@ async def get_workflow(
 async def pause_workflow(request: Request, services: Shared, document_id: DocumentPath) -> Response:
     """Pause the running workflow."""
     context = services.sender.context(request)
-    command = PauseWorkflow(document_id=document_id, context=context)
-    return await _changed(request, services, command)
+    return await _changed(
+        request, services, PauseWorkflow(document_id=document_id, context=context)
+    )
 
 
 @router.post(
@@ -103,8 +105,9 @@ async def resume_workflow(
 ) -> Response:
     """Resume the paused workflow."""
     context = services.sender.context(request)
-    command = ResumeWorkflow(document_id=document_id, context=context)
-    return await _changed(request, services, command)
+    return await _changed(
+        request, services, ResumeWorkflow(document_id=document_id, context=context)
+    )
 
 
 @router.post(
@@ -119,8 +122,9 @@ async def cancel_workflow(
 ) -> Response:
     """Cancel the workflow."""
     context = services.sender.context(request)
-    command = CancelWorkflow(document_id=document_id, context=context)
-    return await _changed(request, services, command)
+    return await _changed(
+        request, services, CancelWorkflow(document_id=document_id, context=context)
+    )
 
 
 async def _changed(

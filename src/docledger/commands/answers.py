@@ -8,18 +8,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from typing import Any
 
 from docledger.bootstrap import Docledger
+from domain.json_types import JsonObject
 from projections.time_travel import TimeTravel
 
 
-def documents(docledger: Docledger, document_ids: Sequence[str]) -> list[dict[str, Any]]:
+def documents(docledger: Docledger, document_ids: Sequence[str]) -> list[JsonObject]:
     """Return these documents as `GET /v1/documents/{id}` shows them, unknown ones left out."""
     return asyncio.run(_documents(docledger, document_ids))
 
 
-async def _documents(docledger: Docledger, document_ids: Sequence[str]) -> list[dict[str, Any]]:
+async def _documents(docledger: Docledger, document_ids: Sequence[str]) -> list[JsonObject]:
     from api.reads.queries import Queries
 
     async with docledger.read_pool(1) as pool:
@@ -28,12 +28,12 @@ async def _documents(docledger: Docledger, document_ids: Sequence[str]) -> list[
     return [json.loads(read.body) for read in reads if read is not None and read.body]
 
 
-def projections(docledger: Docledger) -> list[dict[str, Any]]:
+def projections(docledger: Docledger) -> list[JsonObject]:
     """Return every consumer of the log as `GET /v1/projections` shows it."""
     return asyncio.run(_projections(docledger))
 
 
-async def _projections(docledger: Docledger) -> list[dict[str, Any]]:
+async def _projections(docledger: Docledger) -> list[JsonObject]:
     from api.reads.projections import all_projections
     from api.reads.queries import Queries
 
@@ -41,12 +41,12 @@ async def _projections(docledger: Docledger) -> list[dict[str, Any]]:
         return await all_projections(Queries(pool))
 
 
-def document_as_of(docledger: Docledger, document_id: str, moment: str) -> dict[str, Any]:
+def document_as_of(docledger: Docledger, document_id: str, moment: str) -> JsonObject:
     """Return the document as `GET /v1/documents/{id}?asOf=` shows it."""
     return asyncio.run(_document_as_of(docledger, document_id, moment))
 
 
-async def _document_as_of(docledger: Docledger, document_id: str, moment: str) -> dict[str, Any]:
+async def _document_as_of(docledger: Docledger, document_id: str, moment: str) -> JsonObject:
     from api.database_threads import DatabaseThreads
     from api.reads.past import PastReader
     from api.reads.queries import Queries

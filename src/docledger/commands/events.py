@@ -16,7 +16,8 @@ from docledger.bootstrap import Docledger
 from docledger.settings import Settings
 from domain.errors import DocumentNotFound, InvalidValue
 from domain.storage_errors import BlobNotFound
-from eventstore.transfer.event_transfer import Imported, export_events, import_events
+from eventstore.transfer.incoming import Imported, import_events
+from eventstore.transfer.outgoing import export_events
 from verification.blobs import named_blobs
 
 _SHOWN = 20

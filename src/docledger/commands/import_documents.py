@@ -11,7 +11,6 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -22,6 +21,7 @@ from docledger.commands.reports import console
 from docledger.settings import Settings
 from domain.commands import Context
 from domain.errors import InvalidValue
+from domain.json_types import JsonMapping
 from eventstore.bulk_append import bulk_append, prepare_bulk_appends
 from importing.file import FileReading, documents_of, inserted_batches
 from importing.legacy_state import LegacyState, StateImport
@@ -43,7 +43,7 @@ _SHOWN = 20
 class Report:
     """What a command did: counts by name, and what did not go as asked."""
 
-    counts: Mapping[str, Any]
+    counts: JsonMapping
     left: Mapping[str, str] = field(default_factory=dict)
     bad_lines: list[tuple[int, str]] = field(default_factory=list)
     differences: list[dict[str, str]] = field(default_factory=list)

@@ -10,7 +10,7 @@ from typing import Self
 from docledger import overview
 from docledger.bootstrap import Docledger
 from docledger.supervisor import Role, RoleGaveUp, Supervisor
-from projections.tracking import READ_MODELS, read_position
+from postgres.tracking import READ_MODELS, read_position
 
 _LOOK_AT_WORKERS_SECONDS = 5.0
 _LOOK_AT_JOBS_SECONDS = 0.2

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -24,6 +24,7 @@ from docledger.search_rebuild import rebuild_search
 from docledger.settings import Settings
 from docledger.supervisor import end_with_supervisor
 from domain.errors import InvalidValue
+from domain.json_types import JsonObject
 from eventstore.log_shards import LogShards
 from postgres.rights import require_rights
 from projections.rebuild.differences import RowDifference
@@ -226,7 +227,7 @@ def _told(progress: Progress) -> str:
     return told
 
 
-def _made(made: Rebuilt) -> dict[str, Any]:
+def _made(made: Rebuilt) -> JsonObject:
     return {
         "position": made.position,
         "events": made.events,
@@ -247,7 +248,7 @@ def _print_made(made: Rebuilt, *, as_json: bool) -> None:
     )
 
 
-def _difference(it: RowDifference) -> dict[str, Any]:
+def _difference(it: RowDifference) -> JsonObject:
     return {
         "table": it.table,
         "documentId": it.document_id,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from domain.json_types import JsonMapping, JsonObject
 from eventstore.recorded import RecordedEvent
 from stages.search_store import SearchPage
 
@@ -34,14 +34,14 @@ def print_json(document: object) -> None:
     print()
 
 
-def event(recorded: RecordedEvent) -> dict[str, Any]:
+def event(recorded: RecordedEvent) -> JsonObject:
     """Return an event as `GET …/history` shows it."""
     from api.render import event_json
 
     return event_json(recorded)
 
 
-def search_page(found: SearchPage) -> dict[str, Any]:
+def search_page(found: SearchPage) -> JsonObject:
     """Return what was found as `GET /v1/search` shows it."""
     from api.routes.search import page_json
 
@@ -65,7 +65,7 @@ def hits(console: Console, page: SearchPage) -> None:
         console.print(Text(f"of more, only some were ranked: {page.ranked.order}", "dim"))
 
 
-def projections(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
+def projections(console: Console, found: Sequence[JsonMapping]) -> None:
     """Print position, lag and health of each consumer of the log, then what is parked."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for name in ("projection", "position", "lag", "health"):
@@ -80,7 +80,7 @@ def projections(console: Console, found: Sequence[Mapping[str, Any]]) -> None:
         console.print(Text(f"parked: {where}: {parked['error']}", "red"))
 
 
-def status(console: Console, found: Mapping[str, Any]) -> None:
+def status(console: Console, found: JsonMapping) -> None:
     """Print what runs, how far the read models are, what is parked, and sizes."""
     running = found["running"]
     roles = ", ".join(f"{name} {running[name]}" for name in ("serve", "project", "work"))
@@ -112,7 +112,7 @@ def status(console: Console, found: Mapping[str, Any]) -> None:
         console.print(f"  {name:<32} {size:>16,} bytes")
 
 
-def _storage(found: Mapping[str, Any]) -> str:
+def _storage(found: JsonMapping) -> str:
     return {
         "adopted": f"this database's, id {found['id']}",
         "shared": "another database has it too, so nothing is swept; if that database is no longer "

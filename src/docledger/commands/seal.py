@@ -9,7 +9,6 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -18,6 +17,7 @@ from psycopg import Connection
 from docledger.bootstrap import Docledger, now
 from docledger.settings import Settings
 from domain.errors import DocledgerError, DocumentNotFound, InvalidValue
+from domain.json_types import JsonObject
 from eventstore.seals.checkpoint import Checkpoint, PublicKey, SignedNote, format_at, sign
 from eventstore.seals.sealer import (
     AlteredSinceSealed,
@@ -72,14 +72,14 @@ def show_proof(
         _print_proof(document_id, proven, note)
 
 
-def _require_root(connection: Connection[Any], kept: Checkpoint) -> None:
+def _require_root(connection: Connection, kept: Checkpoint) -> None:
     newest = last_seal(connection)
     if newest is None or newest.size < kept.size or root_at(connection, kept.size) != kept.root:
         raise AlteredSinceSealed("The log is not the one that this seal is of, or was altered.")
 
 
 @contextmanager
-def _sealed(settings: Settings) -> Iterator[tuple[Docledger, Connection[Any]]]:
+def _sealed(settings: Settings) -> Iterator[tuple[Docledger, Connection]]:
     """Seal what is not sealed yet and lend a connection."""
     with Docledger(settings) as docledger:
         docledger.require_schema()
@@ -89,7 +89,7 @@ def _sealed(settings: Settings) -> Iterator[tuple[Docledger, Connection[Any]]]:
             yield docledger, connection
 
 
-def _size(connection: Connection[Any], until: int | None) -> int:
+def _size(connection: Connection, until: int | None) -> int:
     newest = last_seal(connection)
     size = 0 if newest is None else newest.size
     if until is not None:
@@ -99,7 +99,7 @@ def _size(connection: Connection[Any], until: int | None) -> int:
     return size
 
 
-def _note(connection: Connection[Any], key: Ed25519PrivateKey, size: int) -> str:
+def _note(connection: Connection, key: Ed25519PrivateKey, size: int) -> str:
     checkpoint = Checkpoint(
         origin=PublicKey(key.public_key()).name,
         size=size,
@@ -110,7 +110,7 @@ def _note(connection: Connection[Any], key: Ed25519PrivateKey, size: int) -> str
     return sign(key, checkpoint.text())
 
 
-def _proof(document_id: str, proven: list[ProvenEvent], note: str) -> dict[str, Any]:
+def _proof(document_id: str, proven: list[ProvenEvent], note: str) -> JsonObject:
     checkpoint = SignedNote.parse(note).checkpoint
     return {
         "documentId": document_id,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import psycopg
 from rich.table import Table
@@ -16,6 +15,7 @@ from docledger.bootstrap import Docledger
 from docledger.commands.reports import console, print_json
 from docledger.settings import Settings
 from domain.errors import InvalidValue
+from domain.json_types import JsonMapping, JsonObject
 from domain.pipeline import Pipeline, StageDependency
 from domain.pipeline_findings import Finding, findings
 from domain.values import STAGE_NAME
@@ -104,7 +104,7 @@ def add(settings: Settings, stage: NewStage, *, as_json: bool) -> None:
         _print_added(setup, added)
 
 
-def _setup(docledger: Docledger, connection: psycopg.Connection[Any]) -> _Setup:
+def _setup(docledger: Docledger, connection: psycopg.Connection) -> _Setup:
     return _Setup(
         overview.dependencies(connection),
         docledger.executors,
@@ -169,7 +169,7 @@ def _in_order(rows: Mapping[str, StageDependency]) -> list[str]:
     return sorted(first, key=lambda name: (first[name], name))
 
 
-def _stage(setup: _Setup, name: str) -> dict[str, Any]:
+def _stage(setup: _Setup, name: str) -> JsonObject:
     own = [row for row in setup.rows.values() if row.stage_name == name]
     executor = setup.executors.get(name)
     return {
@@ -201,11 +201,11 @@ def _without_executor(setup: _Setup) -> list[Finding]:
     return found
 
 
-def _told(finding: Finding) -> dict[str, Any]:
+def _told(finding: Finding) -> JsonObject:
     return {"rowId": finding.row_id, "detail": finding.text, "fatal": finding.fatal}
 
 
-def _print_stages(items: Sequence[Mapping[str, Any]], workers: int) -> None:
+def _print_stages(items: Sequence[JsonMapping], workers: int) -> None:
     table = Table("order", "stage", "waits for", "executor here", "workers", box=None)
     for item in items:
         waits = ", ".join(
@@ -228,7 +228,7 @@ def _print_findings(found: Sequence[Finding]) -> None:
         console().print("the stages are set up correctly")
 
 
-def _print_added(setup: _Setup, added: Mapping[str, Any]) -> None:
+def _print_added(setup: _Setup, added: JsonMapping) -> None:
     name, total = added["stageName"], len(Pipeline.of(setup.rows.values()).stages)
     lines = [f"{name}: added; workflows that start from now on have {total} stages"]
     if not setup.workers:

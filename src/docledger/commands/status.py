@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import psycopg
 from eventsourcing.persistence import PersistenceError
@@ -15,10 +14,11 @@ from docledger.commands import answers, reports
 from docledger.settings import Settings
 from docledger.version import version
 from domain.errors import DocledgerError
+from domain.json_types import JsonObject
 from postgres.embedded.server import EmbeddedPostgres
 from postgres.migration_files import DatabaseUnreachable
 
-_NOTHING_RUNS: dict[str, Any] = {
+_NOTHING_RUNS: JsonObject = {
     "running": {"database": False, "serve": 0, "project": 0, "work": 0},
     "position": None,
     "lag": None,
@@ -48,7 +48,7 @@ def status(settings: Settings, *, as_json: bool) -> bool:
     return bool(found["running"]["database"])
 
 
-def _status(settings: Settings) -> dict[str, Any]:
+def _status(settings: Settings) -> JsonObject:
     if settings.uses_embedded_postgres and not EmbeddedPostgres(settings.home).status().running:
         return _nothing_runs(settings)
     try:
@@ -60,7 +60,7 @@ def _status(settings: Settings) -> dict[str, Any]:
         return _nothing_runs(settings)
 
 
-def _nothing_runs(settings: Settings) -> dict[str, Any]:
+def _nothing_runs(settings: Settings) -> JsonObject:
     storage = {"location": settings.storage_location, "id": None, "state": "unknown"}
     return {"version": version(), **_NOTHING_RUNS, "storage": storage}
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
 from rich.text import Text
 
 from api.render import event_json
 from domain.events import Event, OutputFileRegistered, WorkflowStarted
 from domain.file_names import output_name
+from domain.json_types import JsonMapping
 from eventstore.recorded import RecordedEvent
 
 _WHAT_AT = 4
@@ -73,7 +73,7 @@ class Timeline:
         ended_at: datetime = getattr(event, "completed_at", None) or event.at
         return f"took {duration(ended_at - self._started_at.pop(stage))}"
 
-    def _details(self, event: Event, fields: Mapping[str, Any]) -> Iterator[str]:
+    def _details(self, event: Event, fields: JsonMapping) -> Iterator[str]:
         personal = fields.get("personal") or {}
         if type(event).__name__ == "DocumentRegistered":
             self._original_name = personal.get("fileName")
@@ -99,9 +99,9 @@ class Timeline:
         )
 
 
-def duration(took: Any) -> str:
+def duration(took: timedelta) -> str:
     """Return a timedelta as people say it; what was reported from outside may be negative."""
-    seconds: float = took.total_seconds()
+    seconds = took.total_seconds()
     if seconds < 60:
         return f"{seconds:.2f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -15,6 +15,7 @@ from docledger.bootstrap import Docledger, now
 from docledger.commands.reports import console, print_json
 from docledger.commands.seal import read_note, signing_key
 from docledger.settings import Settings
+from domain.json_types import JsonObject
 from eventstore.seals.checkpoint import PublicKey, SignedNote
 from verification.difference import Difference
 from verification.ledger import Findings, LedgerParts, Verification
@@ -78,7 +79,7 @@ def _unsigned(
 
 
 def _print_json(findings: Findings, repaired: Sequence[Difference] | None, *, ok: bool) -> None:
-    found: dict[str, Any] = {
+    found: JsonObject = {
         "ok": ok,
         "position": findings.position,
         "differences": [_difference(d, repaired) for d in findings.differences],
@@ -88,8 +89,8 @@ def _print_json(findings: Findings, repaired: Sequence[Difference] | None, *, ok
     print_json(found)
 
 
-def _difference(difference: Difference, repaired: Sequence[Difference] | None) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _difference(difference: Difference, repaired: Sequence[Difference] | None) -> JsonObject:
+    told: JsonObject = {
         "documentId": difference.document_id,
         "kind": difference.kind,
         "detail": difference.detail,

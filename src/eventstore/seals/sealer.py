@@ -20,12 +20,12 @@ from domain.errors import DocledgerError
 from eventstore.merkle import CompactRange, inclusion_proof
 from eventstore.seals.tiles import SealTiles
 from eventstore.stored_log import StoredRow, binary_cursor, read_page
+from postgres import advisory_locks
 from postgres.causes import cause
 
 BATCH_EVENTS = 4096
 """Events that one transaction seals, at most."""
 
-_LOCK = 0x646F636C7365616C  # "doclseal"
 _LAST = "SELECT size, position, root, sealed_at FROM log_seals ORDER BY size DESC LIMIT 1"
 _INSERT = "INSERT INTO log_seals (size, position, root, sealed_at) VALUES (%s, %s, %s, %s)"
 _SEALED_BEFORE = """
@@ -70,13 +70,13 @@ class ProvenEvent:
     proof: list[bytes]
 
 
-def last_seal(connection: Connection[Any]) -> Seal | None:
+def last_seal(connection: Connection) -> Seal | None:
     """Return the newest seal."""
     with connection.cursor(row_factory=class_row(Seal)) as cursor:
         return cursor.execute(_LAST).fetchone()
 
 
-def seal_batch(connection: Connection[Any], at: datetime, *, wait: bool = False) -> Seal | None:
+def seal_batch(connection: Connection, at: datetime, *, wait: bool = False) -> Seal | None:
     """Seal the next events; None if there is none, or, without `wait`, somebody else is at it."""
     with connection.transaction():
         if not _locked(connection, wait=wait):
@@ -89,16 +89,14 @@ def seal_batch(connection: Connection[Any], at: datetime, *, wait: bool = False)
         return _seal(connection, size, rows, at)
 
 
-def _locked(connection: Connection[Any], *, wait: bool) -> bool:
+def _locked(connection: Connection, *, wait: bool) -> bool:
     if wait:
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)", (advisory_locks.SEALS,))
         return True
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,)).fetchone()
-    return bool(row and row[0])
+    return advisory_locks.take_for_transaction(connection, advisory_locks.SEALS)
 
 
-def _seal(connection: Connection[Any], size: int, rows: list[StoredRow], at: datetime) -> Seal:
+def _seal(connection: Connection, size: int, rows: list[StoredRow], at: datetime) -> Seal:
     tiles = SealTiles(connection)
     compact = CompactRange.of(size, tiles.node)
     leaves = [row.leaf() for row in rows]
@@ -111,21 +109,21 @@ def _seal(connection: Connection[Any], size: int, rows: list[StoredRow], at: dat
     return seal
 
 
-def seal_all(connection: Connection[Any], clock: Callable[[], datetime]) -> Seal | None:
+def seal_all(connection: Connection, clock: Callable[[], datetime]) -> Seal | None:
     """Seal everything that is in the log, waiting for others who do; return the newest seal."""
     while seal_batch(connection, clock(), wait=True) is not None:
         pass
     return last_seal(connection)
 
 
-def size_until(connection: Connection[Any], position: int) -> int:
+def size_until(connection: Connection, position: int) -> int:
     """Return how many events stand at this position and before it."""
     size, sealed = _one(connection, _SEALED_BEFORE, position) or (0, 0)
     counted = _one(connection, _COUNT, sealed, position)
     return int(size + (counted[0] if counted else 0))
 
 
-def position_of(connection: Connection[Any], size: int) -> int:
+def position_of(connection: Connection, size: int) -> int:
     """Return the position of the `size`-th event, 0 if there are not so many."""
     sealed_size, position = _one(connection, _SEALED_BELOW, size) or (0, 0)
     if sealed_size == size:
@@ -134,12 +132,12 @@ def position_of(connection: Connection[Any], size: int) -> int:
     return int(found[0]) if found else 0
 
 
-def root_at(connection: Connection[Any], size: int) -> bytes:
+def root_at(connection: Connection, size: int) -> bytes:
     """Return the root over the first `size` events, which must be sealed."""
     return CompactRange.of(size, SealTiles(connection).node).root()
 
 
-def prove(connection: Connection[Any], document_id: str, size: int) -> list[ProvenEvent]:
+def prove(connection: Connection, document_id: str, size: int) -> list[ProvenEvent]:
     """Return the document's events among the first `size` sealed ones, each with its proof.
 
     Raises AlteredSinceSealed for one that is not what was sealed.
@@ -166,7 +164,7 @@ class Sealer:
 
     def __init__(
         self,
-        connect: Callable[[], Connection[Any]],
+        connect: Callable[[], Connection],
         *,
         every_seconds: float,
         clock: Callable[[], datetime],
@@ -187,6 +185,6 @@ class Sealer:
                 _log.warning("the log could not be sealed", cause=cause(error))
 
 
-def _one(connection: Connection[Any], query: str, *parameters: int) -> tuple[Any, ...] | None:
+def _one(connection: Connection, query: str, *parameters: int) -> tuple[Any, ...] | None:
     with connection.cursor(row_factory=tuple_row) as cursor:
         return cursor.execute(query.encode(), parameters).fetchone()

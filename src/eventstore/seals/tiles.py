@@ -8,7 +8,6 @@ and a proof reads a few tiles.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from psycopg import Connection
 from psycopg.rows import tuple_row
@@ -37,7 +36,7 @@ class SealsDamaged(DocledgerError):
 class SealTiles:
     """The stored tiles, each read once, with those that are about to be written on top."""
 
-    def __init__(self, connection: Connection[Any]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._tiles: dict[tuple[int, int], bytes] = {}
         self._changed: set[tuple[int, int]] = set()
@@ -104,7 +103,7 @@ class SealTiles:
         return row[0]
 
 
-def read_leaves(connection: Connection[Any], start: int, end: int) -> list[bytes] | None:
+def read_leaves(connection: Connection, start: int, end: int) -> list[bytes] | None:
     """Return the stored hashes of leaves `start` to `end`, None if not all are there."""
     first = start // TILE_HASHES
     last = (end - 1) // TILE_HASHES

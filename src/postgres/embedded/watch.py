@@ -10,6 +10,7 @@ import psycopg
 import structlog
 
 from domain.errors import DocledgerError
+from postgres.backoff import Backoff
 from postgres.causes import NewCauses
 from postgres.embedded.server import EmbeddedPostgres
 
@@ -61,5 +62,4 @@ class ServerWatch:
 
     def _pause_seconds(self, failures: int) -> float:
         longest = max(_LONGEST_PAUSE_SECONDS, self._look_seconds)
-        seconds: float = self._look_seconds * 2.0 ** min(failures, 10)
-        return min(longest, seconds)
+        return Backoff(self._look_seconds, longest).after(failures + 1)

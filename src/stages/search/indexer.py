@@ -19,8 +19,7 @@ import psycopg
 import structlog
 from psycopg.rows import TupleRow
 
-from domain.errors import DocledgerError
-from postgres.causes import cause
+from postgres.backoff import Backoff, keep_stepping
 from stages.postgres_search import INDEX_VERSION
 from stages.search.current import (
     PAGE_DOCUMENTS,
@@ -37,6 +36,7 @@ SOURCE_NAME = "read_models"
 Connection = psycopg.Connection[TupleRow]
 
 _log = structlog.get_logger(__name__)
+_BACKOFF = Backoff(1.0, 30.0)
 
 _STEP_SECONDS = 1.0  # a rebuild waits for the row's lock, but not for long
 _EMPTIED_SECONDS = 10.0
@@ -123,23 +123,14 @@ class SearchIndexer:
 
     def run(self, stop: threading.Event) -> None:
         """Index until told to stop; lost connections are opened again."""
-        pause, failures = 0.0, 0
-        while not stop.wait(pause):
-            try:
-                step = self.step()
-            except (psycopg.Error, DocledgerError) as error:
-                failures += 1
-                pause = min(30.0, 0.5 * 2 ** min(failures, 10))
-                _log.warning(
-                    "the search store is not kept up",
-                    error=type(error).__name__,
-                    cause=cause(error),
-                )
-                self.close()
-            else:
-                failures = 0
-                pause = 0.0 if step.has_more else self._poll_seconds
-        self.close()
+        keep_stepping(
+            "the search store",
+            lambda: self.step().has_more,
+            stop,
+            poll_seconds=self._poll_seconds,
+            close=self.close,
+            backoff=_BACKOFF,
+        )
 
     def step(self) -> IndexStep:
         """Do a second's work at most, unless one document takes longer.

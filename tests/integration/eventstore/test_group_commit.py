@@ -11,8 +11,8 @@ from eventsourcing.persistence import DatabaseError, DataError
 
 from conftest import SERVERS
 from domain import commands as c
-from domain import decisions
-from domain.decision import Decision
+from domain.decisions import decide
+from domain.decisions.decision import Decision
 from domain.errors import (
     Contention,
     DocledgerError,
@@ -358,7 +358,7 @@ def test_a_document_that_others_keep_changing_is_contended(
     log: Log, other: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log.registered("d")
-    decided = decisions.decided
+    decided = decide.decided
 
     def beaten(state: Any, command: c.Command) -> Decision:
         if command.context.actor == "slow":
@@ -366,7 +366,7 @@ def test_a_document_that_others_keep_changing_is_contended(
             other.application.save(*theirs.events)
         return decided(state, command)
 
-    monkeypatch.setattr(decisions, "decided", beaten)
+    monkeypatch.setattr(decide, "decided", beaten)
     slow = add_file("d")
     slow = slow.model_copy(update={"context": slow.context.model_copy(update={"actor": "slow"})})
 

@@ -18,7 +18,7 @@ from domain.errors import InvalidValue, PipelineInvalid
 from domain.pipeline import StageDependency
 from domain.values import Original, WorkflowType
 from workers.hints import Hint
-from workers.queue import defer
+from workers.jobs.queue import defer
 
 ROWS = "SELECT * FROM stage_dependencies WHERE stage_name = %s ORDER BY id"
 UNKNOWN = "INSERT INTO stage_dependencies VALUES ('bad', 'word-count', 'nowhere', true, 6)"

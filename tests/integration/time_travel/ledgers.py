@@ -12,7 +12,8 @@ import psycopg
 
 from docledger.bootstrap import Docledger
 from docledger.settings import Settings
-from eventstore.transfer.event_transfer import Imported, export_events, import_events
+from eventstore.transfer.incoming import Imported, import_events
+from eventstore.transfer.outgoing import export_events
 from integration.projections.log_writer import LogWriter
 
 LOG = "SELECT * FROM docledger_events ORDER BY notification_id"

@@ -13,8 +13,9 @@ import pytest
 from conftest import Server
 from docledger.commands.verify import ledger_parts
 from domain.events import DocumentRegistered
-from eventstore.transfer.event_lines import NotImportable
-from eventstore.transfer.event_transfer import export_events, import_events
+from eventstore.transfer.incoming import import_events
+from eventstore.transfer.lines import NotImportable
+from eventstore.transfer.outgoing import export_events
 from integration.projections.comparison import assert_tables_are_the_fold
 from integration.time_travel.ledgers import LOG, MovableLedger, movable
 from integration.verify.ledger import Silent

@@ -11,7 +11,8 @@ import pytest
 from docledger.bootstrap import Docledger
 from docledger.settings import Settings
 from domain import commands as c
-from eventstore.transfer.event_transfer import export_events, import_events
+from eventstore.transfer.incoming import import_events
+from eventstore.transfer.outgoing import export_events
 from integration.projections.log_writer import context
 from integration.verify.ledger import Ledger, ledger_at
 from postgres.migrate import Migrator

@@ -15,7 +15,7 @@ from domain import commands as c
 from domain.values import FailureReason, WorkflowType
 from worker_parts import World, running, wait_until
 from workers.dispatcher import Dispatcher
-from workers.job_taker import JobTaker
+from workers.jobs.taker import JobTaker
 
 JOBS = "SELECT convert_from(payload, 'UTF8')::jsonb ->> 0 FROM docledger_queue.pgqueuer ORDER BY id"
 

@@ -13,8 +13,8 @@ from worker_parts import World, running, wait_until
 from workers.connections import Connection
 from workers.errors import JobPutOff
 from workers.hints import Hint
-from workers.job_taker import JobTaker
-from workers.queue import Job, defer
+from workers.jobs.queue import Job, defer
+from workers.jobs.taker import JobTaker
 
 
 def put(world: World, *hints: Hint) -> None:

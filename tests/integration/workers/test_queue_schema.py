@@ -14,7 +14,7 @@ from pgqueuer.adapters.drivers.psycopg import PsycopgDriver
 from pgqueuer.adapters.persistence.queries import Queries
 
 from conftest import SERVERS
-from workers.queue_schema import ENVIRONMENT, QUEUE, QUEUE_SCHEMA, SCHEDULES, install_sql
+from workers.jobs.schema import ENVIRONMENT, QUEUE, QUEUE_SCHEMA, SCHEDULES, install_sql
 
 MIGRATIONS = Path(__file__).parents[3] / "migrations"
 
@@ -46,7 +46,7 @@ def test_the_library_would_find_a_difference(database: str) -> None:
 
 def test_the_environment_does_not_reach_in() -> None:
     environment = os.environ | {"PGQUEUER_PREFIX": "other_", "PGQUEUER_QUEUE_TABLE": "elsewhere"}
-    program = "from workers.queue_schema import install_sql; print(install_sql())"
+    program = "from workers.jobs.schema import install_sql; print(install_sql())"
     printed = subprocess.run(
         [sys.executable, "-c", program],
         env=environment | {"PYTHONPATH": str(MIGRATIONS.parent / "src")},

@@ -33,8 +33,8 @@ from worker_parts import (
 )
 from workers.dispatcher import Dispatcher
 from workers.hints import Hint
+from workers.jobs.queue import defer
 from workers.leases import Leases
-from workers.queue import defer
 from workers.reaper import Reaper
 from workers.worker import Worker
 

@@ -17,7 +17,7 @@ import pytest
 from msgspec import convert
 
 from domain.commands import Command, Context
-from domain.decisions import decide
+from domain.decisions.decide import decide
 from domain.document_workflow import DocumentWorkflow, StageState, evolve
 from domain.errors import Refused
 from domain.events import Event

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain import events
-from domain.document_workflow import DocumentWorkflow
+from domain.document_workflow import DocumentWorkflow, evolve
 from domain.events import EVENT_TYPES, Event
 from unit.domain import vocabulary as v
 from unit.domain.given import BEGINNING, DOCUMENT_ID, context_at, given
@@ -72,10 +72,10 @@ def test_an_event_cannot_be_changed() -> None:
         setattr(happened()[0], "version", 7)  # noqa: B010  # the type checker sees it too
 
 
-def test_the_library_folds_events_by_asking_them() -> None:
-    state: DocumentWorkflow | None = None
+def test_the_librarys_words_for_id_and_version_are_understood() -> None:
+    state = DocumentWorkflow.unborn(DOCUMENT_ID)
     for event in happened():
-        state = event.mutate(state)
+        state = evolve(state, event)
         assert (event.originator_id, event.originator_version) == (DOCUMENT_ID, state.version)
     assert state == given(HISTORY).state
 

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 from msgspec.json import decode, encode
 
 from domain.commands import Command
-from domain.decisions import decide
+from domain.decisions.decide import decide
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.errors import Refused
 from domain.events import Event, WorkflowCompleted

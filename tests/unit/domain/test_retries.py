@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from domain.decisions.retry_policy import LONGEST_BACKOFF_SECONDS, backoff
 from domain.errors import StaleAttempt
 from domain.events import ReportedPersonal
-from domain.retry_policy import LONGEST_BACKOFF_SECONDS, backoff
 from domain.values import FailureReason, StageStatus, WorkflowStatus
 from unit.domain import vocabulary as v
 from unit.domain.given import BEGINNING, Fact, Given, given

@@ -27,8 +27,8 @@ _RIGHT = (
 _WIDTH = 180.0
 
 
-def made(tmp_path: Path, *contents: bytes, **options: str) -> Converted:
-    return converted_bytes(tmp_path, pdf_of(b"".join(contents), **options), "a.pdf")
+def made(tmp_path: Path, *contents: bytes) -> Converted:
+    return converted_bytes(tmp_path, pdf_of(b"".join(contents)), "a.pdf")
 
 
 def columns(gutter: float) -> list[bytes]:

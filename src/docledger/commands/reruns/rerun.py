@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from itertools import islice
@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 from docledger.overview import DocumentProgress
 from domain.commands import Context, RerunStage
+from domain.decisions.files import Contents, contents
 from domain.document_workflow import DocumentWorkflow, StageState
 from domain.errors import DocumentNotFound, Refused
-from domain.file_decisions import contents
 from domain.values import StageStatus
 
 _UNDER_WAY = 64  # little enough that other documents are not kept waiting for long
@@ -98,7 +98,7 @@ class Rerun:
         self._stage_name = stage_name
         self._executor = executor
         self._on_progress = on_progress
-        self._under_way: dict[str, Mapping[str, str]] = {}
+        self._under_way: dict[str, Contents] = {}
 
     def run(self, document_ids: Iterable[str]) -> Tally:
         """Have the documents' outputs made again, and wait until all of it is over."""
@@ -162,7 +162,7 @@ class Rerun:
         self._count(state, self._under_way.pop(document_id), standing.missing_executor)
 
     def _count(
-        self, state: DocumentWorkflow, before: Mapping[str, str], missing_executor: str | None
+        self, state: DocumentWorkflow, before: Contents, missing_executor: str | None
     ) -> None:
         stage = state.stages[self._stage_name]
         is_equal = contents(stage.files) == before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domain import commands as c
-from domain.decision import Decision
+from domain.decisions.decision import Decision
 from domain.document_workflow import StageState
 from domain.errors import IllegalTransition, StaleAttempt
 from domain.values import StageStatus, WorkflowStatus

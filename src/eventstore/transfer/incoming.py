@@ -1,12 +1,9 @@
-"""Takes a log out of one database, as lines, and into another, position for position.
-
-Contents are not among them: events name those by checksum, and they are copied as files.
-"""
+"""Takes the lines of a log into a database, position for position."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,91 +15,13 @@ from psycopg.rows import tuple_row
 from eventstore.document_keys import DocumentKey
 from eventstore.mapper import FindKey, event_of, key_named_by
 from eventstore.stored_log import StoredRow
-from eventstore.transfer.event_lines import (
+from eventstore.transfer.lines import (
     DocumentLine,
     Header,
     KeyLine,
     NotImportable,
-    document_line,
-    event_line,
-    header_line,
-    key_line,
     parse_line,
 )
-
-_TIME = """to_char({}::timestamptz AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')"""
-_SNAPSHOT = (
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SET LOCAL timezone = 'UTC'; "
-    # whoever reads the lines may be slow
-    "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL statement_timeout = 0"
-)
-_CHOSEN = """
-    notification_id > %(after)s AND (%(ids)s::text[] IS NULL OR originator_id = ANY (%(ids)s))
-"""
-# ruff: noqa: S608  (all parts stand in this module)
-_IN_IT = f"""
-    IN (SELECT DISTINCT originator_id FROM docledger_events WHERE {_CHOSEN})
-"""
-_COUNTS = f"""
-    SELECT (SELECT count(*) FROM documents d WHERE d.id::text COLLATE "C" {_IN_IT}),
-        (SELECT count(*) FROM document_keys k WHERE %(keys)s AND k.document_id {_IN_IT}),
-        (SELECT count(*) FROM docledger_events WHERE {_CHOSEN}),
-        (SELECT count(*) = count(*) FILTER (WHERE first = 1) FROM (
-            SELECT min(originator_version) AS first FROM docledger_events WHERE {_CHOSEN}
-            GROUP BY originator_id) AS streams)
-"""
-_DOCUMENTS = f"""
-    SELECT d.id::text, CASE WHEN %(keys)s THEN d.title::text END,
-        CASE WHEN %(keys)s THEN d.content::text END, d.realm_id::text,
-        {_TIME.format("d.created_at")}, {_TIME.format("d.updated_at")}
-    FROM documents d WHERE d.id::text COLLATE "C" {_IN_IT} ORDER BY d.id::text COLLATE "C"
-"""
-_KEYS = f"""
-    SELECT k.document_id, k.key_id, k.key, {_TIME.format("k.created_at")}, k.life
-    FROM document_keys k WHERE %(keys)s AND k.document_id {_IN_IT} ORDER BY k.document_id, k.life
-"""
-_EVENTS = f"""
-    SELECT notification_id, originator_id, originator_version, topic, state
-    FROM docledger_events WHERE {_CHOSEN} ORDER BY notification_id
-"""
-_FEW_ROWS, _MANY_ROWS = 10, 1000  # a row of `documents` holds a whole document
-
-
-def export_events(
-    connection: Connection[Any],
-    document_ids: Collection[str] | None = None,
-    *,
-    after: int = 0,
-    with_keys: bool = True,
-) -> Iterator[bytes]:
-    """Yield the lines of an export, all of one moment, in memory that the log's length leaves be.
-
-    Takes the whole log, or these documents; only what is after the position. Without keys neither
-    titles nor contents go along, and the sealed parts stay sealed for good.
-    """
-    ids = None if document_ids is None else list(document_ids)
-    chosen = {"after": after, "ids": ids, "keys": with_keys}
-    with connection.transaction():
-        connection.execute(_SNAPSHOT)
-        with connection.cursor(row_factory=tuple_row) as cursor:
-            documents, keys, events, whole = cursor.execute(_COUNTS, chosen).fetchall()[0]
-        yield header_line(Header(documents, keys, events, after, whole))
-        for row in _rows(connection, "documents", _DOCUMENTS, chosen, _FEW_ROWS):
-            yield document_line(DocumentLine(*row))
-        for row in _rows(connection, "keys", _KEYS, chosen, _MANY_ROWS):
-            yield key_line(KeyLine(*row))
-        for row in _rows(connection, "events", _EVENTS, chosen, _MANY_ROWS):
-            yield event_line(StoredRow(*row))
-
-
-def _rows(
-    connection: Connection[Any], name: str, query: str, chosen: dict[str, Any], rows: int
-) -> Iterator[tuple[Any, ...]]:
-    with connection.cursor(f"export_{name}", row_factory=tuple_row) as cursor:
-        cursor.itersize = rows
-        cursor.execute(query.encode(), chosen, binary=True)
-        yield from cursor
-
 
 _PREPARE = """
     SET LOCAL timezone = 'UTC';
@@ -244,7 +163,7 @@ Advance = Callable[[int, int], None]
 
 
 def import_events(
-    connection: Connection[Any],
+    connection: Connection,
     lines: Iterable[bytes],
     *,
     append: bool = False,
@@ -301,7 +220,7 @@ class _refusals:  # noqa: N801  (used as a function is)
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, psycopg.DataError | psycopg.IntegrityError):
             said = error.diag.message_primary if error.sqlstate == "23505" else None
             raise NotImportable(
@@ -312,7 +231,7 @@ class _refusals:  # noqa: N801  (used as a function is)
 class _Reading:
     """Brings lines into tables of this session, looking at each event on the way."""
 
-    def __init__(self, connection: Connection[Any], header: Header, advance: Advance) -> None:
+    def __init__(self, connection: Connection, header: Header, advance: Advance) -> None:
         self._connection = connection
         self._header = header
         self._advance = advance
@@ -393,7 +312,7 @@ def _chunks(numbered: Iterator[tuple[int, bytes]]) -> Iterator[list[tuple[int, b
         yield chunk
 
 
-def _refuse_full(connection: Connection[Any], *, append: bool) -> bool:
+def _refuse_full(connection: Connection, *, append: bool) -> bool:
     """Return whether the log is empty; raise NotImportable if it should be."""
     empty = bool(_one(connection, _LOG_IS_EMPTY))
     if not empty and not append:
@@ -404,14 +323,14 @@ def _refuse_full(connection: Connection[Any], *, append: bool) -> bool:
     return empty
 
 
-def _refuse_unfit(connection: Connection[Any]) -> None:
+def _refuse_unfit(connection: Connection) -> None:
     for query, why in _OBJECTIONS:
         found = _one(connection, query)
         if found is not None:
             raise NotImportable(f"Nothing was imported: {why.format(found)}.")
 
 
-def _refuse_read_already(connection: Connection[Any]) -> None:
+def _refuse_read_already(connection: Connection) -> None:
     if (projection := _one(connection, _READ_ALREADY)) is not None:
         raise NotImportable(
             f"Nothing was imported: '{projection}' has gone past these positions already, in a log "
@@ -419,7 +338,7 @@ def _refuse_read_already(connection: Connection[Any]) -> None:
         )
 
 
-def _one(connection: Connection[Any], query: str) -> Any:
+def _one(connection: Connection, query: str) -> Any:
     with connection.cursor(row_factory=tuple_row) as cursor:
         row = cursor.execute(query.encode()).fetchone()
     return None if row is None else row[0]

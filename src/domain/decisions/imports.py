@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain import events as e
 from domain.commands import ImportDocument
-from domain.decision import Decision
+from domain.decisions.decision import Decision
 from domain.imported_state import ImportedFile, ImportedRun, ImportedStage
 
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from domain.errors import DocledgerError
+from domain.json_types import JsonObject
 from eventstore.stored_log import StoredRow
 
 FORMAT = "docledger-events"
@@ -101,7 +102,7 @@ def key_line(key: KeyLine) -> bytes:
 
 def event_line(row: StoredRow) -> bytes:
     """Return the line of an event."""
-    fields: dict[str, Any] = {
+    fields: JsonObject = {
         "position": row.position,
         "documentId": row.document_id,
         "version": row.version,
@@ -138,7 +139,7 @@ def _why(error: Exception) -> str:
     return f"{error} is missing" if isinstance(error, KeyError) else type(error).__name__
 
 
-def _header(fields: dict[str, Any]) -> Header:
+def _header(fields: JsonObject) -> Header:
     if fields.get("format") != FORMAT:
         raise NotImportable("This is no export of events: its first line is no header.")
     if fields["formatVersion"] not in READABLE_VERSIONS:
@@ -156,7 +157,7 @@ def _header(fields: dict[str, Any]) -> Header:
     )
 
 
-def _document(fields: dict[str, Any]) -> DocumentLine:
+def _document(fields: JsonObject) -> DocumentLine:
     row = fields["document"]
     values = [row[name] for name in _DOCUMENT_KEYS]
     if not all(value is None or isinstance(value, str) for value in values):
@@ -164,7 +165,7 @@ def _document(fields: dict[str, Any]) -> DocumentLine:
     return DocumentLine(_text(values[0]), *values[1:])
 
 
-def _key(fields: dict[str, Any]) -> KeyLine:
+def _key(fields: JsonObject) -> KeyLine:
     key = fields["key"]
     secret = b64decode(key["key"], validate=True)
     life = key.get("life")
@@ -174,7 +175,7 @@ def _key(fields: dict[str, Any]) -> KeyLine:
     return KeyLine(document_id, key_id, secret, _text(key["createdAt"]), life)
 
 
-def _event(fields: dict[str, Any]) -> StoredRow:
+def _event(fields: JsonObject) -> StoredRow:
     coded = fields.get("stateBase64")
     state = _compact(fields["state"]) if coded is None else b64decode(coded, validate=True)
     return StoredRow(
@@ -186,29 +187,29 @@ def _event(fields: dict[str, Any]) -> StoredRow:
     )
 
 
-_KINDS: dict[str, Callable[[dict[str, Any]], Line]] = {
+_KINDS: dict[str, Callable[[JsonObject], Line]] = {
     "position": _event,
     "document": _document,
     "key": _key,
 }
 
 
-def _number(value: Any) -> int:
+def _number(value: object) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
         raise TypeError
     return value
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise TypeError
     return value
 
 
-def _compact(value: Any) -> bytes:
+def _compact(value: object) -> bytes:
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return text.encode()
 
 
-def _line(fields: dict[str, Any]) -> bytes:
+def _line(fields: JsonObject) -> bytes:
     return _compact(fields) + b"\n"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from domain.commands import Command
 from domain.document_workflow import DocumentWorkflow, evolve
 from domain.events import Event, StageEvent
@@ -17,7 +15,7 @@ class Decision:
         self.command = command
         self.events: list[Event] = []
 
-    def record(self, event_type: type[Event], **fields: Any) -> None:
+    def record(self, event_type: type[Event], **fields: object) -> None:
         """Record that this happened; the command's context is filled in."""
         context = self.command.context
         event = event_type(
@@ -33,7 +31,7 @@ class Decision:
         self.events.append(event)
         self.state = evolve(self.state, event)
 
-    def record_stage(self, event_type: type[StageEvent], stage_name: str, **fields: Any) -> None:
+    def record_stage(self, event_type: type[StageEvent], stage_name: str, **fields: object) -> None:
         """Record what happened to a stage, in its current attempt unless told otherwise."""
         fields.setdefault("attempt", self.state.stages[stage_name].attempt)
         self.record(event_type, stage_name=stage_name, **fields)

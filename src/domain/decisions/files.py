@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from domain import commands as c
 from domain import events as e
-from domain.decision import Decision
-from domain.document_workflow import FileState, StageState
-from domain.errors import IllegalTransition, InvalidValue
-from domain.requirements import (
+from domain.decisions.decision import Decision
+from domain.decisions.requirements import (
     current_stage,
     refuse_while_downstream_runs,
     require_open_workflow,
     require_startable,
     require_status,
 )
+from domain.document_workflow import FileState, StageState
+from domain.errors import IllegalTransition, InvalidValue
 from domain.values import PAGE_STARTS, OutputFile, StageStatus
 
 
@@ -114,7 +113,11 @@ def refuse_types_given_twice(files: tuple[OutputFile, ...]) -> None:
             raise InvalidValue(f"{field}: there is one of type '{file_type}' already.", field=field)
 
 
-def contents(files: Mapping[str, FileState]) -> dict[str, tuple[str, Any]]:
+Contents = dict[str, tuple[str, object]]
+"""What files of a stage say, by their types, in a form that can be compared."""
+
+
+def contents(files: Mapping[str, FileState]) -> Contents:
     """Return what tells whether these files say the same, on the same pages, as others."""
     return {
         file.file_type: (file.canonical_checksum, (file.metadata or {}).get(PAGE_STARTS))

@@ -20,14 +20,14 @@ from psycopg import sql
 from domain.errors import Unavailable
 from postgres.backoff import keep_going
 from postgres.pipelines import pipelined, unawaited_transaction
-from workers import queue
 from workers.connections import Connection, connect
 from workers.errors import JobPutOff
 from workers.hands import Hands
 from workers.hints import Hint
-from workers.job_claims import Claim, JobClaims
-from workers.queue import Job
-from workers.queue_schema import CHANNEL
+from workers.jobs import queue
+from workers.jobs.claims import Claim, JobClaims
+from workers.jobs.queue import Job
+from workers.jobs.schema import CHANNEL
 
 _log = logging.getLogger(__name__)
 

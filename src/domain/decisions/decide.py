@@ -7,13 +7,13 @@ from typing import Any
 
 from domain import commands as c
 from domain import events as e
-from domain import file_decisions as files
-from domain import stage_decisions as stages
-from domain.decision import Decision
+from domain.decisions import files, stages
+from domain.decisions.decision import Decision
+from domain.decisions.imports import import_run, import_stages
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentExists, DocumentNotFound, IllegalTransition, InvalidValue
-from domain.import_decisions import import_run, import_stages
 from domain.imported_state import ImportedRun
+from domain.json_types import JsonObject
 from domain.pipeline import Pipeline
 from domain.values import Configuration, FailureReason, StageStatus, WorkflowStatus
 
@@ -87,7 +87,7 @@ def _import(decision: Decision, command: c.ImportDocument) -> None:
             import_run(decision, run)
 
 
-def _how(run: ImportedRun) -> dict[str, Any]:
+def _how(run: ImportedRun) -> JsonObject:
     return {"workflow_type": run.workflow_type, "configuration": run.configuration}
 
 

@@ -12,7 +12,7 @@ from pgqueuer.adapters.persistence.queries import SyncQueries
 
 from workers.connections import Connection
 from workers.hints import Hint
-from workers.queue_schema import ENTRYPOINT, QUEUE, stage_entrypoint
+from workers.jobs.schema import ENTRYPOINT, QUEUE, stage_entrypoint
 
 _PRUNE = "DELETE FROM docledger_queue.pgqueuer_log WHERE created < now() - %s::interval"
 _NOW = "SELECT now()"

@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 from uuid import uuid4
 
 from pgqueuer.domain.types import QueueEntrypoint, QueueManagerId
@@ -18,8 +17,8 @@ from psycopg import RawCursor
 from psycopg.rows import DictRow, dict_row
 
 from workers.connections import Connection
-from workers.queue import Job
-from workers.queue_schema import CHANNEL, ENTRYPOINT, QUEUE, stage_entrypoint
+from workers.jobs.queue import Job
+from workers.jobs.schema import CHANNEL, ENTRYPOINT, QUEUE, stage_entrypoint
 
 _NOTIFY = "SELECT pg_notify($1, $2)"
 
@@ -100,6 +99,6 @@ def changed(channel: str) -> str:
     )
 
 
-def _execute(connection: Connection, query: str, *parameters: Any) -> RawCursor[DictRow]:
+def _execute(connection: Connection, query: str, *parameters: object) -> RawCursor[DictRow]:
     cursor = RawCursor(connection, row_factory=dict_row)
     return cursor.execute(query.encode(), parameters, prepare=True)

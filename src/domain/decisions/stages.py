@@ -8,31 +8,31 @@ completed | skipped -> pending          a re-run
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from domain import commands as c
 from domain import events as e
-from domain.decision import Decision
-from domain.document_workflow import StageState
-from domain.errors import IllegalTransition, StaleAttempt
-from domain.file_decisions import (
+from domain.decisions.decision import Decision
+from domain.decisions.files import (
     contents,
     refuse_types_given_twice,
     remove_files,
     reset_downstream,
     stage_files,
 )
-from domain.reported_times import clamped, noted
-from domain.requirements import (
+from domain.decisions.requirements import (
     current_stage,
     refuse_while_downstream_runs,
     require_open_workflow,
     require_startable,
     require_status,
 )
-from domain.retry_policy import backoff
+from domain.decisions.retry_policy import backoff
+from domain.document_workflow import StageState
+from domain.errors import IllegalTransition, StaleAttempt
+from domain.json_types import JsonMapping
+from domain.reported_times import clamped, noted
 from domain.values import (
     FailureReason,
     StageStatus,
@@ -112,7 +112,7 @@ def _start(
 
 def _ended_at(
     stage: StageState, command: c.CompleteStage | c.FailStage
-) -> tuple[datetime | None, Mapping[str, Any] | None]:
+) -> tuple[datetime | None, JsonMapping | None]:
     """Return when the attempt ended, if that was reported, and what was said with the report.
 
     What was said of the start stands in the metadata as well where that was just recorded: an
@@ -301,7 +301,7 @@ def _make_pending(decision: Decision, stage: StageState) -> None:
     decision.record_stage(e.StageReset, stage.name, attempt=stage.attempt + 1)
 
 
-def _reported(error_message: str | None, metadata: Mapping[str, Any] | None) -> Any:
+def _reported(error_message: str | None, metadata: JsonMapping | None) -> Any:
     if error_message is None and metadata is None:
         return None
     return e.ReportedPersonal(error_message=error_message, metadata=metadata)

@@ -1,0 +1,1 @@
+"""The job queue: how jobs are put in, claimed and worked off."""
