@@ -29,13 +29,13 @@ _CARRIED = frozenset(Event.__struct_fields__)
 def json_response(
     content: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Answer with `content` as JSON in UTF-8."""
-    return Response(_encode(content).encode(), status, headers, media_type="application/json")
+    """Answer with `content` as JSON in UTF-8, a line that ends, as terminals want it."""
+    return Response(f"{_encode(content)}\n".encode(), status, headers, media_type="application/json")
 
 
 def raw_json_response(body: str, headers: Mapping[str, str] | None = None) -> Response:
     """Answer with JSON that the database has built."""
-    return Response(body.encode(), 200, headers, media_type="application/json")
+    return Response(f"{body}\n".encode(), 200, headers, media_type="application/json")
 
 
 class State(Protocol):

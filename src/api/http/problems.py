@@ -102,7 +102,7 @@ def respond(
 
 def document(problem: Problem, detail: str, request_id: str, **more: object) -> bytes:
     """Return the problem document as JSON."""
-    return json.dumps(members(problem, detail, request_id) | more).encode()
+    return (json.dumps(members(problem, detail, request_id) | more) + "\n").encode()
 
 
 def members(problem: Problem, detail: str, request_id: str) -> JsonObject:
