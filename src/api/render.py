@@ -30,7 +30,9 @@ def json_response(
     content: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with `content` as JSON in UTF-8, a line that ends, as terminals want it."""
-    return Response(f"{_encode(content)}\n".encode(), status, headers, media_type="application/json")
+    return Response(
+        f"{_encode(content)}\n".encode(), status, headers, media_type="application/json"
+    )
 
 
 def raw_json_response(body: str, headers: Mapping[str, str] | None = None) -> Response:
