@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from stages.conversion.words import pieces_of
+
 # Unpaired surrogates and controls but tab and line feed: PostgreSQL and JSON readers refuse some
 # of them, and no reader shows any.
 _UNPRINTABLE: Final = re.compile(
@@ -61,6 +63,12 @@ def _is_printable(text: str) -> bool:
 def escaped(text: str) -> str:
     """Return inline text in which nothing is Markdown; line starts are left to `paragraph`."""
     text = printable(text)
+    if len(text) > _PIECE_CHARS:  # a pattern that matches everywhere takes a hundred times the text
+        return "".join(map(_escaped, pieces_of(text)))
+    return _escaped(text)
+
+
+def _escaped(text: str) -> str:
     return _SPECIAL.sub(_escaped_each if "__" in text else _escaped_one, text)
 
 
@@ -76,6 +84,12 @@ def _escaped_each(match: re.Match[str]) -> str:
 
 def paragraph(text: str) -> str:
     """Return a paragraph of plain text: escaped, also where a line would begin a block."""
+    if len(text) > _PIECE_CHARS:
+        return "\n".join(filter(None, map(_paragraph, pieces_of(printable(text)))))
+    return _paragraph(text)
+
+
+def _paragraph(text: str) -> str:
     lines = "\n".join(line for each in escaped(text).split("\n") if (line := each.strip()))
     return _lines_begin_no_block(lines)
 

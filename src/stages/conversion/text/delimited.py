@@ -57,6 +57,8 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
     decoded = decode_file(source)
     text = _without_separator_line(decoded.text)
     dialect = _dialect_of(decoded.text)
+    if '"' not in text and text.count(dialect.delimiter) >= options.max_cells:
+        raise _too_many(options.max_cells)  # found out before a line of them is in memory
     try:
         markdown, rows = _table(dialect.rows(text), options.max_cells)
     except csv.Error as error:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import re
-from typing import Final
+from collections.abc import Iterator
+from itertools import chain
 
 from stages.conversion.detection import Format
 from stages.conversion.markdown import blocks, heading, paragraph
@@ -11,7 +11,7 @@ from stages.conversion.result import ConversionOptions, Converted, Source
 from stages.conversion.second_reading import SecondReading
 from stages.conversion.text.encodings import decode_file
 
-_BLANK_LINES: Final = re.compile(r"\n(?:[^\S\n]*\n)+")
+_PIECE_CHARS = 1 << 20
 _MAX_TITLE_CHARS = 60
 _CONVERTER = "plain-text/2"
 
@@ -32,14 +32,40 @@ def second_reading(source: Source, options: ConversionOptions) -> SecondReading:
 
 def _paragraphs(text: str) -> str:
     """Part the text at blank lines; what looks like a title becomes a heading."""
-    parts = [part.strip("\n") for part in _BLANK_LINES.split(text) if part.strip()]
-    titles = [_is_title(part) for part in parts]
     return blocks(
-        heading(part, 1 if index == 0 else 2)
-        if title and index + 1 < len(parts) and (index == 0 or not titles[index + 1])
-        else paragraph(part)
-        for index, (part, title) in enumerate(zip(parts, titles, strict=True))
+        heading(part, level) if level else paragraph(part) for part, level in _with_levels(text)
     )
+
+
+def _with_levels(text: str) -> Iterator[tuple[str, int]]:
+    """Return the parts with the levels of headings, 0 for paragraphs.
+
+    A title is followed by something that is none, but for the first.
+    """
+    before, first = None, True
+    for part in chain(_parts(text), [None]):
+        if before is not None:
+            is_title = part is not None and _is_title(before) and (first or not _is_title(part))
+            yield before, (1 if first else 2) if is_title else 0
+            first = False
+        before = part
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Return what stands between blank lines."""
+    lines: list[str] = []
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start + _PIECE_CHARS) + 1 or len(text)
+        for line in text[start:end].removesuffix("\n").split("\n"):
+            if line and not line.isspace():
+                lines.append(line)
+            elif lines:
+                yield "\n".join(lines)
+                lines = []
+        start = end
+    if lines:
+        yield "\n".join(lines)
 
 
 def _is_title(part: str) -> bool:
