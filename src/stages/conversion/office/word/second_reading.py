@@ -29,7 +29,14 @@ _OFF: Final = ("0", "false", "off")
 _BLANKS: Final = {"tab": " ", "br": "\n", "cr": "\n", "ptab": " ", "noBreakHyphen": "-"}
 _BUFFERED: Final = ("r", "tc", "tr", "sdtContent")
 _NOTES: Final = ("footnote", "endnote")
+_MOST_NAMES: Final = 1_000
 _DELETED: Final = ("del", "moveFrom")
+# All other elements say nothing of what is shown.
+_READ: Final = (
+    *_BLANKS, *_BUFFERED, *_NOTES, *_DELETED, "Fallback", "p", "t", "delText", "fldChar", "sdt",
+    "checkbox", "pStyle", "rStyle", "vanish", "vertAlign", "position", "nor", "vMerge", "hMerge",
+    "hidden",
+)  # fmt: skip
 
 
 def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
@@ -103,11 +110,12 @@ class _Reader:
         begins = len(re.findall(rb"fldCharType=[\"']begin", content))
         self._balanced = begins == len(re.findall(rb"fldCharType=[\"']end", content))
         self._fields = []
-        for event, element in _events(content, ("start", "end")):
+        for event, element in _events(content, ("start", "end"), *_READ):
+            name = _LOCAL[element.tag]
             if event == "start":
-                self._start(element, _name(element))
+                self._start(element, name)
             else:
-                self._end(element, _name(element))
+                self._end(element, name)
                 element.clear(keep_tail=False)
 
     def _start(self, element: etree._Element, name: str) -> None:
@@ -237,12 +245,25 @@ def _events(content: bytes, events: tuple[str, ...], *names: str):  # type: igno
     )
 
 
+class _LocalNames(dict[object, str]):
+    """Names without their namespace, by tag or attribute."""
+
+    def __missing__(self, tag: object) -> str:
+        name = str(tag).rpartition("}")[2]
+        if len(self) < _MOST_NAMES:
+            self[tag] = name
+        return name
+
+
+_LOCAL: Final = _LocalNames()
+
+
 def _name(element: etree._Element) -> str:
-    return str(element.tag).rpartition("}")[2]
+    return _LOCAL[element.tag]
 
 
 def _attribute(element: etree._Element, name: str, default: str = "") -> str:
-    for key, value in element.attrib.items():
-        if str(key).rpartition("}")[2] == name:
+    for key, value in element.items():
+        if _LOCAL[key] == name:
             return str(value)
     return default
