@@ -83,6 +83,7 @@ class _Reader:
         self._deleted = 0
         self._is_box = False
         self._paragraph_hidden = False
+        self._runs_on = False  # whether the end of the paragraph before was deleted
 
     def learn(self, styles: bytes) -> None:
         """Note the styles that hide text, also by the ones that they are based on."""
@@ -134,7 +135,9 @@ class _Reader:
             self._is_box = False
         elif name == "p":
             self._paragraph_hidden = False
-            self._put("\n")
+            if not self._runs_on:
+                self._put("\n")
+            self._runs_on = False
 
     def _end(self, element: etree._Element, name: str) -> None:
         if _is_unread(element, name):
@@ -148,7 +151,7 @@ class _Reader:
             self._text(element, name)
         elif name in _BLANKS:
             self._put(_BLANKS[name])
-        elif name in ("p", "tc"):
+        elif name in ("p", "tc") and not (name == "p" and self._runs_on):
             self._put("\n")
         elif name == "fldChar":
             self._turn(_attribute(element, "fldCharType"))
@@ -184,7 +187,11 @@ class _Reader:
             run.is_text = True
 
     def _mark_row(self, element: etree._Element) -> None:
+        """Note the deletion of a row, or of a paragraph's end."""
         parent = element.getparent()
+        above = None if parent is None else parent.getparent()
+        if above is not None and _name(above) == "pPr":
+            self._runs_on = True
         if parent is not None and _name(parent) == "trPr" and self._buffers:
             self._buffers[-1].hidden = "deletedText"
 
