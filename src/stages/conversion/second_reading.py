@@ -16,8 +16,8 @@ class SecondReading:
     `left_out` counts the words left out on purpose, by kind (`hiddenText`, `runningLines`, …);
     they are not in `text`. `optional` is text that may stand in the Markdown and need not, such as
     headers: it counts for precision alone. `unread` are the kinds of what was not read at all, so
-    that no word of `text` is missing where the converter leaves them out.
-    they are not in `text`. Where `is_markdown`, the text is read as Markdown is.
+    that no word of `text` is missing where the converter leaves them out. Where `is_markdown`, the
+    text is read as Markdown is.
     """
 
     text: str

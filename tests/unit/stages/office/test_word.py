@@ -443,3 +443,11 @@ def test_an_item_that_is_gone_is_not_counted(tmp_path: Path, mark: str) -> None:
         listed("a", 1) + gone + listed("b", 1), numbering=numbering(level(0, "decimal", "%1."))
     )
     assert markdown_of(tmp_path, content) == "1. a\n2. b\n"
+
+
+def test_the_second_reading_runs_on_over_a_deleted_end(tmp_path: Path) -> None:
+    body = paragraph("to", "<w:rPr><w:del w:id='1'/></w:rPr>") + paragraph("gether")
+    path = tmp_path / "a.docx"
+    path.write_bytes(word(body))
+    reading = second_reading(Source(path, Format.DOCX, "a.docx", ""), ConversionOptions())
+    assert reading.text.split() == ["together"]

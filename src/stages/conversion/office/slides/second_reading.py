@@ -18,6 +18,8 @@ _WORD: Final = re.compile(r"\w+")
 _YES: Final = ("1", "true")
 _SHAPES: Final = ("sp", "pic", "graphicFrame", "grpSp", "cxnSp")
 _UNREAD: Final = frozenset(["comments", "runningLines"])
+# All other elements say nothing of what is shown.
+_READ: Final = [f"{{*}}{name}" for name in ("Fallback", "cNvPr", "t", "br", "tab", "p", *_SHAPES)]
 _SAFE: Final = {"resolve_entities": False, "no_network": True, "load_dtd": False}
 
 
@@ -51,7 +53,8 @@ def _texts(content: bytes) -> tuple[list[str], list[str]]:
     hidden: list[str] = []
     line: list[str] = []
     skipped = concealed = 0
-    for event, element in etree.iterparse(io.BytesIO(content), events=("start", "end"), **_SAFE):
+    events = etree.iterparse(io.BytesIO(content), events=("start", "end"), tag=_READ, **_SAFE)
+    for event, element in events:
         name = local(element)
         if event == "start":
             skipped += name == "Fallback"

@@ -15,7 +15,8 @@ _OFF: Final = ("0", "false", "off", "none")
 
 def child(element: Element | None, name: str) -> Element | None:
     """Return the first child of this name in Word's namespace."""
-    return None if element is None else element.find(W + name)
+    # A fifth of the time of `find`, which compiles a path.
+    return None if element is None else next(element.iterchildren(W + name), None)
 
 
 def value(element: Element | None, name: str) -> str | None:
@@ -40,4 +41,9 @@ def whole(text: str | None) -> int | None:
 def switch(element: Element | None, name: str) -> bool | None:
     """Return whether a property is on or off, None where it is not said (17.17.4)."""
     found = child(element, name)
-    return None if found is None else found.get(f"{W}val", "1").lower() not in _OFF
+    return None if found is None else is_on(found)
+
+
+def is_on(found: Element) -> bool:
+    """Tell whether a property that is there is on."""
+    return found.get(f"{W}val", "1").lower() not in _OFF

@@ -29,7 +29,14 @@ _OFF: Final = ("0", "false", "off")
 _BLANKS: Final = {"tab": " ", "br": "\n", "cr": "\n", "ptab": " ", "noBreakHyphen": "-"}
 _BUFFERED: Final = ("r", "tc", "tr", "sdtContent")
 _NOTES: Final = ("footnote", "endnote")
+_MOST_NAMES: Final = 1_000
 _DELETED: Final = ("del", "moveFrom")
+# All other elements say nothing of what is shown.
+_READ: Final = (
+    *_BLANKS, *_BUFFERED, *_NOTES, *_DELETED, "Fallback", "p", "t", "delText", "fldChar", "sdt",
+    "checkbox", "pStyle", "rStyle", "vanish", "vertAlign", "position", "nor", "vMerge", "hMerge",
+    "hidden",
+)  # fmt: skip
 
 
 def second_reading(source: Source, options: ConversionOptions) -> SecondReading:  # noqa: ARG001
@@ -76,6 +83,7 @@ class _Reader:
         self._deleted = 0
         self._is_box = False
         self._paragraph_hidden = False
+        self._runs_on = False  # whether the end of the paragraph before was deleted
 
     def learn(self, styles: bytes) -> None:
         """Note the styles that hide text, also by the ones that they are based on."""
@@ -103,11 +111,12 @@ class _Reader:
         begins = len(re.findall(rb"fldCharType=[\"']begin", content))
         self._balanced = begins == len(re.findall(rb"fldCharType=[\"']end", content))
         self._fields = []
-        for event, element in _events(content, ("start", "end")):
+        for event, element in _events(content, ("start", "end"), *_READ):
+            name = _LOCAL[element.tag]
             if event == "start":
-                self._start(element, _name(element))
+                self._start(element, name)
             else:
-                self._end(element, _name(element))
+                self._end(element, name)
                 element.clear(keep_tail=False)
 
     def _start(self, element: etree._Element, name: str) -> None:
@@ -126,7 +135,9 @@ class _Reader:
             self._is_box = False
         elif name == "p":
             self._paragraph_hidden = False
-            self._put("\n")
+            if not self._runs_on:
+                self._put("\n")
+            self._runs_on = False
 
     def _end(self, element: etree._Element, name: str) -> None:
         if _is_unread(element, name):
@@ -140,7 +151,7 @@ class _Reader:
             self._text(element, name)
         elif name in _BLANKS:
             self._put(_BLANKS[name])
-        elif name in ("p", "tc"):
+        elif name in ("p", "tc") and not (name == "p" and self._runs_on):
             self._put("\n")
         elif name == "fldChar":
             self._turn(_attribute(element, "fldCharType"))
@@ -176,7 +187,11 @@ class _Reader:
             run.is_text = True
 
     def _mark_row(self, element: etree._Element) -> None:
+        """Note the deletion of a row, or of a paragraph's end."""
         parent = element.getparent()
+        above = None if parent is None else parent.getparent()
+        if above is not None and _name(above) == "pPr":
+            self._runs_on = True
         if parent is not None and _name(parent) == "trPr" and self._buffers:
             self._buffers[-1].hidden = "deletedText"
 
@@ -237,12 +252,25 @@ def _events(content: bytes, events: tuple[str, ...], *names: str):  # type: igno
     )
 
 
+class _LocalNames(dict[object, str]):
+    """Names without their namespace, by tag or attribute."""
+
+    def __missing__(self, tag: object) -> str:
+        name = str(tag).rpartition("}")[2]
+        if len(self) < _MOST_NAMES:
+            self[tag] = name
+        return name
+
+
+_LOCAL: Final = _LocalNames()
+
+
 def _name(element: etree._Element) -> str:
-    return str(element.tag).rpartition("}")[2]
+    return _LOCAL[element.tag]
 
 
 def _attribute(element: etree._Element, name: str, default: str = "") -> str:
-    for key, value in element.attrib.items():
-        if str(key).rpartition("}")[2] == name:
+    for key, value in element.items():
+        if _LOCAL[key] == name:
             return str(value)
     return default

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from stages.conversion.office.package import Element
-from stages.conversion.office.word.names import W, child, number, switch, value, whole
+from stages.conversion.office.word.names import W, child, is_on, number, value, whole
 
 TITLE: Final = "title"
 QUOTES: Final = frozenset(["quote", "intense quote", "block text"])
@@ -133,26 +133,42 @@ class Styles:
 
 def run_format(properties: Element | None) -> RunFormat:
     """Return the formatting that a run's own properties say."""
-    if properties is None:
-        return RunFormat()
-    strikes = (switch(properties, "strike"), switch(properties, "dstrike"))
-    fonts = child(properties, "rFonts")
+    if properties is None or not len(properties):
+        return _UNSAID
+    found = {each.tag: each for each in properties}  # one pass: most runs have many properties
+    if not _SHOWN & found.keys():
+        return _UNSAID
+    strikes = (_on(found, "strike"), _on(found, "dstrike"))
+    fonts = found.get(f"{W}rFonts")
     return RunFormat(
-        bold=switch(properties, "b"),
-        italic=switch(properties, "i"),
+        bold=_on(found, "b"),
+        italic=_on(found, "i"),
         strike=None if strikes == (None, None) else any(strikes),
-        hidden=switch(properties, "vanish"),
-        vertical=_vertical(properties),
+        hidden=_on(found, "vanish"),
+        vertical=_vertical(found),
         font=None if fonts is None else fonts.get(f"{W}ascii") or fonts.get(f"{W}hAnsi"),
     )
 
 
-def _vertical(properties: Element) -> str | None:
-    aligned = value(properties, "vertAlign")
-    if aligned is not None:
-        return {"superscript": "sup", "subscript": "sub"}.get(aligned, "")
-    raised = whole(value(properties, "position"))
-    size = whole(value(properties, "sz"))
+_UNSAID: Final = RunFormat()
+_SHOWN: Final = frozenset(
+    W + name
+    for name in ("b", "i", "strike", "dstrike", "vanish", "rFonts", "vertAlign", "position")
+)
+
+
+def _on(found: Mapping[str, Element], name: str) -> bool | None:
+    element = found.get(W + name)
+    return None if element is None else is_on(element)
+
+
+def _vertical(found: Mapping[str, Element]) -> str | None:
+    aligned = found.get(f"{W}vertAlign")
+    if aligned is not None and aligned.get(f"{W}val") is not None:
+        return {"superscript": "sup", "subscript": "sub"}.get(aligned.get(f"{W}val", ""), "")
+    position, sized = found.get(f"{W}position"), found.get(f"{W}sz")
+    raised = None if position is None else whole(position.get(f"{W}val"))
+    size = None if sized is None else whole(sized.get(f"{W}val"))
     if not raised or (size is not None and abs(raised) * 4 < size):
         return None  # moved by less than a quarter of its size: set straight, not raised
     return "sup" if raised > 0 else "sub"
