@@ -41,7 +41,7 @@ class FileState(Struct, frozen=True, gc=False):
     canonical_checksum: str
     version: int
     listed_path: str | None = None
-    metadata: Mapping[str, Any] | None = None
+    metadata: JsonMapping | None = None
 
 
 class StageState(Struct, frozen=True, gc=False):
@@ -390,7 +390,7 @@ def _file_registered(state: DocumentWorkflow, event: e.OutputFileRegistered) -> 
     return _with_stage(counted, stage.name, staged={**stage.staged, file.file_type: file})
 
 
-def _said_of(event: e.OutputFileRegistered) -> Mapping[str, Any] | None:
+def _said_of(event: e.OutputFileRegistered) -> JsonMapping | None:
     outside = event.personal.metadata if event.personal else None
     return {**event.metadata, **outside} if outside else event.metadata or None
 

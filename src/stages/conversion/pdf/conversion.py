@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import pypdfium2
 
+from domain.json_types import JsonObject
 from stages.conversion.pdf.inline import plain, rendered
 from stages.conversion.pdf.layout.blocks import Fonts, blocks_of, fonts_of, joined_blocks
 from stages.conversion.pdf.layout.columns import in_reading_order
@@ -58,7 +59,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
     )
 
 
-def metadata_of(pages: Sequence[Page], *, tables: int, running_lines: int) -> dict[str, Any]:
+def metadata_of(pages: Sequence[Page], *, tables: int, running_lines: int) -> JsonObject:
     """Return what is worth recording of the pages."""
     return {
         "pages": len(pages),
