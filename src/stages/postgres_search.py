@@ -280,7 +280,7 @@ def _pages(chunk: Chunk) -> list[int] | None:
     return None if pages is None else list(pages)
 
 
-def _storable(value: Any) -> Any:
+def _storable(value: object) -> Any:
     """Replace NUL, which PostgreSQL does not take, in texts at any depth."""
     match value:
         case str():

@@ -129,7 +129,7 @@ def read_layout(connection: Connection, schema: str, table: str) -> Layout | Non
         _one(connection, "SELECT set_config('search_path', %s, false)", before)
 
 
-def _one(connection: Connection, query: LiteralString, *values: Any) -> Any:
+def _one(connection: Connection, query: LiteralString, *values: object) -> Any:
     with connection.cursor(row_factory=tuple_row) as cursor:
         return (cursor.execute(query, values).fetchone() or (None,))[0]
 

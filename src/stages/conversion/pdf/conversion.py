@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pypdfium2
 
@@ -93,7 +93,7 @@ def _pages(content: bytes, options: ConversionOptions, *, has_layers: bool) -> l
         return [_page(document, index, has_layers) for index in range(len(document))]
 
 
-def _page(document: Any, index: int, has_layers: bool) -> Page:
+def _page(document: object, index: int, has_layers: bool) -> Page:
     try:
         return read_page(document, index, has_layers=has_layers)
     except pypdfium2.PdfiumError as error:
