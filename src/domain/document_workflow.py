@@ -19,7 +19,14 @@ from domain.errors import UnknownStage
 from domain.file_names import output_name
 from domain.json_types import JsonMapping
 from domain.pipeline import Pipeline
-from domain.values import Configuration, SourceDocument, StageStatus, WorkflowStatus, WorkflowType
+from domain.values import (
+    Configuration,
+    FileReference,
+    SourceDocument,
+    StageStatus,
+    WorkflowStatus,
+    WorkflowType,
+)
 
 _NO_FILES: Mapping[Any, Any] = MappingProxyType({})
 _NO_PIPELINE = Pipeline(())
@@ -61,7 +68,7 @@ class StageState(Struct, frozen=True, gc=False):
     spent_retries: int = 0
     requested: bool = False
     held: bool = False
-    requested_inputs: tuple[Any, ...] | None = None
+    requested_inputs: tuple[FileReference, ...] | None = None
     requests_downstream: bool = False
     retry_at: datetime | None = None
     lease_id: str | None = None
