@@ -28,10 +28,10 @@ from typing import Any
 
 import psutil
 import psycopg
-from docledger.file_search import find_files
 from psycopg.conninfo import make_conninfo
 
 from docledger.bootstrap import Docledger
+from docledger.commands.file_search import find_files
 from docledger.settings import Settings
 
 BENCH = Path(__file__).parent

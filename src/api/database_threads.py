@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import anyio
 import anyio.to_thread
@@ -30,7 +30,7 @@ class DatabaseThreads:
         self._most = most
         self._limiter: anyio.CapacityLimiter | None = None
 
-    async def run(self, call: Callable[..., Returned], *args: Any, **named: Any) -> Returned:
+    async def run(self, call: Callable[..., Returned], *args: object, **named: object) -> Returned:
         """Return what the call returns; raises ReadModelUnavailable at the deadline."""
         if self._limiter is None:
             self._limiter = anyio.CapacityLimiter(self._most)

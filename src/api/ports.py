@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Protocol
 
 from psycopg import AsyncConnection
 from pydantic import BaseModel
@@ -151,7 +151,7 @@ class Database(Protocol):
 
     def connection(
         self, timeout: float | None = None
-    ) -> AbstractAsyncContextManager[AsyncConnection[Any]]: ...
+    ) -> AbstractAsyncContextManager[AsyncConnection]: ...
 
 
 @dataclass(frozen=True)

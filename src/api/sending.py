@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from concurrent.futures import Future
 from time import monotonic
-from typing import Any
 
 from starlette.requests import Request
 
@@ -95,17 +94,17 @@ class _Answers:
     """
 
     def __init__(self) -> None:
-        self._awaited: set[Future[Any]] = set()
-        self._arrived: deque[tuple[asyncio.Future[Any], Future[Any]]] = deque()
+        self._awaited: set[Future[Committed]] = set()
+        self._arrived: deque[tuple[asyncio.Future[Committed], Future[Committed]]] = deque()
         self._woken = False
 
-    def of(self, future: Future[Any]) -> asyncio.Future[Any]:
+    def of(self, future: Future[Committed]) -> asyncio.Future[Committed]:
         """Return what the running loop can wait for; giving that up leaves `future` alone."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Any] = loop.create_future()
+        answer: asyncio.Future[Committed] = loop.create_future()
         self._awaited.add(future)
 
-        def arrived(done: Future[Any]) -> None:
+        def arrived(done: Future[Committed]) -> None:
             self._awaited.discard(done)
             self._arrived.append((answer, done))
             # Set back ahead of emptying: what comes after an emptying wakes the loop again.

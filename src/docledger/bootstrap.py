@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 import uuid_utils
@@ -136,11 +136,11 @@ class Docledger:
     def _conninfo(self, purpose: str) -> str:
         return conninfo(self.database_url, _application_name(purpose))
 
-    def connect(self, purpose: str = "docledger") -> Connection[Any]:
+    def connect(self, purpose: str = "docledger") -> Connection:
         """Open a connection for `purpose`, which pg_stat_activity shows."""
         return self.connecting(purpose)()
 
-    def connecting(self, purpose: str) -> Callable[[], Connection[Any]]:
+    def connecting(self, purpose: str) -> Callable[[], Connection]:
         """Return what opens such connections, in this process or in another that it is sent to."""
         return partial(connections.connect, self._conninfo(purpose), _SESSION)
 
@@ -301,7 +301,7 @@ class Docledger:
         )
         return {**_SESSION, "statement_timeout": round(seconds * 1000)}
 
-    def read_pool(self, size: int) -> AsyncConnectionPool[AsyncConnection[Any]]:
+    def read_pool(self, size: int) -> AsyncConnectionPool[AsyncConnection]:
         """Return the pool of the API's reads, not opened yet."""
         return async_connection_pool(
             self._conninfo("serve"),

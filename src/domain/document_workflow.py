@@ -19,7 +19,14 @@ from domain.errors import UnknownStage
 from domain.file_names import output_name
 from domain.json_types import JsonMapping
 from domain.pipeline import Pipeline
-from domain.values import Configuration, SourceDocument, StageStatus, WorkflowStatus, WorkflowType
+from domain.values import (
+    Configuration,
+    FileReference,
+    SourceDocument,
+    StageStatus,
+    WorkflowStatus,
+    WorkflowType,
+)
 
 _NO_FILES: Mapping[Any, Any] = MappingProxyType({})
 _NO_PIPELINE = Pipeline(())
@@ -41,7 +48,7 @@ class FileState(Struct, frozen=True, gc=False):
     canonical_checksum: str
     version: int
     listed_path: str | None = None
-    metadata: Mapping[str, Any] | None = None
+    metadata: JsonMapping | None = None
 
 
 class StageState(Struct, frozen=True, gc=False):
@@ -61,7 +68,7 @@ class StageState(Struct, frozen=True, gc=False):
     spent_retries: int = 0
     requested: bool = False
     held: bool = False
-    requested_inputs: tuple[Any, ...] | None = None
+    requested_inputs: tuple[FileReference, ...] | None = None
     requests_downstream: bool = False
     retry_at: datetime | None = None
     lease_id: str | None = None
@@ -390,7 +397,7 @@ def _file_registered(state: DocumentWorkflow, event: e.OutputFileRegistered) -> 
     return _with_stage(counted, stage.name, staged={**stage.staged, file.file_type: file})
 
 
-def _said_of(event: e.OutputFileRegistered) -> Mapping[str, Any] | None:
+def _said_of(event: e.OutputFileRegistered) -> JsonMapping | None:
     outside = event.personal.metadata if event.personal else None
     return {**event.metadata, **outside} if outside else event.metadata or None
 

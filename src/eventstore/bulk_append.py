@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -113,7 +114,7 @@ class BulkAppended:
     events: int
     first_position: int = 0
     last_position: int = 0
-    at: Any = None
+    at: datetime | None = None
     lost: frozenset[str] = field(default_factory=frozenset)
 
 

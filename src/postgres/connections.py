@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import psycopg
 from psycopg import sql, waiting
 from psycopg.abc import PQGen, PQGenConn
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import AsyncRowFactory, RowFactory
+from psycopg.rows import AsyncRowFactory, RowFactory, TupleRow
+from typing_extensions import TypeVar
 
 from postgres.deadlines import DatabaseSilent, answer_within, until_deadline
 
-Row_co = TypeVar("Row_co", covariant=True)
+Row_co = TypeVar("Row_co", covariant=True, default=TupleRow)
 Returned = TypeVar("Returned")
 Session = Mapping[str, str | int]
 """Settings of a session, by name."""
@@ -63,7 +64,7 @@ class Connection(psycopg.Connection[Row_co]):
         *,
         session: Session | None = None,
         autocommit: bool = False,
-        row_factory: RowFactory[Any] | None = None,
+        row_factory: RowFactory[Row_co] | None = None,
         **kwargs: Any,
     ) -> Self:
         """Connect, and set what `session` says."""
@@ -106,7 +107,7 @@ class AsyncConnection(psycopg.AsyncConnection[Row_co]):
         *,
         session: Session | None = None,
         autocommit: bool = False,
-        row_factory: AsyncRowFactory[Any] | None = None,
+        row_factory: AsyncRowFactory[Row_co] | None = None,
         **kwargs: Any,
     ) -> Self:
         """Connect, and set what `session` says."""
@@ -146,19 +147,17 @@ class AsyncConnection(psycopg.AsyncConnection[Row_co]):
             raise
 
 
-def connect(
-    address: str, session: Session = SESSION, *, autocommit: bool = False
-) -> Connection[Any]:
+def connect(address: str, session: Session = SESSION, *, autocommit: bool = False) -> Connection:
     """Open a connection with the settings of `session`; raises psycopg.OperationalError."""
     return Connection.connect(address, session=session, autocommit=autocommit)
 
 
-def abandon(connection: psycopg.BaseConnection[Any]) -> None:
+def abandon(connection: psycopg.BaseConnection[object]) -> None:
     """Close the connection without waiting for its server."""
     connection.pgconn.finish()
 
 
-def _set(session: Session, connection: psycopg.BaseConnection[Any]) -> bytes:
+def _set(session: Session, connection: psycopg.BaseConnection[object]) -> bytes:
     statements = (
         sql.SQL("SET {} = {}").format(sql.Identifier(name), sql.Literal(str(value)))
         for name, value in session.items()

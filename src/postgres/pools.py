@@ -12,8 +12,8 @@ import psycopg_pool
 from postgres.connections import AsyncConnection, Connection, Session
 from postgres.deadlines import seconds_left, when_given_up
 
-AnyConnection = TypeVar("AnyConnection", bound=psycopg.Connection[Any])
-AnyAsyncConnection = TypeVar("AnyAsyncConnection", bound=psycopg.AsyncConnection[Any])
+AnyConnection = TypeVar("AnyConnection", bound=psycopg.Connection[object])
+AnyAsyncConnection = TypeVar("AnyAsyncConnection", bound=psycopg.AsyncConnection[object])
 
 # Tried again whenever a connection is asked for, not after a pause that grew with the outage.
 _RECONNECT_SECONDS = 2.0
@@ -31,7 +31,7 @@ class ConnectionPool(psycopg_pool.ConnectionPool[AnyConnection]):
         return super().getconn(seconds_left(self.timeout if timeout is None else timeout))
 
 
-def _close_when_given_up(pool: psycopg_pool.ConnectionPool[Any]) -> None:
+def _close_when_given_up(pool: psycopg_pool.ConnectionPool[AnyConnection]) -> None:
     found = weakref.ref(pool)
 
     def close() -> None:
@@ -71,11 +71,11 @@ def connection_pool(
     timeout_seconds: float,
     min_size: int = 0,
     autocommit: bool = False,
-) -> ConnectionPool[Connection[Any]]:
+) -> ConnectionPool[Connection]:
     """Return a pool that is not open yet."""
     return ConnectionPool(
         address,
-        connection_class=Connection[Any],
+        connection_class=Connection,
         kwargs={"autocommit": autocommit, "session": session},
         min_size=min_size,
         max_size=max_size,
@@ -87,11 +87,11 @@ def connection_pool(
 
 def async_connection_pool(
     address: str, session: Session, *, max_size: int, timeout_seconds: float
-) -> AsyncConnectionPool[AsyncConnection[Any]]:
+) -> AsyncConnectionPool[AsyncConnection]:
     """Return a pool in autocommit mode that is not open yet."""
     return AsyncConnectionPool(
         address,
-        connection_class=AsyncConnection[Any],
+        connection_class=AsyncConnection,
         kwargs={"autocommit": True, "session": session},
         min_size=min(2, max_size),
         max_size=max_size,

@@ -19,7 +19,7 @@ from postgres.statements import Part
 Row = TypeVar("Row", bound=Struct)
 
 
-def same(value: Any) -> Any:
+def same(value: object) -> Any:
     """Return the value."""
     return value
 

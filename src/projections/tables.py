@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 
+from domain.json_types import JsonMapping, JsonObject
 from projections.rows import (
     FILES_NOT_LOADED,
     DocumentRows,
@@ -25,7 +26,7 @@ from projections.statements import EXISTING_DOCUMENTS, LOCK_DOCUMENTS
 from projections.table import Json, Table
 
 
-def _dump_staged(staged: Mapping[FileKey, StagedFile]) -> list[dict[str, Any]]:
+def _dump_staged(staged: Mapping[FileKey, StagedFile]) -> list[JsonObject]:
     return [
         {
             **{name: getattr(it.file, name) for name in FILES.columns},
@@ -37,11 +38,11 @@ def _dump_staged(staged: Mapping[FileKey, StagedFile]) -> list[dict[str, Any]]:
     ]
 
 
-def _load_staged(stored: list[dict[str, Any]]) -> dict[FileKey, StagedFile]:
+def _load_staged(stored: list[JsonObject]) -> dict[FileKey, StagedFile]:
     return {(fields["stage_name"], fields["file_type"]): _staged(fields) for fields in stored}
 
 
-def _staged(stored: Mapping[str, Any]) -> StagedFile:
+def _staged(stored: JsonMapping) -> StagedFile:
     fields = {**stored, "created_at": datetime.fromisoformat(stored["created_at"])}
     version = fields.pop("file_version")
     return StagedFile(FileRow(**fields), version)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from domain.json_types import JsonMapping
 from stages import errors
 from stages.errors import ExecutorFailed, StageError
 from stages.executor import ExtractedFile, ProducedFile, StageOutcome, StageTask
@@ -56,7 +55,7 @@ def read_answer(raw: bytes, task: StageTask) -> StageOutcome:
         raise ExecutorFailed("The stage's process gave an answer that makes no sense.") from error
 
 
-def _file(answer: Mapping[str, Any], work_dir: Path) -> ProducedFile:
+def _file(answer: JsonMapping, work_dir: Path) -> ProducedFile:
     return ProducedFile(
         path=_path(answer, work_dir),
         metadata=dict(answer["metadata"]),
@@ -66,13 +65,13 @@ def _file(answer: Mapping[str, Any], work_dir: Path) -> ProducedFile:
     )
 
 
-def _extracted(answer: Mapping[str, Any], work_dir: Path) -> ExtractedFile:
+def _extracted(answer: JsonMapping, work_dir: Path) -> ExtractedFile:
     return ExtractedFile(
         _path(answer, work_dir), str(answer["file_name"]), str(answer["mime_type"])
     )
 
 
-def _path(answer: Mapping[str, Any], work_dir: Path) -> Path:
+def _path(answer: JsonMapping, work_dir: Path) -> Path:
     path = work_dir / str(answer["path"])
     if not path.resolve().is_relative_to(work_dir.resolve()):
         raise ValueError("outside of the working folder")
@@ -81,7 +80,7 @@ def _path(answer: Mapping[str, Any], work_dir: Path) -> Path:
     return path
 
 
-def _error(answer: Mapping[str, Any]) -> StageError:
+def _error(answer: JsonMapping) -> StageError:
     kind = getattr(errors, str(answer["error"]), None)
     if not (isinstance(kind, type) and issubclass(kind, StageError)):
         kind = ExecutorFailed

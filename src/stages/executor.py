@@ -7,14 +7,14 @@ outcomes come back as JSON.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from domain.json_types import JsonMapping
 from stages.errors import InputMissing, OptionsInvalid
 
 ORIGINAL = "original"
@@ -47,7 +47,7 @@ class InputFile:
     mime_type: str
     checksum: str
     size_bytes: int
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: JsonMapping = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class StageTask:
     stage_name: str
     attempt: int
     inputs: tuple[InputFile, ...]
-    options: Mapping[str, Any]
+    options: JsonMapping
     work_dir: Path
     document_version: int | None = field(default=None, kw_only=True)
 
@@ -98,7 +98,7 @@ class ProducedFile:
     """A file that an executor wrote into its work_dir; what is None is as the executor declares."""
 
     path: Path
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: JsonMapping = field(default_factory=dict)
     file_type: str | None = None
     suffix: str | None = None
     mime_type: str | None = None
@@ -125,7 +125,7 @@ class StageOutcome:
     """
 
     files: tuple[ProducedFile, ...]
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: JsonMapping = field(default_factory=dict)
     extracted: tuple[ExtractedFile, ...] = ()
 
 

@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 
+from domain.json_types import JsonObject
 from stages.errors import UnconvertibleDocument
 from stages.literals import Literals, outside_code_spans
 
@@ -79,7 +80,7 @@ class Blocks:
     def __init__(self, text: str) -> None:
         self.text = text
         self.lines = Lines(text)
-        self.env: dict[str, Any] = {}
+        self.env: JsonObject = {}
         self.tokens = _block_parser().parse(text, self.env)
         self.env.setdefault("references", {})
 

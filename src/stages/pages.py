@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Final
+from typing import Final
 
+from domain.json_types import JsonMapping, JsonObject
 from domain.values import PAGE_STARTS
 from stages.alignment import aligned
 
@@ -30,7 +31,7 @@ class PageMap:
     starts: tuple[int, ...]
 
     @property
-    def metadata(self) -> dict[str, Any]:
+    def metadata(self) -> JsonObject:
         """The map as it stands in the metadata of a file."""
         return {PAGE_STARTS: list(self.starts)}
 
@@ -50,7 +51,7 @@ class PageMap:
         return max(bisect_right(self.starts, offset), 1)
 
 
-def page_map(metadata: Mapping[str, Any]) -> PageMap | None:
+def page_map(metadata: JsonMapping) -> PageMap | None:
     """Return the map in the metadata of a file, None if there is none that makes sense."""
     starts = metadata.get(PAGE_STARTS)
     if not isinstance(starts, list | tuple) or not starts:

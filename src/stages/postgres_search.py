@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 import psycopg
 from psycopg.types.json import Jsonb
 
+from domain.json_types import JsonObject
 from stages.languages import language_of
 from stages.search.asking import Question, understood
 from stages.search.finding import After, Finder, FoundRow, facts_near
@@ -37,7 +38,7 @@ from stages.search_store import (
 )
 from stages.shapes import Chunk, Fact
 
-Connect: TypeAlias = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
+Connect: TypeAlias = Callable[[], AbstractContextManager[psycopg.Connection]]
 
 INDEX_VERSION: Final = 2
 """How text is prepared for search: a store that was filled by another version is filled again."""
@@ -201,7 +202,7 @@ class PostgresSearchStore:
         return SearchPage(hits, following, _told(question), found.ranked)
 
     @contextmanager
-    def _reading(self) -> Iterator[psycopg.Connection[Any]]:
+    def _reading(self) -> Iterator[psycopg.Connection]:
         """Give a connection whose statements are each a round trip and no more."""
         try:
             with self._connect() as connection:
@@ -216,7 +217,7 @@ class PostgresSearchStore:
             raise SearchUnavailable from error
 
     @contextmanager
-    def _transaction(self) -> Iterator[psycopg.Connection[Any]]:
+    def _transaction(self) -> Iterator[psycopg.Connection]:
         try:
             with self._connect() as connection, connection.transaction():
                 yield connection
@@ -224,15 +225,13 @@ class PostgresSearchStore:
             raise SearchUnavailable from error
 
 
-def _is_deleted(connection: psycopg.Connection[Any], document_id: str, after_version: int) -> bool:
+def _is_deleted(connection: psycopg.Connection, document_id: str, after_version: int) -> bool:
     asked = {"document_id": document_id, "version": after_version}
     row = connection.execute(_DELETED, asked).fetchone()
     return bool(row and row[0])
 
 
-def _is_current(
-    connection: psycopg.Connection[Any], document_id: str, made_from: IndexedFrom
-) -> bool:
+def _is_current(connection: psycopg.Connection, document_id: str, made_from: IndexedFrom) -> bool:
     row = connection.execute(_CURRENT, [document_id, made_from.chunks_checksum]).fetchone()
     return bool(row and row[0])
 
@@ -242,7 +241,7 @@ def _rows(
     title: str | None,
     chunks: Sequence[Chunk],
     facts: Sequence[Fact],
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[JsonObject]:
     """Yield what the table holds of each chunk; the first carries the document's title."""
     language = known_language(
         language_of("\n".join(chunk.text for chunk in chunks[:20] if chunk.indexed))
@@ -281,7 +280,7 @@ def _pages(chunk: Chunk) -> list[int] | None:
     return None if pages is None else list(pages)
 
 
-def _storable(value: Any) -> Any:
+def _storable(value: object) -> Any:
     """Replace NUL, which PostgreSQL does not take, in texts at any depth."""
     match value:
         case str():
@@ -302,7 +301,7 @@ def _told(question: Question) -> Understood:
     )
 
 
-def _hit(row: FoundRow, matcher: Matcher, facts: Sequence[dict[str, Any]]) -> SearchHit:
+def _hit(row: FoundRow, matcher: Matcher, facts: Sequence[JsonObject]) -> SearchHit:
     text = row.body if row.index_version > 1 else visible(row.body).text
     shown = snippet(text, matcher.spans(text, row.config))
     return SearchHit(
@@ -320,8 +319,8 @@ def _hit(row: FoundRow, matcher: Matcher, facts: Sequence[dict[str, Any]]) -> Se
 
 
 def _facts(
-    connection: psycopg.Connection[Any], question: Question, rows: Sequence[FoundRow]
-) -> dict[str, list[dict[str, Any]]]:
+    connection: psycopg.Connection, question: Question, rows: Sequence[FoundRow]
+) -> dict[str, list[JsonObject]]:
     """Return the facts of each document that say most of what is asked for, those first."""
     matcher = Matcher(question)
     matching = defaultdict(list)

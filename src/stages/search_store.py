@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from domain.errors import InvalidValue, Unavailable
+from domain.json_types import JsonMapping
 from stages.shapes import Chunk, Fact
 
 
@@ -42,7 +43,7 @@ class SearchHit:
     start: int
     end: int
     score: float
-    facts: tuple[Mapping[str, Any], ...] = ()
+    facts: tuple[JsonMapping, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -227,7 +227,7 @@ class Dispatcher:
         return True
 
 
-def _require_moved(moving: psycopg.Cursor[Any]) -> None:
+def _require_moved(moving: psycopg.Cursor[object]) -> None:
     if moving.fetchone() is None:
         raise _MovedByOther
 

@@ -16,13 +16,14 @@ from domain import commands as c
 from domain.document_workflow import DocumentWorkflow
 from domain.errors import DocumentExists, DocumentNotFound, Refused, Unavailable
 from domain.values import FailureReason, StageStatus
+from eventstore.append_round import Committed
 from workers.errors import JobPutOff
 from workers.extracted import registrations
 from workers.hints import Hint
 from workers.jobs.queue import Job
 from workers.lease_keeper import Abandonment, Attempt, LeaseKeeper
 from workers.own_stages import OwnStages
-from workers.ports import Answer, Commands
+from workers.ports import Commands
 from workers.room import Room
 from workers.stage_run import Failed, Produced, StageRunner
 
@@ -50,7 +51,7 @@ class RunParts:
     giving_up: threading.Event
 
 
-Sending: TypeAlias = Generator[Future[Answer], Answer, DocumentWorkflow | None]
+Sending: TypeAlias = Generator[Future[Committed], Committed, DocumentWorkflow | None]
 """Steps that end with the document as it is then; None if there is nothing more to do here."""
 
 
@@ -69,7 +70,7 @@ class DocumentRun:
         self._has_slot = False
         self._has_run = False
 
-    def steps(self) -> Generator[Future[Answer], Answer, Sequence[Hint]]:
+    def steps(self) -> Generator[Future[Committed], Committed, Sequence[Hint]]:
         """Take the document as far as it goes; return jobs for workers with other executors.
 
         Raises JobPutOff if it should be tried again.
@@ -194,7 +195,7 @@ class DocumentRun:
 
     def _register_extracted(
         self, state: DocumentWorkflow, produced: Produced
-    ) -> Generator[Future[Answer], Answer, Produced | Failed]:
+    ) -> Generator[Future[Committed], Committed, Produced | Failed]:
         """Register what was taken out of the document; the attempt fails if one is refused.
 
         What an earlier attempt has registered is left as it is.

@@ -7,12 +7,12 @@ no second document of an attachment that the first has registered.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from domain.commands import Context, RegisterDocument
 from domain.document_workflow import DocumentWorkflow
+from domain.json_types import JsonMapping, JsonObject
 from domain.registration import Registration, register_file
 from domain.values import SourceDocument
 from stages.executor import ExtractedFile
@@ -50,9 +50,9 @@ def store(
 
 def noted(
     files: Sequence[ExtractedFile], stored: Sequence[Extracted], state: DocumentWorkflow
-) -> Mapping[str, Any]:
+) -> JsonMapping:
     """Return what the stage's metadata say of extraction: ids, what was left, and the source."""
-    said: dict[str, Any] = {}
+    said: JsonObject = {}
     if state.source is not None:
         said["sourceUri"] = f"/v1/documents/{state.source.document_id}"
     if stored:

@@ -7,35 +7,23 @@ from collections.abc import Iterable
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from domain.commands import Command
-from domain.document_workflow import DocumentWorkflow
+from eventstore.append_round import Committed
 from stages.executor import StageOutcome, StageTask
-
-
-class Answer(Protocol):
-    """What came of a command: the document as it is now, and how many events that took."""
-
-    @property
-    def state(self) -> DocumentWorkflow:
-        """The document after the command's last event."""
-
-    @property
-    def events(self) -> tuple[object, ...]:
-        """The events that the command made."""
 
 
 class Commands(Protocol):
     """The write side of the log; safe to use from many threads."""
 
-    def submit(self, command: Command) -> Future[Any]:
-        """Return the future of the command's Answer; it raises Refused or Unavailable."""
+    def submit(self, command: Command) -> Future[Committed]:
+        """Return the future of the command's answer; it raises Refused or Unavailable."""
 
-    def execute(self, command: Command, expected_version: int | None = None) -> Answer:
+    def execute(self, command: Command, expected_version: int | None = None) -> Committed:
         """Wait for the command's answer; raises Refused or Unavailable."""
 
-    def load(self, document_id: str) -> Answer:
+    def load(self, document_id: str) -> Committed:
         """Return the document as the log has it now; raises DocumentNotFound or Unavailable."""
 
 

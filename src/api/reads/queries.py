@@ -169,7 +169,7 @@ class Queries:
         self._pipeline: tuple[float, tuple[StageDependency, ...]] = (0.0, ())
         self._waits = (0.0, False)
         self._estimates = Estimates(partial(self._rows, plans=_PLANNED_AS_USUAL))
-        self._plans: WeakKeyDictionary[AsyncConnection[Any], str] = WeakKeyDictionary()
+        self._plans: WeakKeyDictionary[AsyncConnection, str] = WeakKeyDictionary()
         self._whole = Coalesced(self._documents, most=_LIST_LENGTHS[-1])
 
     async def read(

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 from docledger.commands.progress import MARKS
 from domain.file_names import document_folder
+from domain.json_types import JsonMapping
 
 _ROOMY_WIDTH = 100
 _INDENT = 4
@@ -25,9 +25,7 @@ _MARKS_OF_WORKFLOWS: Mapping[str, str] = {
 }
 
 
-def overview(
-    console: Console, found: Sequence[Mapping[str, Any]], titles: Mapping[str, str]
-) -> None:
+def overview(console: Console, found: Sequence[JsonMapping], titles: Mapping[str, str]) -> None:
     """Print a line a document, beneath it why it failed, and how many ended how."""
     for document in found:
         _line(console, document, titles.get(document["id"]) or document["title"])
@@ -40,7 +38,7 @@ def overview(
     _print(console, Text.assemble((f"{len(found)} documents: ", "bold"), counts))
 
 
-def detail(console: Console, document: Mapping[str, Any], title: str, location: str) -> None:
+def detail(console: Console, document: JsonMapping, title: str, location: str) -> None:
     """Print the document's stages, with the files of each beneath it."""
     _print(console, Text(title, "bold"))
     _print(console, Text(f"{document['id']}  workflow {_status(document)}"))
@@ -53,7 +51,7 @@ def detail(console: Console, document: Mapping[str, Any], title: str, location: 
                 _print(console, _file(file), _INDENT)
 
 
-def _line(console: Console, document: Mapping[str, Any], title: str) -> None:
+def _line(console: Console, document: JsonMapping, title: str) -> None:
     status = _status(document)
     ends = Text.assemble(f"  {document['id']}", f"  {_seconds(document['stages']):>8}")
     if console.width >= _ROOMY_WIDTH:
@@ -68,7 +66,7 @@ def _line(console: Console, document: Mapping[str, Any], title: str) -> None:
     _print(console, start + shown + ends)
 
 
-def _reasons(document: Mapping[str, Any]) -> Iterator[Text]:
+def _reasons(document: JsonMapping) -> Iterator[Text]:
     for stage in document["stages"]:
         if stage["status"] == "failed" and stage["errorMessage"]:
             yield Text.assemble(
@@ -76,7 +74,7 @@ def _reasons(document: Mapping[str, Any]) -> Iterator[Text]:
             )
 
 
-def _stage(console: Console, stage: Mapping[str, Any]) -> None:
+def _stage(console: Console, stage: JsonMapping) -> None:
     sign, style = MARKS.get(stage["status"], _UNKNOWN_MARK)
     line = Text.assemble(
         (f"{sign} ", style),
@@ -92,19 +90,19 @@ def _stage(console: Console, stage: Mapping[str, Any]) -> None:
         _print(console, Text(stage["errorMessage"], "red"), _INDENT)
 
 
-def _file(file: Mapping[str, Any]) -> Text:
+def _file(file: JsonMapping) -> Text:
     said = [PurePosixPath(file["filePath"]).name, f"{file['fileSize']:,} bytes"]
     if file["checksum"]:
         said.append(f"sha-256 {file['checksum'][:8]}")
     return Text("  ".join(said))
 
 
-def _status(document: Mapping[str, Any]) -> str:
-    workflow: Mapping[str, Any] = document["processingWorkflow"] or {}
+def _status(document: JsonMapping) -> str:
+    workflow: JsonMapping = document["processingWorkflow"] or {}
     return str(workflow.get("status", "not started"))
 
 
-def _seconds(stages: Sequence[Mapping[str, Any]]) -> str:
+def _seconds(stages: Sequence[JsonMapping]) -> str:
     took = [
         (datetime.fromisoformat(s["completedAt"]) - datetime.fromisoformat(s["startedAt"]))
         for s in stages

@@ -10,7 +10,6 @@ from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -26,6 +25,7 @@ from domain.file_names import safe_name
 from domain.pipeline import StageDependency
 from domain.registration import Registration, StoredContent, register_file
 from domain.values import WorkflowType
+from eventstore.append_round import Committed
 
 _FIRST_POLL_SECONDS = 0.1
 _LONGEST_POLL_SECONDS = 1.0
@@ -42,7 +42,7 @@ class Parts:
     """
 
     put: Callable[[Iterable[bytes]], StoredContent]
-    submit: Callable[[Command], Future[Any]]
+    submit: Callable[[Command], Future[Committed]]
     context: Callable[[], Context]
     new_id: Callable[[], str]
     pipeline: Callable[[], tuple[StageDependency, ...]]
@@ -123,7 +123,7 @@ def register(
     A file that cannot be read is added to those that are passed over.
     """
     pipeline = parts.pipeline()
-    answers: deque[Future[Any]] = deque()
+    answers: deque[Future[Committed]] = deque()
     for path in found.files:
         try:
             content = parts.put(content_of(path))
@@ -157,7 +157,7 @@ def _registration(
     return register_file(registration, content, path.name)
 
 
-def _await(answers: deque[Future[Any]], most_left: int) -> None:
+def _await(answers: deque[Future[Committed]], most_left: int) -> None:
     """Wait for answers, oldest first, until so many are left; raises what a command met."""
     while len(answers) > most_left:
         answers.popleft().result()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -263,7 +263,7 @@ class _Reading:
             )
         return counts[StoredRow]
 
-    def _copy(self, kind: type, rows: list[Any]) -> None:
+    def _copy(self, kind: type, rows: Sequence[tuple[object, ...]]) -> None:
         with (
             self._connection.cursor() as cursor,
             cursor.copy(f"COPY {_TABLES[kind]} FROM STDIN".encode()) as copy,

@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
 
+from domain.json_types import JsonObject
 from projections.rebuild.catalog_statements import (
     COLUMNS,
     CONSTRAINTS,
@@ -128,14 +129,12 @@ def read_layout(connection: Connection, schema: str, table: str) -> Layout | Non
         _one(connection, "SELECT set_config('search_path', %s, false)", before)
 
 
-def _one(connection: Connection, query: LiteralString, *values: Any) -> Any:
+def _one(connection: Connection, query: LiteralString, *values: object) -> Any:
     with connection.cursor(row_factory=tuple_row) as cursor:
         return (cursor.execute(query, values).fetchone() or (None,))[0]
 
 
-def _rows(
-    connection: Connection, row_type: type[Any], query: str, values: dict[str, Any]
-) -> list[Any]:
+def _rows(connection: Connection, row_type: type[Any], query: str, values: JsonObject) -> list[Any]:
     with connection.cursor(row_factory=class_row(row_type)) as cursor:
         return cursor.execute(query.encode(), values).fetchall()
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import Field
 
+from domain.json_types import JsonMapping, JsonObject
 from stages.conversion.detection import Format
 from stages.executor import Options
 
@@ -77,7 +78,7 @@ class Converted:
     """
 
     markdown: str
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+    metadata: JsonMapping = field(default_factory=dict)
     left_out: Mapping[str, int] = field(default_factory=dict)
     lossy: bool = False
     converter: str = ""
@@ -85,7 +86,7 @@ class Converted:
     pages: Sequence[str] = ()
 
     @property
-    def recorded(self) -> dict[str, Any]:
+    def recorded(self) -> JsonObject:
         """What the stage's metadata hold of the conversion."""
         return {
             "converter": self.converter,

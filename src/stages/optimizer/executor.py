@@ -6,10 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel
 
+from domain.json_types import JsonObject
 from stages.executor import Options, ProducedFile, StageOutcome, StageTask
 from stages.literals import Literals
 from stages.markdown_reading import Blocks, read_markdown
@@ -67,7 +68,7 @@ class MarkdownOptimizer:
         moved = carried(pages, source, result.markdown) if pages else None
         path = task.work_dir / "optimized.md"
         path.write_text(result.markdown, encoding="utf-8", newline="\n")
-        metadata: dict[str, Any] = {
+        metadata: JsonObject = {
             "formatted": result.formatted,
             "changed": result.markdown != source,
             "blocks": result.blocks,

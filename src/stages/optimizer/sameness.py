@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from markdown_it.token import Token
 
+from domain.json_types import JsonObject
 from stages.markdown_reading import parse
 
 _LEAVES: Final = frozenset({"code_inline", "html_inline", "math_inline"})
@@ -25,7 +26,7 @@ def says_the_same(before: str, after: str, env: MutableMapping[str, Any] | None 
     return list(_said(parse(before, _copy(env)))) == list(_said(parse(after, _copy(env))))
 
 
-def _copy(env: MutableMapping[str, Any] | None) -> dict[str, Any]:
+def _copy(env: MutableMapping[str, Any] | None) -> JsonObject:
     return {"references": dict((env or {}).get("references", {}))}
 
 

@@ -75,38 +75,36 @@ _ELSEWHERE = """
 """
 
 
-def ingested_after(connection: Connection[Any], after: str, limit: int) -> list[Ingested]:
+def ingested_after(connection: Connection, after: str, limit: int) -> list[Ingested]:
     """Return the next documents that should be found, by their ids."""
     return _ingested(connection, _AFTER, after=after, limit=limit)
 
 
-def ingested_among(connection: Connection[Any], document_ids: Sequence[str]) -> list[Ingested]:
+def ingested_among(connection: Connection, document_ids: Sequence[str]) -> list[Ingested]:
     """Return those of the documents that should be found."""
     return _ingested(connection, _NAMED, ids=list(document_ids))
 
 
-def held_after(connection: Connection[Any], after: str) -> list[str]:
+def held_after(connection: Connection, after: str) -> list[str]:
     """Return the next documents that the store holds chunks of, by their ids."""
     return [row[0] for row in _rows(connection, _HELD, (after, PAGE_DOCUMENTS))]
 
 
-def surplus_among(connection: Connection[Any], document_ids: Sequence[str]) -> list[str]:
+def surplus_among(connection: Connection, document_ids: Sequence[str]) -> list[str]:
     """Return those of the documents that should not be found."""
     return [row[0] for row in _rows(connection, _SURPLUS, (list(document_ids),))]
 
 
-def elsewhere_among(
-    connection: Connection[Any], document_ids: Sequence[str]
-) -> list[tuple[str, int]]:
+def elsewhere_among(connection: Connection, document_ids: Sequence[str]) -> list[tuple[str, int]]:
     """Return those with chunks in another realm than theirs, and how many that are."""
     return [(row[0], row[1]) for row in _rows(connection, _ELSEWHERE, (list(document_ids),))]
 
 
-def _ingested(connection: Connection[Any], query: str, **asked: Any) -> list[Ingested]:
+def _ingested(connection: Connection, query: str, **asked: Any) -> list[Ingested]:
     rows = _rows(connection, query, {"version": INDEX_VERSION, **asked})
     return [Ingested(i, IndexedFrom(chunks, facts), due) for i, chunks, facts, due in rows]
 
 
-def _rows(connection: Connection[Any], query: str, asked: Any) -> list[tuple[Any, ...]]:
+def _rows(connection: Connection, query: str, asked: Any) -> list[tuple[Any, ...]]:
     with connection.cursor(row_factory=tuple_row) as cursor:
         return cursor.execute(query.encode(), asked).fetchall()

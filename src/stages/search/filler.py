@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import psycopg
 import structlog
@@ -79,7 +79,7 @@ class SearchFiller:
 
     def refill(
         self,
-        connection: psycopg.Connection[Any],
+        connection: psycopg.Connection,
         filled: Callable[[int], None] = lambda _documents: None,
     ) -> int:
         """Fill the whole store again and remove what should not be in it.
@@ -99,7 +99,7 @@ class SearchFiller:
             after = held[-1]
         return done
 
-    def put_right(self, connection: psycopg.Connection[Any], held: Sequence[str]) -> None:
+    def put_right(self, connection: psycopg.Connection, held: Sequence[str]) -> None:
         """Remove those of the documents that should not be found; move the others to their realms.
 
         One that was removed too early, while its ingestor was at work, is due with its completion.

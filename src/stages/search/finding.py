@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import psycopg
 
+from domain.json_types import JsonObject
 from stages.search.asking import Question, Term
 from stages.search.frequencies import Frequencies
 from stages.search_store import Ranked
@@ -148,7 +149,7 @@ class Finder:
 
     def __init__(
         self,
-        connection: psycopg.Connection[Any],
+        connection: psycopg.Connection,
         question: Question,
         frequencies: Frequencies,
         realm_id: str | None,
@@ -255,8 +256,8 @@ def _told(found: Found, which: str) -> Found:
 
 
 def facts_near(
-    connection: psycopg.Connection[Any], question: Question, document_ids: Sequence[str]
-) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    connection: psycopg.Connection, question: Question, document_ids: Sequence[str]
+) -> list[tuple[str, str, list[JsonObject]]]:
     """Return the facts of chunks that have any of the terms: document, language, facts."""
     asked = (list(document_ids), question.any_term, _FACT_CHUNKS)
     return connection.execute(_FACTS, asked).fetchall()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import psycopg
 
@@ -57,7 +57,7 @@ class FrequencyCache:
         self._found = Frequencies()
         self._read_at: float | None = None
 
-    def read(self, connection: psycopg.Connection[Any]) -> Frequencies:
+    def read(self, connection: psycopg.Connection) -> Frequencies:
         """Return the statistics, read again when they are a minute old."""
         now = time.monotonic()
         if self._read_at is None or now - self._read_at > _FRESH_SECONDS:
@@ -65,7 +65,7 @@ class FrequencyCache:
         return self._found
 
 
-def _read(connection: psycopg.Connection[Any]) -> Frequencies:
+def _read(connection: psycopg.Connection) -> Frequencies:
     row = connection.execute(_STATISTICS).fetchone()
     if row is None:
         return Frequencies()

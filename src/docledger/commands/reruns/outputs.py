@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from psycopg import Connection
 
@@ -29,7 +28,7 @@ _PAGE = """
 
 
 def pages(
-    connection: Connection[Any],
+    connection: Connection,
     stage_name: str,
     executor: str,
     *,

@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pypdfium2
 
+from domain.json_types import JsonObject
 from stages.conversion.pdf.inline import plain, rendered
 from stages.conversion.pdf.layout.blocks import Fonts, blocks_of, fonts_of, joined_blocks
 from stages.conversion.pdf.layout.columns import in_reading_order
@@ -58,7 +59,7 @@ def convert(source: Source, options: ConversionOptions) -> Converted:
     )
 
 
-def metadata_of(pages: Sequence[Page], *, tables: int, running_lines: int) -> dict[str, Any]:
+def metadata_of(pages: Sequence[Page], *, tables: int, running_lines: int) -> JsonObject:
     """Return what is worth recording of the pages."""
     return {
         "pages": len(pages),
@@ -92,7 +93,7 @@ def _pages(content: bytes, options: ConversionOptions, *, has_layers: bool) -> l
         return [_page(document, index, has_layers) for index in range(len(document))]
 
 
-def _page(document: Any, index: int, has_layers: bool) -> Page:
+def _page(document: object, index: int, has_layers: bool) -> Page:
     try:
         return read_page(document, index, has_layers=has_layers)
     except pypdfium2.PdfiumError as error:
