@@ -111,6 +111,26 @@ def test_rows_that_the_database_refuses_park_their_document_until_a_retry(
     assert_tables_are_the_fold(database, history)
 
 
+def test_a_document_stays_parked_when_its_workflow_is_started_again(
+    database: str, history: History, log: LogWriter
+) -> None:
+    """Rows that the database refused must not be taken for those that the table holds."""
+    projector = make_projector(database, history, batch_events=4)  # the restart is one batch
+    log.register("doc-1")
+    _execute(
+        database,
+        "ALTER TABLE stage_output_files ADD CONSTRAINT no_poison CHECK (mime_type <> 'poison')",
+    )
+    log.complete("doc-1", "markdown-conversion", mime_type="poison")
+    log.restart("doc-1")
+    projector.run_until(history.last_position())
+    assert [p.document_id for p in projector.status().parked] == ["doc-1"]
+    assert _stages(database, "doc-1")["markdown-conversion"] != "completed"
+    _execute(database, "ALTER TABLE stage_output_files DROP CONSTRAINT no_poison")
+    projector.retry("doc-1")
+    assert_tables_are_the_fold(database, history)
+
+
 def test_a_retry_goes_no_further_than_the_projector(
     database: str, history: History, log: LogWriter
 ) -> None:
