@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from domain import events as e
 from domain.file_names import output_name, output_path
+from domain.json_types import JsonMapping
 from domain.pipeline import Pipeline
 from domain.values import StageStatus, WorkflowStatus
 from projections.draft import Draft
@@ -279,13 +280,13 @@ def _error(personal: e.ReportedPersonal | None) -> str | None:
     return personal.error_message if personal else None
 
 
-def _outside(personal: e.ReportedPersonal | e.FilePersonal | None) -> Mapping[str, Any] | None:
+def _outside(personal: e.ReportedPersonal | e.FilePersonal | None) -> JsonMapping | None:
     return (personal.metadata or None) if personal else None
 
 
-def _merged(*parts: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _merged(*parts: JsonMapping | None) -> JsonMapping | None:
     """Join what was said of one attempt or file, the later word standing; None if nothing was."""
-    merged: Mapping[str, Any] | None = None
+    merged: JsonMapping | None = None
     for part in parts:
         if part:
             merged = {**merged, **part} if merged else part

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
 
 from msgspec import Struct, field
+
+from domain.json_types import JsonMapping
 
 FileKey = tuple[str, str]
 """Stage name and file type: what one current file of a document is known by."""
@@ -28,7 +29,7 @@ class WorkflowRow(Struct, gc=False):
     current_stage: str
     started_at: datetime | None
     completed_at: datetime | None
-    configuration: Mapping[str, Any]
+    configuration: JsonMapping
     created_at: datetime | None
     updated_at: datetime | None
     status: str
@@ -48,7 +49,7 @@ class StageRow(Struct, gc=False):
     created_at: datetime | None
     updated_at: datetime | None
     attempt: int
-    metadata: Mapping[str, Any] | None
+    metadata: JsonMapping | None
 
 
 class FileRow(Struct, gc=False):
@@ -62,7 +63,7 @@ class FileRow(Struct, gc=False):
     file_size: int | None
     mime_type: str | None
     checksum: str | None
-    metadata: Mapping[str, Any] | None
+    metadata: JsonMapping | None
     created_at: datetime | None
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Set
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 from psycopg import Connection, Cursor
 from psycopg.rows import tuple_row
 
+from domain.json_types import JsonMapping, JsonObject
 from projections.rows import (
     FILES_NOT_LOADED,
     DocumentRows,
@@ -22,10 +23,10 @@ from projections.rows import (
     WorkflowRow,
 )
 from projections.statements import EXISTING_DOCUMENTS, LOCK_DOCUMENTS
-from projections.table import Json, Table
+from projections.table import AnyTable, Json, Table
 
 
-def _dump_staged(staged: Mapping[FileKey, StagedFile]) -> list[dict[str, Any]]:
+def _dump_staged(staged: Mapping[FileKey, StagedFile]) -> list[JsonObject]:
     return [
         {
             **{name: getattr(it.file, name) for name in FILES.columns},
@@ -37,11 +38,11 @@ def _dump_staged(staged: Mapping[FileKey, StagedFile]) -> list[dict[str, Any]]:
     ]
 
 
-def _load_staged(stored: list[dict[str, Any]]) -> dict[FileKey, StagedFile]:
+def _load_staged(stored: list[JsonObject]) -> dict[FileKey, StagedFile]:
     return {(fields["stage_name"], fields["file_type"]): _staged(fields) for fields in stored}
 
 
-def _staged(stored: Mapping[str, Any]) -> StagedFile:
+def _staged(stored: JsonMapping) -> StagedFile:
     fields = {**stored, "created_at": datetime.fromisoformat(stored["created_at"])}
     version = fields.pop("file_version")
     return StagedFile(FileRow(**fields), version)
@@ -93,7 +94,7 @@ STREAMS = Table(
     # a retry may park a document and moves no position
     only_null="parked_at",
 )
-DOCUMENT_TABLES: tuple[Table[Any], ...] = (WORKFLOWS, STAGES, FILES)
+DOCUMENT_TABLES: tuple[AnyTable, ...] = (WORKFLOWS, STAGES, FILES)
 """The tables whose rows refer to `documents`."""
 
 

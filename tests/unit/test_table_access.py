@@ -52,7 +52,9 @@ TABLES = {
     "read_model_rebuilds": access("projections", "api"),
     "read_model_versions": access("projections"),
     # every consumer of the log moves its own row, and repair puts rows back
-    "tracking": access("files postgres stages verification workers", "api eventstore projections"),
+    "tracking": access(
+        "files postgres stages verification workers", "api docledger eventstore projections"
+    ),
     # the queue and those that work it
     "docledger_queue": access("workers", "api docledger"),
     "stage_leases": access("workers"),
@@ -62,7 +64,7 @@ TABLES = {
     "docledger_storage": access("docledger"),
     "uploads_tree_retries": access("files verification", "api"),
     "search_chunks": access("stages"),
-    "search_documents": access("stages"),
+    "search_documents": access("stages", "docledger"),
 }
 
 _WRITTEN = re.compile(

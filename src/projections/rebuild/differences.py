@@ -9,6 +9,7 @@ from typing import Any, Literal
 from psycopg import Connection, sql
 from psycopg.rows import tuple_row
 
+from domain.json_types import JsonObject
 from projections.rebuild.shadow import LIVE, TABLES
 from projections.rebuild.statements import DIFFERENCES
 
@@ -45,7 +46,7 @@ def differences(
                 yield RowDifference(table, document_id, row_id, kind, _columns(live, made))
 
 
-def _columns(live: dict[str, Any] | None, made: dict[str, Any] | None) -> dict[str, Any]:
+def _columns(live: JsonObject | None, made: JsonObject | None) -> JsonObject:
     if live is None or made is None:
         return {}
     names = sorted({*live, *made})
