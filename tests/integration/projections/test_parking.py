@@ -145,7 +145,7 @@ def test_a_retry_goes_no_further_than_the_projector(
     assert_tables_are_the_fold(database, history)
 
 
-def test_nobody_is_parked_for_what_is_wrong_with_the_whole_database(
+def test_no_document_is_parked_for_what_is_wrong_with_the_whole_database(
     database: str, history: History, log: LogWriter
 ) -> None:
     projector = make_projector(database, history)
@@ -167,7 +167,7 @@ def test_nobody_is_parked_for_what_is_wrong_with_the_whole_database(
     assert_tables_are_the_fold(database, history)
 
 
-def test_rows_that_somebody_spoilt_are_mended_by_a_retry(
+def test_rows_that_were_changed_by_hand_are_repaired_by_a_retry(
     database: str, history: History, log: LogWriter
 ) -> None:
     projector = make_projector(database, history)
@@ -199,9 +199,9 @@ def test_the_name_of_a_document_that_is_deleted_while_parked_goes(
     assert _original_name(database, "bad") is None
 
 
-def test_retrying_what_nobody_knows_is_told(database: str, history: History) -> None:
+def test_retrying_an_unknown_document_is_an_error(database: str, history: History) -> None:
     with pytest.raises(DocumentNotFound):
-        make_projector(database, history).retry("nobody")
+        make_projector(database, history).retry("unknown")
 
 
 def test_parked_documents_tell_when_and_why(

@@ -81,7 +81,7 @@ def test_files_are_right_although_asked_for_late(
     assert_tables_are_the_fold(database, history)
 
 
-def test_a_document_that_was_parked_meanwhile_stays_as_it_is(
+def test_a_document_that_was_parked_in_between_stays_as_it_is(
     database: str, history: History, log: LogWriter
 ) -> None:
     with running(make_projector(database, history)), psycopg.connect(database) as connection:
