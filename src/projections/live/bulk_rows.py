@@ -104,7 +104,7 @@ def _apply_before(
     if between > _MAX_BETWEEN:
         return False
     batch = log.after(position, between)
-    return not write_batch(connection, Batch(batch, at), log.streams).locked
+    return not write_batch(connection, Batch.of(batch, at), log.streams).locked
 
 
 def _write(connection: Connection, fresh: FreshDocuments) -> None:

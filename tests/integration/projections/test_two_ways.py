@@ -42,7 +42,7 @@ def lives(log: LogWriter) -> None:
 
 def fast(connection: psycopg.Connection, history: History, position: int) -> Applied | None:
     """Apply all events after the position the fast way, with nothing in the cache."""
-    batch = Batch(history.after(position, 1000), START)
+    batch = Batch.of(history.after(position, 1000), START)
     return apply_fast(connection, batch, position, RowCache(10), None, lambda _: None)
 
 
@@ -73,7 +73,7 @@ def test_neither_way_applies_anything_where_another_projector_was(
 ) -> None:
     lives(log)
     make_projector(database, history).run_until(history.last_position())
-    batch = Batch(history.after(0, 5), START)
+    batch = Batch.of(history.after(0, 5), START)
     assert fast(connection, history, 0) is None
     assert apply_careful(connection, batch, 0, history.streams) is None
     assert_tables_are_the_fold(database, history)
@@ -105,7 +105,7 @@ def test_the_fast_way_applies_nothing_to_documents_that_lost_rows(
     with pytest.raises(StaleCache):
         fast(connection, history, position)
     assert read_position(connection, READ_MODELS) == position
-    batch = Batch(history.after(position, 1000), START)
+    batch = Batch.of(history.after(position, 1000), START)
     assert apply_careful(connection, batch, position, history.streams)
     assert_tables_are_the_fold(database, history)
 
@@ -121,7 +121,7 @@ def test_a_row_that_the_database_refuses_is_for_the_careful_way(
     with pytest.raises(StaleCache):
         fast(connection, history, 0)
     assert read_position(connection, READ_MODELS) == 0
-    batch = Batch(history.after(0, 1000), START)
+    batch = Batch.of(history.after(0, 1000), START)
     applied = apply_careful(connection, batch, 0, history.streams)
     assert applied is not None
     assert applied.parked.keys() == {"doc-2"}
