@@ -6,8 +6,8 @@ Fills a log of documents with ten events each in a database of its own on the se
 in each round rebuilds the read models, measures the floor (the log by COPY, sealed parts opened,
 the events decoded, the rows by COPY, indexes and keys, each part on all cores) and has the
 library's ProjectionRunner project the first events of the same log. Tables that a rebuild made are
-vacuumed before anything else is measured. In the end a rebuild goes on while somebody reads and
-somebody appends, and the tables are held against a fresh fold. Prints one line of JSON, medians of
+vacuumed before anything else is measured. In the end a rebuild goes on while others read and
+append, and the tables are held against a fresh fold. Prints one line of JSON, medians of
 the rounds; `to_floor` is the floor's time divided by ours, `open_floor` is a floor that is handed
 its events with nothing sealed. The databases are dropped.
 """
@@ -151,7 +151,7 @@ def greatest_memory() -> Iterator[list[int]]:
 
 
 def swap_among_others(dsn: str, history: History, documents: int) -> dict[str, Any]:
-    """Rebuild while somebody reads and somebody appends; return how long they were kept waiting."""
+    """Rebuild while others read and append; return how long they were kept waiting."""
     moments: dict[str, float] = {}
 
     def reached(moment: str) -> None:

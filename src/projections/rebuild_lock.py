@@ -1,4 +1,4 @@
-"""Keeps a rebuild of the read models and whoever checks them apart.
+"""The lock that a rebuild of the read models holds alone and checks of them share.
 
 A snapshot that was taken before a swap sees no rows in the new tables, so that a check would find
 everything missing. The lock belongs to a session: it goes with its connection, also when that dies.

@@ -15,7 +15,7 @@ from psycopg import Connection
 
 from postgres.statements import Part, write
 from projections.folding import Folding, parked_stream
-from projections.table import How, Table, Writing
+from projections.table import AnyTable, How, Table, Writing
 from projections.tables import DOCUMENT_TABLES, FILES, STAGES, STREAMS, WORKFLOWS
 
 Row = TypeVar("Row", bound=Struct)
@@ -36,8 +36,8 @@ class RowChanges:
     whole: bool = False
     new_rows: Writing = Writing.UPSERT
     _replaced: list[str] = field(default_factory=list)
-    _deleted: dict[Table[Any], list[str]] = field(default_factory=_lists)
-    _rows: dict[tuple[Table[Any], How], list[Any]] = field(default_factory=_lists)
+    _deleted: dict[AnyTable, list[str]] = field(default_factory=_lists)
+    _rows: dict[tuple[AnyTable, How], list[Any]] = field(default_factory=_lists)
     _parts: list[Part] | None = None
 
     def add(self, folding: Folding, present: Container[str], at: datetime) -> None:

@@ -214,3 +214,7 @@ def _listed(columns: Sequence[str], of: str | None = None) -> sql.Composed:
     return sql.SQL(", ").join(
         sql.Identifier(name) if of is None else sql.Identifier(of, name) for name in columns
     )
+
+
+AnyTable = Table[Any]
+"""A table of rows of any type."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Set
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec.structs import replace
 from psycopg import Connection, Cursor
@@ -23,7 +23,7 @@ from projections.rows import (
     WorkflowRow,
 )
 from projections.statements import EXISTING_DOCUMENTS, LOCK_DOCUMENTS
-from projections.table import Json, Table
+from projections.table import AnyTable, Json, Table
 
 
 def _dump_staged(staged: Mapping[FileKey, StagedFile]) -> list[JsonObject]:
@@ -94,7 +94,7 @@ STREAMS = Table(
     # a retry may park a document and moves no position
     only_null="parked_at",
 )
-DOCUMENT_TABLES: tuple[Table[Any], ...] = (WORKFLOWS, STAGES, FILES)
+DOCUMENT_TABLES: tuple[AnyTable, ...] = (WORKFLOWS, STAGES, FILES)
 """The tables whose rows refer to `documents`."""
 
 

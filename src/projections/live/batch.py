@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 
 from msgspec.structs import replace
 from psycopg import Connection
@@ -19,22 +18,23 @@ from projections.statements import NOTIFY, READ_MODELS_CHANNEL
 from projections.tables import load_files
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """Events of the log in order, to be applied at the time `at`.
+    """Events of the log in order, and by document in `streams`, to be applied at the time `at`.
 
     A document that cannot be applied is parked, as are those of `put_off` while another session
     has them locked. Any other locked document ends the batch before its first event.
     """
 
     events: Sequence[Recorded]
+    streams: Mapping[str, Sequence[Recorded]]
     at: datetime
     put_off: Collection[str] = ()
 
-    @cached_property
-    def streams(self) -> Mapping[str, Sequence[Recorded]]:
-        """The events of each document, in order."""
-        return by_document(self.events)
+    @staticmethod
+    def of(events: Sequence[Recorded], at: datetime) -> Batch:
+        """Return a batch of these events."""
+        return Batch(events, by_document(events), at)
 
 
 @dataclass(frozen=True, slots=True)

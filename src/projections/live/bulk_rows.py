@@ -31,7 +31,7 @@ from projections.live.statements import (
 from projections.log_reader import LogReader
 from projections.rows import DocumentRows
 from projections.statements import NOTIFY, READ_MODELS_CHANNEL
-from projections.table import Table
+from projections.table import AnyTable
 from projections.tables import STAGES, STREAMS, WORKFLOWS
 
 SAMPLE_ID = "\x01"
@@ -104,7 +104,7 @@ def _apply_before(
     if between > _MAX_BETWEEN:
         return False
     batch = log.after(position, between)
-    return not write_batch(connection, Batch(batch, at), log.streams).locked
+    return not write_batch(connection, Batch.of(batch, at), log.streams).locked
 
 
 def _write(connection: Connection, fresh: FreshDocuments) -> None:
@@ -119,7 +119,7 @@ def _write(connection: Connection, fresh: FreshDocuments) -> None:
     if _number(connection, LOCK_DOCUMENTS_OF_STRETCH, bounds) != fresh.documents:
         raise _NotAllLocked
     workflows = [] if rows.workflow is None else [rows.workflow]
-    parts: Sequence[tuple[Table[Any], Sequence[Any]]] = (
+    parts: Sequence[tuple[AnyTable, Sequence[Any]]] = (
         (WORKFLOWS, workflows),
         (STAGES, list(rows.stages.values())),
         (STREAMS, [rows.stream]),
@@ -141,7 +141,7 @@ def _only_keys_of_documents(connection: Connection, tables: Sequence[str]) -> bo
         return bool(cursor.execute(ONLY_DOCUMENT_KEYS_CHECKED, (list(tables),)).fetchall()[0][0])
 
 
-def _insert(table: Table[Any]) -> sql.Composed:
+def _insert(table: AnyTable) -> sql.Composed:
     """Return the statement that writes a table's sample rows for each document of the stretch."""
     known = {
         "id": sql.SQL("replace(sample.id, {}, log.originator_id)").format(sql.Literal(SAMPLE_ID)),

@@ -63,12 +63,13 @@ def write_batch(connection: Connection, batch: Batch, read_streams: ReadStreams)
     for document_id in streams.keys() - free.keys():
         if rows[document_id].stream.parked_at is None:
             foldings.append(_locked(Folding(rows[document_id]), streams[document_id][0]))
-    parked = _write(connection, foldings, locks.row_versions, batch.at)
+    _write(connection, foldings, locks.row_versions, batch.at)
     changes = RowChanges()
     for row in without_names(streams, rows):
         changes.put(STREAMS, None, row)
     changes.write(connection)
     write(connection, [position_move(READ_MODELS, due[-1].position, batch.at)])
+    parked = {it.document_id: it.refusal for it in foldings if it.refusal}
     return Applied(len(due), awaited, parked, rows_to_cache(foldings, locks.row_versions))
 
 
@@ -79,12 +80,12 @@ def replace_rows(
 
     Return None if all of it could be applied, else why the document is parked.
     """
-    document_id = stream[0].event.document_id
-    locks = lock_documents(connection, (document_id,))
+    locks = lock_documents(connection, (stream[0].event.document_id,))
     if locks.locked:
         return EventRefusal(stream[0].position, LOCKED_ELSEWHERE)
     folding = fold_whole(stream, stream[-1].position)
-    return _write(connection, [folding], locks.row_versions, at).get(document_id)
+    _write(connection, [folding], locks.row_versions, at)
+    return folding.refusal
 
 
 def _before_any_of(documents: Collection[str], events: Sequence[Recorded]) -> Sequence[Recorded]:
@@ -106,8 +107,8 @@ def _write(
     foldings: Sequence[Folding],
     present: Container[str],
     at: datetime,
-) -> dict[str, EventRefusal]:
-    """Write all, or by bisection what the database accepts; return who is parked and why."""
+) -> None:
+    """Write all, or by bisection what the database accepts; the others are refused and parked."""
     changes = RowChanges(whole=True)
     for folding in foldings:
         changes.add(folding, present, at)
@@ -118,22 +119,19 @@ def _write(
         if not is_row_fault(error):
             raise
         if len(foldings) == 1:
-            return _park_as_before(connection, foldings[0], error, at)
+            _park_as_before(connection, foldings[0], error, at)
+            return
         half = len(foldings) // 2
-        return _write(connection, foldings[:half], present, at) | _write(
-            connection, foldings[half:], present, at
-        )
-    return {it.rows.document_id: it.refusal for it in foldings if it.refusal}
+        _write(connection, foldings[:half], present, at)
+        _write(connection, foldings[half:], present, at)
 
 
 def _park_as_before(
     connection: Connection, folding: Folding, error: Exception, at: datetime
-) -> dict[str, EventRefusal]:
+) -> None:
     """Park a document whose rows cannot be written, with the rows that it has."""
-    document_id = folding.rows.document_id
-    stream = load_rows(connection, (document_id,))[document_id].stream
-    refusal = EventRefusal(folding.first_position, write_reason(error))
+    folding.refusal = EventRefusal(folding.first_position, write_reason(error))
+    stream = load_rows(connection, (folding.document_id,))[folding.document_id].stream
     changes = RowChanges()
-    changes.put(STREAMS, None, parked_stream(stream, refusal, at))
+    changes.put(STREAMS, None, parked_stream(stream, folding.refusal, at))
     changes.write(connection)
-    return {document_id: refusal}

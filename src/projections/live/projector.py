@@ -198,10 +198,10 @@ class Projector:
         self._applied_events = 0
         # Read before the lock is taken, which then only has to find the position unmoved.
         position = self._position if self._at_work else read_position(connection, READ_MODELS)
-        events, is_last, prepared = self._ahead.after(position)
+        events, streams, is_last, prepared = self._ahead.after(position)
         if not events:
             return self._nothing_new(connection, position)
-        batch = Batch(events, self._clock(), self._put_off(started))
+        batch = Batch(events, streams, self._clock(), self._put_off(started))
         try:
             applied = self._apply(connection, batch, position, prepared)
         except OtherVersion as error:

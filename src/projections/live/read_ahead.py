@@ -16,6 +16,7 @@ class ReadBatch(NamedTuple):
     """A stretch of the log, and what it will make if that could be prepared."""
 
     events: Sequence[Recorded]
+    streams: Mapping[str, Sequence[Recorded]]
     is_last: bool
     prepared: Prepared | None = None
 
@@ -42,7 +43,8 @@ class ReadAhead:
             reading, self._ahead = self._ahead[1], None
             read = reading.result()
         else:
-            read = ReadBatch(*self._stretch(position))
+            events, is_last = self._stretch(position)
+            read = ReadBatch(events, by_document(events), is_last)
         self._next = None if read.is_last else read.events[-1].position
         return read
 
@@ -67,7 +69,7 @@ class ReadAhead:
         events, is_last = self._stretch(position)
         streams = by_document(events)
         cached = self._cache.find(i for i in streams if i not in touched)
-        return ReadBatch(events, is_last, prepare(streams, {**cached, **rows}))
+        return ReadBatch(events, streams, is_last, prepare(streams, {**cached, **rows}))
 
     def _stretch(self, position: int) -> Stretch:
         return read_appends(self._log, position, self._limit)

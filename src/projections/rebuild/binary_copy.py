@@ -25,7 +25,7 @@ from psycopg.pq import Format
 
 from projections.rebuild.catalog import Layout
 from projections.rebuild.shadow import TABLES, quoted
-from projections.table import Table, same
+from projections.table import AnyTable, same
 
 _HEADER = b"PGCOPY\n\xff\r\n\x00" + struct.pack("!ii", 0, 0)
 _TRAILER = struct.pack("!h", -1)
@@ -203,7 +203,7 @@ class RowEncoder:
         return b"".join(chain.from_iterable(zip(heads, *encoded, strict=True))) if encoded else b""
 
 
-def _is_shared(table: Table[Any], column: str, oid: int) -> bool:
+def _is_shared(table: AnyTable, column: str, oid: int) -> bool:
     return column not in _MOSTLY_DISTINCT and column not in table.json and oid in _ENCODERS
 
 
@@ -218,9 +218,7 @@ def _together(fields: int, encoders: Sequence[Encode]) -> Encode:
     return encode
 
 
-def _column_encoder(
-    connection: Connection, table: Table[Any], column: str, oid: int
-) -> EncodeColumn:
+def _column_encoder(connection: Connection, table: AnyTable, column: str, oid: int) -> EncodeColumn:
     json_column = table.json.get(column)
     if json_column and oid in _JSON_TYPES:
         return _each(_encode_json(_JSON_TYPES[oid], json_column.store))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from psycopg import Connection, sql
 
 from projections.errors import RebuildRefused
 from projections.rebuild.catalog import Constraint, Index, Layout, read_layout
 from projections.rebuild.catalog_statements import RELATION
-from projections.table import Table
+from projections.table import AnyTable
 from projections.tables import FILES, STAGES, STREAMS, WORKFLOWS
 
 LIVE, REPLACED = "public", "docledger_replaced"
@@ -23,7 +22,7 @@ REBUILD = "docledger_rebuild_"
 Each has one of its own: processes of a rebuild that was killed must find nothing to write to.
 """
 
-TABLES: Mapping[str, Table[Any]] = {t.name: t for t in (WORKFLOWS, STAGES, FILES, STREAMS)}
+TABLES: Mapping[str, AnyTable] = {t.name: t for t in (WORKFLOWS, STAGES, FILES, STREAMS)}
 """Every table of the read models by its name."""
 
 _STILL = "autovacuum_enabled"

@@ -39,7 +39,7 @@ def apply(installation: Installation, events: int) -> None:
     history = installation.history
     with psycopg.connect(installation.dsn) as connection:
         ensure_tracked(connection, READ_MODELS)
-        batch = Batch(history.after(0, events), datetime.now(UTC))
+        batch = Batch.of(history.after(0, events), datetime.now(UTC))
         write_batch(connection, batch, history.streams)
 
 

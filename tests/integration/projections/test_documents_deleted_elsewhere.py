@@ -57,7 +57,7 @@ def test_a_deletion_by_command_leaves_no_row(
 def test_a_document_deleted_and_made_again_elsewhere_gets_the_rows_of_its_log(
     database: str, history: History, log: LogWriter
 ) -> None:
-    """Its rows went with the delete; the next event finds them missing and folds all anew."""
+    """Its rows went with the delete; the next event finds none and folds all of the stream."""
     projector = make_projector(database, history)
     log.register("doc-1")
     log.restart("doc-1")
@@ -127,7 +127,7 @@ def test_a_short_lock_holds_back_only_what_comes_after_it(
     assert_tables_are_the_fold(database, history)
 
 
-def test_a_long_lock_puts_its_document_off_and_holds_nobody_else_back(
+def test_a_long_lock_puts_its_document_off_and_holds_no_other_back(
     database: str, history: History, log: LogWriter
 ) -> None:
     projector = make_projector(database, history, patience_seconds=0.2, poll_seconds=0.1)

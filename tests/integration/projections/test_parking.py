@@ -111,6 +111,26 @@ def test_rows_that_the_database_refuses_park_their_document_until_a_retry(
     assert_tables_are_the_fold(database, history)
 
 
+def test_a_document_stays_parked_when_its_workflow_is_started_again(
+    database: str, history: History, log: LogWriter
+) -> None:
+    """Rows that the database refused must not be taken for those that the table holds."""
+    projector = make_projector(database, history, batch_events=4)  # the restart is one batch
+    log.register("doc-1")
+    _execute(
+        database,
+        "ALTER TABLE stage_output_files ADD CONSTRAINT no_poison CHECK (mime_type <> 'poison')",
+    )
+    log.complete("doc-1", "markdown-conversion", mime_type="poison")
+    log.restart("doc-1")
+    projector.run_until(history.last_position())
+    assert [p.document_id for p in projector.status().parked] == ["doc-1"]
+    assert _stages(database, "doc-1")["markdown-conversion"] != "completed"
+    _execute(database, "ALTER TABLE stage_output_files DROP CONSTRAINT no_poison")
+    projector.retry("doc-1")
+    assert_tables_are_the_fold(database, history)
+
+
 def test_a_retry_goes_no_further_than_the_projector(
     database: str, history: History, log: LogWriter
 ) -> None:
@@ -125,7 +145,7 @@ def test_a_retry_goes_no_further_than_the_projector(
     assert_tables_are_the_fold(database, history)
 
 
-def test_nobody_is_parked_for_what_is_wrong_with_the_whole_database(
+def test_no_document_is_parked_for_what_is_wrong_with_the_whole_database(
     database: str, history: History, log: LogWriter
 ) -> None:
     projector = make_projector(database, history)
@@ -147,7 +167,7 @@ def test_nobody_is_parked_for_what_is_wrong_with_the_whole_database(
     assert_tables_are_the_fold(database, history)
 
 
-def test_rows_that_somebody_spoilt_are_mended_by_a_retry(
+def test_rows_that_were_changed_by_hand_are_repaired_by_a_retry(
     database: str, history: History, log: LogWriter
 ) -> None:
     projector = make_projector(database, history)
@@ -179,9 +199,9 @@ def test_the_name_of_a_document_that_is_deleted_while_parked_goes(
     assert _original_name(database, "bad") is None
 
 
-def test_retrying_what_nobody_knows_is_told(database: str, history: History) -> None:
+def test_retrying_an_unknown_document_is_an_error(database: str, history: History) -> None:
     with pytest.raises(DocumentNotFound):
-        make_projector(database, history).retry("nobody")
+        make_projector(database, history).retry("unknown")
 
 
 def test_parked_documents_tell_when_and_why(

@@ -98,17 +98,17 @@ def test_a_row_that_went_is_missed(
     assert_tables_are_the_fold(database, history)
 
 
-def test_a_document_that_was_made_anew_lost_its_rows(
+def test_a_document_that_was_inserted_again_lost_its_rows(
     database: str, history: History, log: LogWriter, held: list[bool]
 ) -> None:
     lives(log)
 
-    def make_anew(batches: int) -> None:
+    def insert_again(batches: int) -> None:
         if batches == 2:
             delete_elsewhere(database, DOCUMENTS)
             execute(database, *(f"INSERT INTO documents (id) VALUES ('{i}')" for i in DOCUMENTS))
 
-    project(database, history, make_anew)
+    project(database, history, insert_again)
     assert False in held
     for document_id in DOCUMENTS:
         log.send(c.PauseWorkflow, document_id)

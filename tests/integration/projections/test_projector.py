@@ -85,7 +85,7 @@ def test_it_is_woken_by_appends_and_tells_the_position(
         assert position_of(database) == position
 
 
-def test_it_looks_by_itself_when_nobody_tells_it(
+def test_it_polls_where_no_notification_comes(
     database: str, history: History, log: LogWriter
 ) -> None:
     with running(make_projector(database, history, poll_seconds=0.1)):

@@ -81,7 +81,7 @@ def test_files_are_right_although_asked_for_late(
     assert_tables_are_the_fold(database, history)
 
 
-def test_a_document_that_was_parked_meanwhile_stays_as_it_is(
+def test_a_document_that_was_parked_in_between_stays_as_it_is(
     database: str, history: History, log: LogWriter
 ) -> None:
     with running(make_projector(database, history)), psycopg.connect(database) as connection:
@@ -110,7 +110,7 @@ def test_nothing_is_remembered_of_a_document_that_is_through(
     events = history.after(0, 1000)
     with psycopg.connect(database) as connection:
         ensure_tracked(connection, READ_MODELS)
-        applied = write_batch(connection, Batch(events, START), history.streams)
+        applied = write_batch(connection, Batch.of(events, START), history.streams)
         assert applied.rows.keys() == {"doc-2"}
     projector = make_projector(database, history)
     projector.run_until(history.last_position())

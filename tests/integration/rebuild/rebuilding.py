@@ -82,7 +82,7 @@ def project_all(url: str, history: History) -> None:
 
 
 def lives(log: LogWriter, url: str, history: History) -> list[str]:
-    """Write lives of all kinds: of documents that were deleted, gone, made anew and parked."""
+    """Write lives of all kinds: of documents that were deleted, gone, inserted again and parked."""
     documents = [f"doc-{number}" for number in range(30)]
     log.random_histories(documents, seed=11, rounds=25)
     log.register("deleted", "again", "gone", "parked", "parked and deleted", "content")
@@ -116,7 +116,7 @@ def rows(url: str, *tables: str) -> dict[str, list[Any]]:
 
 
 def execute(url: str, statement: str, *values: Any) -> list[Any]:
-    """Run SQL behind everybody's back."""
+    """Run SQL that no part of docledger knows of."""
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(statement.encode(), values or None)
         return cursor.fetchall() if cursor.description else []

@@ -71,7 +71,7 @@ def test_lag_is_no_difference(database: str, history: History, log: LogWriter) -
     assert_nothing_differs(database, history)
 
 
-def test_nothing_differs_while_everybody_goes_on(
+def test_nothing_differs_while_reads_and_writes_continue(
     database: str, history: History, log: LogWriter
 ) -> None:
     """Row and position are compared in one snapshot, however the projector moves them."""

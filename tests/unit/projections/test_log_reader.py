@@ -22,7 +22,7 @@ class Happened:
 
 @dataclass(frozen=True)
 class Broken:
-    """An event that could not be read: nobody knows its command."""
+    """An event that could not be read: its command is unknown."""
 
     document_id: str
 

@@ -61,7 +61,7 @@ def test_nothing_is_read_ahead_of_the_end() -> None:
     assert log.read_from == [0]
 
 
-def test_what_went_wrong_meanwhile_is_told_to_who_asks_for_it() -> None:
+def test_an_error_of_reading_ahead_is_raised_where_the_batch_is_asked_for() -> None:
     ahead = ReadAhead(Broken(20), 6, RowCache(10))
     ahead.after(0)
     ahead.read_on((), {})

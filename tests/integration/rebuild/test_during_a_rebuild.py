@@ -1,4 +1,4 @@
-"""Everybody goes on during a rebuild, and nothing that happens meanwhile is lost."""
+"""Reads and writes continue during a rebuild, and nothing of them is lost."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from projections.rebuild_lock import RebuildRunning, rebuild_lock
 EVERY_TABLE = [None, *TABLES]
 
 
-class Meanwhile:
+class AtMoment:
     """Does something each time that a moment of the rebuild is reached."""
 
     def __init__(self, moment: str, act: Callable[[], object]) -> None:
@@ -133,17 +133,17 @@ def test_what_is_appended_between_is_in_the_tables(
         applied.append(is_caught_up(database, history))
 
     with running(make_projector(database, history, poll_seconds=0.05)):
-        meanwhile = Meanwhile(moment, between)
-        rebuilder(database, history, on_phase=meanwhile).rebuild(table)
+        at_moment = AtMoment(moment, between)
+        rebuilder(database, history, on_phase=at_moment).rebuild(table)
         eventually(lambda: is_caught_up(database, history))
-    assert meanwhile.times == 1
+    assert at_moment.times == 1
     # With the tracking row locked no projector may write to tables that are on their way out.
     assert applied == [moment != "about to swap"]
     assert_tables_are_the_fold(database, history)
 
 
 @pytest.mark.parametrize("moment", ["built", "caught up"])
-def test_documents_deleted_elsewhere_meanwhile_leave_no_rows(
+def test_documents_deleted_elsewhere_during_it_leave_no_rows(
     database: str, history: History, log: LogWriter, moment: str
 ) -> None:
     log.register(*(f"doc-{number}" for number in range(20)))
@@ -154,7 +154,7 @@ def test_documents_deleted_elsewhere_meanwhile_leave_no_rows(
         delete_elsewhere(database, ["doc-1", "doc-2"])
         log.restart("doc-2")
 
-    rebuilder(database, history, on_phase=Meanwhile(moment, delete)).rebuild()
+    rebuilder(database, history, on_phase=AtMoment(moment, delete)).rebuild()
     project_all(database, history)
     assert_tables_are_the_fold(database, history)
     assert len(execute(database, "SELECT 1 FROM documents_processing_stages")) == 17 * 5
@@ -174,7 +174,7 @@ def test_a_document_that_is_being_deleted_is_waited_for(
             threading.Timer(0.7, legacy.commit).start()
 
         rebuilder(
-            database, history, on_phase=Meanwhile("built", delete), on_progress=told.append
+            database, history, on_phase=AtMoment("built", delete), on_progress=told.append
         ).rebuild()
     waited = [progress.waiting_for for progress in told if progress.waiting_for]
     assert any("the legacy application" in whom for whom in waited)
@@ -255,7 +255,7 @@ def test_a_second_rebuild_is_refused(database: str, history: History, log: LogWr
         with check, pytest.raises(RebuildRunning), rebuild_lock(check, exclusive=False):
             pass
 
-    rebuilder(database, history, on_phase=Meanwhile("caught up", begin_another)).rebuild()
+    rebuilder(database, history, on_phase=AtMoment("caught up", begin_another)).rebuild()
     assert len(refused) == 1
     second.rebuild()
     assert_tables_are_the_fold(database, history)
