@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Final
@@ -50,9 +50,8 @@ class PageMap:
         return max(bisect_right(self.starts, offset), 1)
 
 
-def page_map(metadata: Mapping[str, Any]) -> PageMap | None:
-    """Return the map in the metadata of a file, None if there is none that makes sense."""
-    starts = metadata.get(PAGE_STARTS)
+def page_map(starts: object) -> PageMap | None:
+    """Return the map of these starts, None if they make no sense."""
     if not isinstance(starts, list | tuple) or not starts:
         return None
     whole = all(type(start) is int and start >= 0 for start in starts)
