@@ -7,7 +7,8 @@ faster than the text shows. Each measurement is a process of its own, told to en
 seconds of processor time; one of the old checkout that did not finish is null, one of this checkout
 counts as no speed at all. The old checkout is run by the Python of its own `.venv` if it has one.
 `make bench` gives a server's URL, which is not needed. Prints one JSON line: megabytes a second by
-text, stage and side, and `growth`, how many times as long four times the text takes.
+text, stage and side, and `growth`, how many times as long four times the text takes; null where
+that is over too soon to tell.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ run(text)
 print(time.process_time() - started)
 """
 _NOT_FINISHED = {"megabytes_per_second": 0.0, "growth": 100.0}
+_TELLING = 0.02  # seconds; less says nothing about growth
 _SHORTEST = 1e-4  # the clock has no finer step
 STAGES = {"optimizer": "optimize", "chunker": "chunk"}
 
@@ -129,9 +131,11 @@ def measured(
 def rates(size: int, whole: Sequence[float | None], quarter: Sequence[float | None]) -> Any:
     """Return megabytes a second, and how many times a quarter's time the whole takes."""
     seconds_each = [max(each or 0, _SHORTEST) for each in whole]
+    longest = max(*(each or 0 for each in quarter), _SHORTEST)
+    telling = min(seconds_each) >= _TELLING
     return {
         "megabytes_per_second": spread([size / 1e6 / each for each in seconds_each]),
-        "growth": significant(min(seconds_each) / max(*(each or 0 for each in quarter), _SHORTEST)),
+        "growth": significant(min(seconds_each) / longest) if telling else None,
     }
 
 
