@@ -76,7 +76,8 @@ else
 	@scripts/get-wrk
 	@scripts/get-bench-peers
 	@$(BIN)/python bench/run.py \
-		$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS))
+		$(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(OLD),--old $(OLD))
 endif
 
 # The files name no registry: pip takes the one that it is set up with.

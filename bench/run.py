@@ -1,6 +1,6 @@
 """Run the measurements of bench/rows.toml and write docs/reference/performance.md.
 
-    python bench/run.py [--only NAME …] [--rounds 5] [--draw]
+    python bench/run.py [--only NAME …] [--rounds 5] [--old CHECKOUT] [--draw]
 
 Each measurement gets a PostgreSQL server of its own. What it prints is kept beside the page, so
 that the page can be drawn anew without it (`--draw`) and a run of some leaves the others' rows.
@@ -35,6 +35,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="+", choices=list(rows["script"]), default=[])
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--old", help="an older checkout, for measurements beside one")
     parser.add_argument("--draw", action="store_true", help="measure nothing, draw the page")
     given = parser.parse_args()
     end_in_good_order()
@@ -45,7 +46,7 @@ def main() -> int:
             continue
         if not (BENCH / f"{name}.py").exists():
             print(f"{name}: bench/{name}.py is not there", flush=True)
-        elif not measure(name, how, given.rounds):
+        elif not measure(name, how, given.rounds, given.old):
             failed.append(name)
         draw(rows)
     draw(rows)
@@ -54,11 +55,13 @@ def main() -> int:
     return bool(failed)
 
 
-def measure(name: str, how: Mapping[str, Any], rounds: int) -> bool:
+def measure(name: str, how: Mapping[str, Any], rounds: int, old: str | None) -> bool:
     """Run one measurement and keep what it prints; return False if it failed."""
     arguments = [str(argument) for argument in how.get("arguments", ())]
     if how.get("rounds"):
         arguments += ["--rounds", str(rounds)]
+    if how.get("old") and old:
+        arguments += ["--old", old]
     started = time.monotonic()
     with server(embedded=False) as url:
         ran_with = versions(url, OTHER_ENVIRONMENT)
@@ -76,7 +79,7 @@ def measure(name: str, how: Mapping[str, Any], rounds: int) -> bool:
         return False
     kept = {
         "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "arguments": arguments,
+        "arguments": [str(each) for each in arguments if each != old],
         "seconds": round(seconds),
         "machine": machine(),
         "versions": ran_with,

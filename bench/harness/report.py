@@ -27,6 +27,7 @@ finds a difference. Figures of different machines or runs do not compare: the ra
 make bench                         # everything, about an hour on two cores
 make bench ONLY=over_http          # one measurement; the other rows stay as they are
 make bench ROUNDS=7                # more rounds
+make bench OLD=../older            # stages beside an older checkout that has its own .venv
 ```
 
 PostgreSQL is the distribution's, reached over TCP on loopback, with fsync on and a quarter of the

@@ -20,6 +20,7 @@ from domain.file_names import output_name
 from domain.json_types import JsonMapping
 from domain.pipeline import Pipeline
 from domain.values import (
+    PAGE_STARTS,
     Configuration,
     FileReference,
     SourceDocument,
@@ -39,7 +40,7 @@ class FileState(Struct, frozen=True, gc=False):
     """A file of a stage, as far as decisions need it.
 
     One that an import listed has version 0, and `listed_path` says where its content is to be; its
-    checksum is what was recorded, '' if nothing was.
+    checksum is what was recorded, '' if nothing was. `page_starts` is as its metadata have it.
     """
 
     file_type: str
@@ -48,7 +49,7 @@ class FileState(Struct, frozen=True, gc=False):
     canonical_checksum: str
     version: int
     listed_path: str | None = None
-    metadata: JsonMapping | None = None
+    page_starts: object = None
 
 
 class StageState(Struct, frozen=True, gc=False):
@@ -388,7 +389,7 @@ def _file_registered(state: DocumentWorkflow, event: e.OutputFileRegistered) -> 
         checksum=event.checksum,
         canonical_checksum=event.canonical_checksum or event.checksum,
         version=event.file_version,
-        metadata=_said_of(event),
+        page_starts=_page_starts(event),
     )
     versions = {**state.file_versions, (stage.name, file.file_type): file.version}
     counted = replace(state, file_versions=versions)
@@ -397,9 +398,11 @@ def _file_registered(state: DocumentWorkflow, event: e.OutputFileRegistered) -> 
     return _with_stage(counted, stage.name, staged={**stage.staged, file.file_type: file})
 
 
-def _said_of(event: e.OutputFileRegistered) -> JsonMapping | None:
+def _page_starts(event: e.OutputFileRegistered) -> object:
     outside = event.personal.metadata if event.personal else None
-    return {**event.metadata, **outside} if outside else event.metadata or None
+    if outside and PAGE_STARTS in outside:
+        return outside[PAGE_STARTS]
+    return event.metadata.get(PAGE_STARTS) if event.metadata else None
 
 
 def _file_removed(state: DocumentWorkflow, event: e.OutputFileRemoved) -> DocumentWorkflow:

@@ -61,7 +61,7 @@ class Chunker:
         """Cut the document's Markdown and write the chunks as JSON."""
         options = task.options_as(ChunkerOptions)
         source = task.input_of(*self.reads)
-        pages = page_map(source.metadata)
+        pages = page_map(source.page_starts)
         chunks = chunk(read_markdown(source.path), options, pages)
         cut_from = ChunksSource(file_type=source.file_type, checksum=source.checksum)
         path = task.work_dir / "chunks.json"

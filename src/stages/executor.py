@@ -36,8 +36,8 @@ class InputFile:
     """One file that a stage may read; `stage_name` None is the original, of type `original`.
 
     `checksum` is the SHA-256 of its content in hex. `path` is where the content lies, and is not
-    to be written to; `file_name` is what the world calls it. `metadata` is what was recorded of the
-    file when it was made, e.g. where its pages begin.
+    to be written to; `file_name` is what the world calls it. `page_starts` is what the
+    metadata of the file say about where its pages begin; `stages.pages.page_map` reads it.
     """
 
     stage_name: str | None
@@ -47,7 +47,7 @@ class InputFile:
     mime_type: str
     checksum: str
     size_bytes: int
-    metadata: JsonMapping = field(default_factory=dict)
+    page_starts: object = None
 
 
 @dataclass(frozen=True)

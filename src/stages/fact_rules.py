@@ -40,9 +40,13 @@ _DEFINITION: Final = re.compile(
     re.IGNORECASE,
 )
 _NAME: Final = re.compile(r"(?<=[^\W\d_][\s,;:(\"“„»«])[^\W\d_a-zß-öø-ÿ][^\W\d_]{2,}")
-_KEY_VALUE: Final = re.compile(
-    r"^[ \t]*(?:[-*+][ \t]+)?(?P<key>[^\W_][^:\n|]{0,58}?)[ \t]*:[ \t]+(?P<value>\S[^\n]*)$"
+_KEY_VALUE: Final = (
+    re.compile(  # the key may be set in bold, italics or code, with its colon or not
+        r"^[ \t]*(?:[-*+][ \t]+)?(?P<mark>\*\*|__|\*|_|`)?(?P<key>[^\W_][^:\n|]{0,58}?)[ \t]*"
+        r"(?(mark)(?:(?P=mark)[ \t]*:|:[ \t]*(?P=mark))|:)[ \t]+(?P<value>\S[^\n]*?)(?P<end>\\?)$"
+    )
 )
+_NOTE: Final = re.compile(r"\[\^[^\]\s]+\]:\s+")
 _IDEOGRAPH: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _QUOTED: Final = re.compile(r"(?:[ \t]*>[ \t]?)*")
 _BULLET: Final = re.compile(r"(?:[-*+]|\d{1,9}[.)])\s+(?:\[[ xX]\]\s+)?")
@@ -167,6 +171,9 @@ def _sentences(text: str, start: int, end: int, language: str) -> Iterator[Candi
     They are parsed together, since emphasis may run over several.
     """
     spans = [_trimmed(text, *span) for span in sentences(text, start, end, language)]
+    spans = [
+        (note.end() if (note := _NOTE.match(text, *span)) else span[0], span[1]) for span in spans
+    ]
     pieces = [_QUOTE_MARKS.sub("\n", text[first:last]) for first, last in spans]
     parsed = inline_text(_BETWEEN.join(pieces)).split(_BETWEEN)
     if len(parsed) != len(pieces):  # one lies within an address or a tag
@@ -199,7 +206,8 @@ def _key_value(text: str, span: tuple[int, int]) -> Candidate | None:
     if match is None or len(match["key"].split()) > 6 or "//" in match["value"][:3]:
         return None
     statement = f"{_plain(match['key'])}: {_plain(match['value'])}"
-    return Candidate("key_value", statement, span[0] + match.start("key"), span[1])
+    begin = span[0] + match.start("mark" if match["mark"] else "key")
+    return Candidate("key_value", statement, begin, span[0] + match.end("value"))
 
 
 def _line_spans(text: str, start: int, end: int) -> list[tuple[int, int]]:
@@ -213,8 +221,8 @@ def _line_spans(text: str, start: int, end: int) -> list[tuple[int, int]]:
 def _after_marks(text: str, start: int, end: int, *, item: bool) -> int:
     """Return where the words of a paragraph begin, behind quote marks and an item's bullet."""
     start += len(_QUOTED.match(text[start:end])[0])  # type: ignore[index]  # it matches nothing too
-    bullet = _BULLET.match(text[start:end]) if item else None
-    return start + bullet.end() if bullet else start
+    bullet = _BULLET.match(text, start, end) if item else None
+    return bullet.end() if bullet else start
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 from pydantic import BaseModel, Field
 
-from domain.values import PAGE_STARTS
 from stages.errors import ExecutorFailed
 from stages.executor import Options, ProducedFile, StageOutcome, StageTask
 from stages.fact_rules import Candidate, candidates, first_sentence
@@ -37,7 +36,7 @@ class FactGenerator:
         """Find the facts of the document's chunks and write them as JSON."""
         options = task.options_as(FactOptions)
         document = read_document(task.input_of("chunks_json").path, ChunksDocument)
-        pages = page_map({PAGE_STARTS: document.page_starts})
+        pages = page_map(document.page_starts)
         found = facts(document.chunks, options, pages)
         path = task.work_dir / "facts.json"
         write_document(path, FactsDocument(facts=tuple(found)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 _LITERAL: Final = re.compile(
@@ -17,6 +17,7 @@ _LITERAL: Final = re.compile(
     r"|(?<![\w\\_])__[a-z][a-z0-9_]*[a-z0-9]__(?![\w_])"  # names such as __init__
 )
 _CODE_SPAN: Final = re.compile(r"(?<!`)(`+)(?!`)(?:(?!\n\n).)+?(?<!`)\1(?!`)", re.DOTALL)
+_SUSPECTS: Final = re.compile(r"[$`\[<]|\\\(|://")
 _PAYLOAD: Final = re.compile(r"data:[a-z]+/[^\s\"'()<>\[\]]{200,}")
 
 
@@ -27,6 +28,13 @@ def outside_code_spans(text: str, change: Callable[[str], str]) -> str:
         pieces += [change(text[position : match.start()]), match[0]]
         position = match.end()
     return "".join([*pieces, change(text[position:])])
+
+
+def literal_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Return where code, formulas, links of wikis and addresses stand between two places."""
+    if _SUSPECTS.search(text, start, end):
+        for pattern in (_CODE_SPAN, _LITERAL):
+            yield from (match.span() for match in pattern.finditer(text, start, end))
 
 
 class Literals:

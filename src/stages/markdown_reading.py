@@ -20,7 +20,24 @@ from stages.errors import UnconvertibleDocument
 from stages.literals import Literals, outside_code_spans
 
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")
-_BETWEEN_DIGITS: Final = re.compile(r"(?<=\d)\*+(?=\d)")
+# Products and powers, as in 2*3*4, x**2, a*b*c: some factor is a number or a single letter.
+_FACTOR: Final = r"(?:[A-Za-z]|\d+(?:[.,]\d+)*|[A-Za-z]+_\w+)"
+_PRODUCT: Final = re.compile(
+    rf"(?<![\w*]){_FACTOR}(?:\*{{1,2}}{_FACTOR})+(?![\w*])|(?<=\d)\*+(?=\d)", re.ASCII
+)
+_TAG: Final = re.compile(
+    r"</?(?P<name>[a-z][a-z0-9]*)(?:\s+[\w:-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'|[^\s\"'=<>`]+))*"
+    r"(?:\s+(?:checked|disabled|hidden|open|readonly|required|selected))?\s*/?>|<!--.*-->",
+    re.IGNORECASE | re.DOTALL,
+)
+_TAGS: Final = re.compile(
+    "a|abbr|acronym|address|article|aside|b|bdi|bdo|big|blockquote|body|br|button|caption|center"
+    "|cite|code|col|dd|del|details|dfn|div|dl|dt|em|figcaption|figure|font|footer|form|h[1-6]|head"
+    "|header|hr|html|i|iframe|img|input|ins|kbd|label|li|link|main|mark|meta|nav|nobr|ol|option|p"
+    "|picture|pre|q|rp|rt|ruby|s|samp|script|section|select|small|source|span|strike|strong|style"
+    "|su[bp]|summary|svg|table|tbody|td|textarea|tfoot|th|thead|time|title|tr|tt|u|ul|var|video|wbr",
+    re.IGNORECASE,
+)
 _MARKS: Final = re.compile(r"[\\`*_\[\]<&~\r\n\x00]")
 _REFERENCE: Final = re.compile(r"(?<![\w\\!\])])\[([^\[\]\n]+)\]\[[^\[\]\n]*\]")
 
@@ -126,7 +143,7 @@ def inline_text(source: str) -> str:
     if _MARKS.search(source) is None:
         return source
     literals = Literals(source)
-    hidden = outside_code_spans(source, lambda piece: literals.hide(_without_marks(piece)))
+    hidden = outside_code_spans(source, lambda piece: _without_marks(literals.hide(piece)))
     [token] = _parser().parseInline(hidden)
     text = "".join(_pieces(token.children or []))
     shown = literals.show(text)
@@ -134,14 +151,22 @@ def inline_text(source: str) -> str:
 
 
 def _without_marks(piece: str) -> str:
-    return _REFERENCE.sub(r"\1", _BETWEEN_DIGITS.sub(_escape, piece))
+    return _REFERENCE.sub(r"\1", _PRODUCT.sub(_escape, piece))
 
 
 def _escape(match: re.Match[str]) -> str:
-    return "\\*" * len(match[0])
+    return match[0].replace("*", "\\*")
 
 
 _RAISED: Final = {"<sup>": "^", "<br>": " ", "<br/>": " ", "<br />": " "}
+
+
+def _is_tag(source: str) -> bool:
+    """Return whether it is HTML, and no comparison or placeholder: <b and c>, List<Invoice>."""
+    match = _TAG.fullmatch(source)
+    return match is not None and (
+        match["name"] is None or _TAGS.fullmatch(match["name"]) is not None
+    )
 
 
 def _pieces(children: Sequence[Token]) -> Iterator[str]:
@@ -151,7 +176,8 @@ def _pieces(children: Sequence[Token]) -> Iterator[str]:
         elif child.type in ("s_open", "s_close"):
             yield "~~"  # what is struck out does not hold any more
         elif child.type == "html_inline":
-            yield _RAISED.get(child.content.lower(), "")
+            shown = "" if _is_tag(child.content) else child.content
+            yield _RAISED.get(child.content.lower(), shown)
         elif child.type == "image":
             yield "".join(_pieces(child.children or []))
         else:

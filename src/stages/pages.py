@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from domain.json_types import JsonMapping, JsonObject
+from domain.json_types import JsonObject
 from domain.values import PAGE_STARTS
 from stages.alignment import aligned
 
@@ -51,9 +51,8 @@ class PageMap:
         return max(bisect_right(self.starts, offset), 1)
 
 
-def page_map(metadata: JsonMapping) -> PageMap | None:
-    """Return the map in the metadata of a file, None if there is none that makes sense."""
-    starts = metadata.get(PAGE_STARTS)
+def page_map(starts: object) -> PageMap | None:
+    """Return the map of these starts, None if they make no sense."""
     if not isinstance(starts, list | tuple) or not starts:
         return None
     whole = all(type(start) is int and start >= 0 for start in starts)

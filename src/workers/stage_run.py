@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from domain.document_workflow import DocumentWorkflow, StageState
 from domain.errors import DocledgerError, Unavailable
-from domain.json_types import JsonMapping, JsonObject
+from domain.json_types import JsonObject
 from domain.media_types import media_type_of
 from domain.storage_errors import BlobNotFound, StorageFull
 from domain.values import FailureReason, FileReference, Original, OutputFile, StageStatus
@@ -72,7 +72,7 @@ class _Wanted:
     file_name: str
     mime_type: str
     listed_path: str | None = None
-    metadata: JsonMapping | None = None
+    page_starts: object = None
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ class StageRunner:
             mime_type=wanted.mime_type,
             checksum=checksum,
             size_bytes=path.stat().st_size,
-            metadata=wanted.metadata or {},
+            page_starts=wanted.page_starts,
         )
 
     def _stored(self, file: ProducedFile, executor: Executor) -> OutputFile:
@@ -256,7 +256,7 @@ def _available(state: DocumentWorkflow, stage_name: str) -> Iterator[_Wanted]:
                     stage_name=name, file_type=file.file_type, checksum=file.checksum
                 )
                 kind = media_type_of(file.name)
-                yield _Wanted(reference, file.name, kind, file.listed_path, file.metadata)
+                yield _Wanted(reference, file.name, kind, file.listed_path, file.page_starts)
 
 
 def _named(state: DocumentWorkflow, stage_name: str | None, file_type: str) -> tuple[str, str]:

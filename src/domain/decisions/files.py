@@ -16,7 +16,7 @@ from domain.decisions.requirements import (
 )
 from domain.document_workflow import FileState, StageState
 from domain.errors import IllegalTransition, InvalidValue
-from domain.values import PAGE_STARTS, OutputFile, StageStatus
+from domain.values import OutputFile, StageStatus
 
 
 def register_file(decision: Decision, command: c.RegisterOutputFile) -> None:
@@ -119,7 +119,4 @@ Contents = dict[str, tuple[str, object]]
 
 def contents(files: Mapping[str, FileState]) -> Contents:
     """Return what tells whether these files say the same, on the same pages, as others."""
-    return {
-        file.file_type: (file.canonical_checksum, (file.metadata or {}).get(PAGE_STARTS))
-        for file in files.values()
-    }
+    return {file.file_type: (file.canonical_checksum, file.page_starts) for file in files.values()}

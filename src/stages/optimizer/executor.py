@@ -64,7 +64,7 @@ class MarkdownOptimizer:
         given = task.input_of("markdown")
         source = read_markdown(given.path)
         result = optimize(source, options)
-        pages = page_map(given.metadata)
+        pages = page_map(given.page_starts)
         moved = carried(pages, source, result.markdown) if pages else None
         path = task.work_dir / "optimized.md"
         path.write_text(result.markdown, encoding="utf-8", newline="\n")

@@ -160,6 +160,12 @@ def test_chunks_in_another_format_are_refused(tmp_path: Path, content: str) -> N
             "The key max_idle and __main__ is 5 now.",
         ),
         ("In Bonn 2*3*4 gives 24 units.", None),
+        ("In Bonn a*b*c gives 24 and x**2 + y**2 gives 5.", None),
+        ("If <b and c> or a<b and b>c then List<Invoice> of <name> is 5.", None),
+        (
+            "Press <kbd>Ctrl</kbd> in Bonn for <!-- so --> 5 lamps.",
+            "Press Ctrl in Bonn for 5 lamps.",
+        ),
         ("The product of 4 * 5 * 6 is 120 by the table.", None),
         ("The load is ~5 % of all units in Berlin.", None),
         (
@@ -226,6 +232,23 @@ def test_rows_have_their_columns_names_wherever_a_chunk_begins() -> None:
     ]
 
 
+def test_labels_may_be_set_in_bold_and_lines_end_by_a_mark() -> None:
+    markdown = "**Owner:** A. Sample\\\n**Length**: 12.4 m\\\n`key`: a_b\n"
+    found = found_in(markdown)
+    assert [fact.statement for fact in found] == ["Owner: A. Sample", "Length: 12.4 m", "key: a_b"]
+    assert [fact.quote for fact in found] == [
+        "**Owner:** A. Sample",
+        "**Length**: 12.4 m",
+        "`key`: a_b",
+    ]
+
+
+def test_notes_are_facts_without_their_marks() -> None:
+    markdown = "[^1]: Counted in 2001 by Ada.\n[^b]: See the book of 1900.\n"
+    found = [fact.statement for fact in found_in(markdown)]
+    assert found == ["Counted in 2001 by Ada.", "See the book of 1900."]
+
+
 def test_a_row_under_an_empty_header_is_a_label_and_its_value() -> None:
     found = found_in("|  |  |\n| --- | --- |\n| Born | 1901 |\n| Died | 1980 |\n")
     assert [fact.statement for fact in found] == ["Born: 1901", "Died: 1980"]
@@ -251,7 +274,13 @@ def test_pictures_hold_no_facts() -> None:
         ),
         ("Die Anlage kostet ca. 1.000 Euro nach Abs. 2 Satz 3. Sie steht in Varn am Meer.", 2),
         ("会议于5月1日举行并决定建造灯塔。他说“灯塔有12米高。”然后他走回灯塔。", 3),
-        ("会議の議事録です。「灯台は12mです。」と彼は言った。", 3),
+        ("会議の議事録です。「灯台は12mです。」と彼は言った。", 2),
+        ("灯塔有十二米高。“海很大。”他说。“我一点都不怕。”", 3),
+        ("At 10.30 a.m. 5 men came. They left at 5 p.m. in Varn.", 2),
+        ("Das 19. Jahrhundert endete. Otto regierte bis 1918. Das war das Ende von Varn.", 3),
+        ("Il a payé la Sté. Générale en 2003. Tout va bien à Varn.", 2),
+        ("Then it is \\[ a_i = 10. \\] Hence the $x. Y$ is 4.", 1),
+        ("Run the `a. B` 3 times. Then $5 and $7 are paid.", 2),
         (
             "It is at No. 4, Harbour St. in Varn. Mr. J. R. Abel left 9... He lit the 3 lamps.",
             3,

@@ -104,7 +104,7 @@ def test_a_start_within_a_word_or_a_table_is_found_again() -> None:
     "known", [None, [], "0", [0, 5, 3], [0, -1], [0, True], [0, 1.0], [0, None]]
 )
 def test_a_map_that_makes_no_sense_is_none(known: object) -> None:
-    assert page_map({PAGE_STARTS: known}) is None
+    assert page_map(known) is None
 
 
 def test_pages_that_are_not_in_the_text_are_not_guessed() -> None:
@@ -117,7 +117,12 @@ def _made(executor: Executor, folder: Path, *inputs: InputFile) -> InputFile:
     outcome = executor.run(task_of(executor.stage_name, folder / executor.stage_name, *inputs))
     (file,) = outcome.files
     made = input_file(file.path, file_type=executor.file_type, stage_name=executor.stage_name)
-    return InputFile(**{**vars(made), "metadata": json.loads(json.dumps(dict(file.metadata)))})
+    return InputFile(
+        **{
+            **vars(made),
+            "page_starts": json.loads(json.dumps(dict(file.metadata))).get(PAGE_STARTS),
+        }
+    )
 
 
 def _deck_of_odp() -> bytes:
