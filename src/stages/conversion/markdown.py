@@ -19,6 +19,8 @@ _C1: Final = re.compile(rb"\xc2[\x80-\x9f]")
 _SELDOM: Final = [sign.encode() for sign in "\u2028\u2029\ufffe\uffff"]
 _NEWLINES: Final = re.compile("\r\n?|[\u2028\u2029\x85\x0b\x0c]")
 _SPECIAL: Final = re.compile(r"([\\`*\[\]<]|(?<!\w)_++|(?<!_)_++(?!\w)|~~|&(?=#?\w+;))")
+_SUSPECT: Final = re.compile(r"[\\`*\[\]<_~&]")  # found fast: most texts have none
+_FIRST_OF_BLOCK: Final = frozenset("#>-+=~0123456789")
 _LINE_START: Final = re.compile(
     r"^(#{1,6}(?=\s|$)|>|[-+](?=\s|$)|={2,}[^\S\n]*$|-{2,}[^\S\n]*$|~{3,})", re.MULTILINE
 )
@@ -63,6 +65,8 @@ def _is_printable(text: str) -> bool:
 def escaped(text: str) -> str:
     """Return inline text in which nothing is Markdown; line starts are left to `paragraph`."""
     text = printable(text)
+    if _SUSPECT.search(text) is None:
+        return text
     if len(text) > _PIECE_CHARS:  # a pattern that matches everywhere takes a hundred times the text
         return "".join(map(_escaped, pieces_of(text)))
     return _escaped(text)
@@ -100,6 +104,8 @@ def plain_line(line: str) -> str:
 
 
 def _lines_begin_no_block(lines: str) -> str:
+    if lines[:1] not in _FIRST_OF_BLOCK and "\n" not in lines:
+        return lines
     return _NUMBERED.sub(r"\1\\\2", _LINE_START.sub(r"\\\1", lines))
 
 

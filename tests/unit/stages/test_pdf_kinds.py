@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from reportlab.pdfbase.pdfmetrics import stringWidth
+from reportlab.platypus import SimpleDocTemplate, Table
 
 from stages.conversion.detection import Format
 from stages.conversion.pdf import convert
@@ -94,6 +95,23 @@ def test_a_table_with_open_sides_keeps_its_outer_cells(
         "| B2 | Swan second line | 8.0 m |",
         "",
     ]
+
+
+def test_a_header_of_two_rows_that_returns_on_the_next_page_is_left_out_once(
+    tmp_path: Path,
+) -> None:
+    rows = [["Berth", "Season", "", "Fee"], ["", "Summer", "Winter", ""]]
+    rows += [[f"B{number}", f"{number}", f"{number + 1}", "7.50"] for number in range(60)]
+    spans = [("SPAN", (1, 0), (2, 0)), ("SPAN", (0, 0), (0, 1)), ("SPAN", (3, 0), (3, 1))]
+    style = [("GRID", (0, 0), (-1, -1), 0.5, "black"), *spans]
+    path = tmp_path / "a.pdf"
+    SimpleDocTemplate(str(path), invariant=1).build(
+        [Table(rows, colWidths=[90] * 4, style=style, repeatRows=2)]
+    )
+    lines = converted_bytes(tmp_path, path.read_bytes(), "b.pdf").markdown.strip().split("\n")
+    assert lines[0] == "| Berth | Season |  | Fee |"
+    assert lines[2] == "|  | Summer | Winter |  |"
+    assert lines[3:] == [f"| B{n} | {n} | {n + 1} | 7.50 |" for n in range(60)]
 
 
 def test_accents_drawn_apart_are_part_of_their_letters(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from stages.conversion.pdf.layout.tables import Aligned, Block, Row, Table, diff
 _ITEM: Final = re.compile(r"(?:-|\d+\.) ")
 _NUMBER: Final = re.compile(r"(\d+)(\. )")
 _LEADER: Final = re.compile(r"\s*(?:[.·…_‥]\s?){4,}\s*(?=[\divxlcA-Z-]{0,8}$)")
+_DOTS: Final = re.compile(r"[.·…_‥]\s?[.·…_‥]")  # fast: most texts have none
 _PAGE_NUMBER: Final = re.compile(r"[\divxlc]{1,8}")
 _LABEL: Final = re.compile(r"^\w[^:.!?]{0,40}:(?:\s|$)")
 _LARGER: Final = 1.08
@@ -165,10 +166,15 @@ def _unbulleted(row: list[Line]) -> Row:
     return tuple(row)
 
 
+def _has_leader(text: str) -> bool:
+    """Tell whether dots lead to the end of a text, or to a page's number there."""
+    return _DOTS.search(text) is not None and _LEADER.search(text) is not None
+
+
 def _is_entry(text: str, number: str) -> bool:
     """Tell whether two cells are an entry of contents: dots lead from the first to a number."""
     return bool(
-        _LEADER.search(text + number) or (text.endswith(" .") and _PAGE_NUMBER.fullmatch(number))
+        _has_leader(text + number) or (text.endswith(" .") and _PAGE_NUMBER.fullmatch(number))
     )
 
 
@@ -202,9 +208,9 @@ def _parted(first: Line, before: Line, after: Line, measure: Measure, fonts: Fon
 
 def _ends_early(before: Line, after: Line, distance: float, measure: Measure) -> bool:
     """Tell whether a line ends on purpose: an entry of contents, a label, an address."""
-    if _LEADER.search(before.text) or after.words[0].text in (TICKED, UNTICKED):
+    if _has_leader(before.text) or after.words[0].text in (TICKED, UNTICKED):
         return True
-    if before.words[-1].text.isdigit() and _LEADER.search(after.text):
+    if before.words[-1].text.isdigit() and _has_leader(after.text):
         return True
     if _LABEL.match(before.text) and _LABEL.match(after.text) and not after.text[:1].islower():
         return True
@@ -238,7 +244,8 @@ def _block(rows: Sequence[Row], fonts: Fonts, join: Joiner) -> str:
     level = fonts.level_of(lines[0])
     if level is not None and len(rows) <= _MAX_HEADING_LINES and len(text) <= _MAX_HEADING_CHARS:
         return heading(text, level)
-    text = _LEADER.sub(" … ", text)
+    if _DOTS.search(text):
+        text = _LEADER.sub(" … ", text)
     match = BULLET.match(text)
     return _item(match, text) if match else paragraph(text)
 

@@ -41,13 +41,14 @@ class PageLines(NamedTuple):
 class Furniture:
     """Texts and places of lines that return, and page numbers by how far they are ahead.
 
-    `counted` are last lines that return but for their numbers. `left_out` counts lines,
-    `words_left_out` their words.
+    `counted` are last lines that return but for their numbers, `edges` the rows at each page's
+    edges. `left_out` counts lines, `words_left_out` their words.
     """
 
     repeated: frozenset[_Key]
     offsets: frozenset[_Key]
     counted: frozenset[_Key]
+    edges: Sequence[Sequence[Sequence[Line]]]
     left_out: int = 0
     words_left_out: int = 0
     _seen: set[str] = field(default_factory=set)
@@ -58,8 +59,9 @@ class Furniture:
         texts: Counter[_Key] = Counter()
         offsets: Counter[_Key] = Counter()
         counted: Counter[_Key] = Counter()
-        for number, page in enumerate(pages):
-            lines = [line for row in _edge_rows(page) for line in row]
+        edges = [_edge_rows(page) for page in pages]
+        for number, rows in enumerate(edges):
+            lines = [line for row in rows for line in row]
             texts.update({_key(line) for line in lines})
             offsets.update({key for line in lines for key in _number_keys(line, number)})
             counted.update({_counted(line) for line in lines[-1:]})
@@ -68,13 +70,14 @@ class Furniture:
             frozenset(key for key, count in texts.items() if count >= enough),
             frozenset(key for key, count in offsets.items() if count >= _MIN_PAGES),
             frozenset(key for key, count in counted.items() if count >= enough),
+            edges,
         )
 
     def without(self, page: PageLines, page_number: int) -> list[Line]:
-        """Return the lines of a page, of which the first is 0, that say something new."""
+        """Return the lines of a page that say something new; the first of the pages is 0."""
         dropped: set[int] = set()
         smaller: dict[int, Line] = {}
-        for row in _edge_rows(page):
+        for row in self.edges[page_number]:
             kinds = [self._kind(line, page_number) for line in row]
             smaller.update({id(li): _small(li) for li in row if _counted(li) in self.counted})
             if not all(kinds):

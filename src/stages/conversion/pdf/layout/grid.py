@@ -64,13 +64,27 @@ def find_grids(rules: Sequence[Rule], words: Sequence[Word]) -> list[Grid]:
     )
     if len(lying) * len(standing) > _MAX_CROSSINGS:
         return []
-    lying, standing = lying + _missing(standing, lying), standing + _missing(lying, standing)
+    ends, sides = _missing(standing, lying), _missing(lying, standing)
+    closed = _grids(sorted(lying + ends), sorted(standing + sides), words)
+    if (ends or sides) and any(_lacks_rules(row) for grid in closed for row in grid.rows):
+        return _grids(lying, standing, words)
+    return closed
+
+
+def _grids(lying: list[_Edge], standing: list[_Edge], words: Sequence[Word]) -> list[Grid]:
     if len(lying) < 3 or len(standing) < 3:
         return []
-    lying.sort()
-    standing.sort()
     grids = (_grid(cells, words) for cells in _tables(_cells(lying, standing)))
     return [grid for grid in grids if grid is not None]
+
+
+def _lacks_rules(row: Sequence[Cell]) -> bool:
+    """Tell whether a row is many, which no rules part: they stand around the whole of it."""
+    return sum(_lines_in(cell) > _LAYOUT_LINES for cell in row) > 1
+
+
+def _lines_in(cell: Sequence[Word]) -> int:
+    return len({round(word.bottom / 4) for word in cell})
 
 
 def _merged_edges(edges: Iterable[_Edge]) -> list[_Edge]:
@@ -232,7 +246,7 @@ def _is_layout(cells: Sequence[Sequence[Word]]) -> bool:
     largest = max(cells, key=len)
     if len(largest) < _LAYOUT_SHARE * sum(map(len, cells)):
         return False
-    return len({round(word.bottom / 4) for word in largest}) > _LAYOUT_LINES
+    return _lines_in(largest) > _LAYOUT_LINES
 
 
 def _merged(values: Iterable[float]) -> list[float]:

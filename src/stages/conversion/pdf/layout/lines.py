@@ -206,7 +206,8 @@ def _letterspaced(words: list[Word]) -> list[Word]:
 
 def _is_foreign(words: Sequence[Word]) -> bool:
     """Tell, fast, whether a line may have letters that run leftwards."""
-    return any(not word.text.isascii() and _LEFTWARDS.search(word.text) for word in words)
+    text = "".join([word.text for word in words])
+    return not text.isascii() and _LEFTWARDS.search(text) is not None
 
 
 def _usual_direction(lines: Iterable[Sequence[Word]]) -> int:

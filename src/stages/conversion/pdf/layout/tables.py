@@ -88,10 +88,21 @@ def _names_numbers(rows: Sequence[Sequence[str]]) -> bool:
 
 def joined(before: Table, after: Table) -> tuple[Table, int]:
     """Return two parts as one table, and how many words of a repeated header it lost."""
-    repeated = after.rows[:1] == before.rows[:1]
-    rows = after.rows[1:] if repeated else after.rows
-    lost = sum(len(plain(cell).split()) for cell in after.rows[0]) if repeated else 0
-    return replace(before, rows=before.rows + rows), lost
+    repeated = _repeated_header(before, after)
+    header = after.rows[:repeated]
+    lost = sum(len(plain(cell).split()) for row in header for cell in row)
+    return replace(before, rows=before.rows + after.rows[repeated:]), lost
+
+
+def _repeated_header(before: Table, after: Table) -> int:
+    """Return how many first rows return: the header, with rows below it that lack their first cell.
+
+    Other rows that are equal are data.
+    """
+    for number, (a, b) in enumerate(zip(before.rows, after.rows, strict=False)):
+        if a != b or (number and b[0]):
+            return number
+    return min(len(before.rows), len(after.rows))
 
 
 @dataclass(eq=False)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -143,12 +143,14 @@ class _Reader:
             self._take_object(text, start, stop, first)
             return
         before: tuple[Word, int] | None = None
+        boxes = self._boxes(start, stop)
         for begin, finish, handle in self._pieces(start, stop, first):
-            run = self._runs.of(text[begin - start], begin, handle, self._box(begin, finish))
-            cuts = [begin, *self._cuts(begin, finish, run, _BLANK), finish]
-            for at, to in pairwise(cuts):
-                piece = text[at - start : end - start if to == stop else to - start]
-                before = self._add(piece, at, self._box(at, to), run, before)
+            places = boxes[begin - start : finish - start]
+            run = self._runs.of(text[begin - start], begin, handle, _around(places))
+            for at, to in _unparted(places, run, _BLANK):
+                last = end if begin + to == stop else begin + to
+                piece = text[begin + at - start : last - start]
+                before = self._add(piece, begin + at, _around(places[at:to]), run, before)
 
     def _take_leader(self, text: str, start: int) -> None:
         """Take a row of dots as one word: there are thousands of them in a table of contents."""
@@ -164,22 +166,10 @@ class _Reader:
         if box[2] - box[0] <= size and box[3] - box[1] <= size:
             self._add(text, start, box, run)
             return
-        for at, to in pairwise([start, *self._cuts(start, end, run, _FAR), end]):
-            piece = text[at - start : None if to == end else to - start]
-            self._add(piece, at, self._box(at, to), run)
-
-    def _cuts(self, start: int, end: int, run: Run, share: float) -> list[int]:
-        """Return where characters stand further apart than usual by a share of the font's size."""
-        gaps = [self._gap(index, run.angle) for index in range(start + 1, end)]
-        usual = sorted(gaps)[len(gaps) // 2] if len(gaps) > 2 else 0.0
-        far = max(usual * 2, 0.0) + run.size * share
-        return [start + 1 + n for n, gap in enumerate(gaps) if gap > far]
-
-    def _gap(self, index: int, angle: int) -> float:
-        """Return how far a character stands from the one before it, along their line."""
-        a, b = self._box(index - 1, index), self._box(index, index + 1)
-        at = 1 if angle % 180 else 0
-        return max(b[at] - a[at + 2], a[at] - b[at + 2])
+        boxes = self._boxes(start, end)
+        for at, to in _unparted(boxes, run, _FAR):
+            piece = text[at : None if to == len(boxes) else to]
+            self._add(piece, start + at, _around(boxes[at:to]), run)
 
     def _pieces(self, start: int, end: int, first: int) -> Iterator[tuple[int, int, int]]:
         """Split a run of characters where another text object begins."""
@@ -264,6 +254,15 @@ class _Reader:
             baseline = bottom
         return x0, x1, baseline
 
+    def _boxes(self, start: int, end: int) -> list[Box]:
+        """Return the box of each of some characters."""
+        page, rect, reference = self._page, self._rect, self._rect_ref
+        boxes: list[Box] = []
+        for index in range(start, end):
+            native.loose_box(page, index, reference)
+            boxes.append((rect.left, rect.bottom, rect.right, rect.top))
+        return boxes
+
     def _box(self, start: int, end: int) -> Box:
         """Return the box of the first and last of some characters."""
         rect = self._rect
@@ -273,6 +272,35 @@ class _Reader:
             return a, b, c, d
         native.loose_box(self._page, end - 1, self._rect_ref)
         return min(a, rect.left), min(b, rect.bottom), max(c, rect.right), max(d, rect.top)
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    """Return the box of the first and last of some characters."""
+    if len(boxes) == 1:
+        return boxes[0]
+    a, b = boxes[0], boxes[-1]
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
+
+def _unparted(boxes: Sequence[Box], run: Run, share: float) -> Iterator[tuple[int, int]]:
+    """Give first and last of characters that stand no further apart than usual.
+
+    What is further is so by a share of the font's size.
+    """
+    if len(boxes) == 1:
+        yield 0, 1
+        return
+    at = 1 if run.angle % 180 else 0
+    gaps = [max(b[at] - a[at + 2], a[at] - b[at + 2]) for a, b in pairwise(boxes)]
+    begin = 0
+    if max(gaps) > run.size * share:
+        usual = sorted(gaps)[len(gaps) // 2] if len(gaps) > 2 else 0.0
+        far = max(usual * 2, 0.0) + run.size * share
+        for number, gap in enumerate(gaps, start=1):
+            if gap > far:
+                yield begin, number
+                begin = number
+    yield begin, len(boxes)
 
 
 def _characters(text_page: int) -> str:
@@ -299,27 +327,32 @@ def _with_touching_glued(words: list[Word]) -> list[Word]:
     A mark that combines with the letter before it, such as the last part of a Korean syllable,
     becomes one word with that letter.
     """
-    glued: list[Word] = words[:1]
-    for word in words[1:]:
-        before = glued[-1]
-        if not word.text.isascii() and combines(word.text) and before.touches(word):
+    glued: list[Word] = []
+    before: Word | None = None
+    for word in words:
+        if before is None:
+            glued.append(word)
+        elif not word.text.isascii() and combines(word.text) and before.touches(word):
             glued[-1] = before.with_more(word)
-            continue
-        near = _TOUCHING * word.size
-        touching = abs(word.x0 - before.x1) < near and abs(word.bottom - before.bottom) < near
-        glued.append(word._replace(glued=True) if touching else word)
+        else:
+            near = _TOUCHING * word.size
+            touching = (
+                -near < word.x0 - before.x1 < near and abs(word.bottom - before.bottom) < near
+            )
+            glued.append(word._replace(glued=True) if touching else word)
+        before = glued[-1]
     return glued
 
 
 def _without_duplicates(words: list[Word]) -> list[Word]:
     """Leave out words that are drawn again at the same place, or as good as there."""
-    places = {(w.text, int(w.x0 / _BUCKET_POINTS), int(w.bottom / _BUCKET_POINTS)) for w in words}
+    places = {(w.text, w.x0 // _BUCKET_POINTS, w.bottom // _BUCKET_POINTS) for w in words}
     if len(places) == len(words):
         return words
     kept: list[Word] = []
-    seen: dict[tuple[str, int], list[Word]] = defaultdict(list)
+    seen: dict[tuple[str, float], list[Word]] = defaultdict(list)
     for word in words:
-        before = seen[word.text, int(word.bottom / _BUCKET_POINTS / 3)]
+        before = seen[word.text, word.bottom // (_BUCKET_POINTS * 3)]
         near = word.size * _DUPLICATE
         if any(abs(w.x0 - word.x0) < near and abs(w.bottom - word.bottom) < near for w in before):
             continue
