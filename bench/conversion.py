@@ -90,7 +90,7 @@ def _documents_of(part: ModuleType, folder: Path) -> Iterator[Document]:
         except ValueError:
             yield Document.unknown(path, kind)
         else:
-            yield Document.of(path, kind, words, shape)
+            yield Document.of(path, kind, words, shape, path.stat().st_size)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def summarised(
         "named": [
             _named(r, explanations)
             for r in own
-            if r.recall < NAMED_BELOW and r.document.name not in right
+            if (r.error or r.recall < NAMED_BELOW) and r.document.name not in right
         ],
     }
 
@@ -78,7 +78,7 @@ def _format(results: Mapping[str, Sequence[Result]], kind: str, right: set[str])
         "overMemory": [
             r.document.name
             for r in own[OWN]
-            if r.megabytes > _MOST_MEGABYTES and r.document.path.stat().st_size < _SMALL_FILE_BYTES
+            if r.megabytes > _MOST_MEGABYTES and r.document.size_bytes < _SMALL_FILE_BYTES
         ],
     }
 
