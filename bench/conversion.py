@@ -71,6 +71,11 @@ def _parts() -> Iterator[ModuleType]:
             yield part
 
 
+def corpus(folder: Path) -> list[Path]:
+    """Return the paths of all documents."""
+    return [path for part in _parts() for path in part.gather(folder)]
+
+
 def _documents(folder: Path) -> list[Document]:
     """Return the documents of all parts, one of each part in turn, so that a limit has of all."""
     by_part = [_documents_of(part, folder) for part in _parts()]
@@ -85,7 +90,7 @@ def _documents_of(part: ModuleType, folder: Path) -> Iterator[Document]:
         except ValueError:
             yield Document.unknown(path, kind)
         else:
-            yield Document.of(path, kind, words, shape)
+            yield Document.of(path, kind, words, shape, path.stat().st_size)
 
 
 if __name__ == "__main__":

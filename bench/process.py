@@ -1,13 +1,14 @@
 """What does `docledger process` add to the work of the executors themselves?
 
-    python bench/process.py FILES... [--rounds 3] [--settings NAME=VALUE...]
+    python bench/process.py [FILES...] [--corpus DIR] [--rounds 3] [--set NAME=VALUE...]
 
-FILES are files or folders. In turns: `docledger process` with `docledger up` running on a new home,
-and the same five executors in a bare process pool on all cores (process_parts/pool.py), which
-writes to the search store of another database of the same server. Seconds are those of the commands
-from start to end; processor time is that of the command, its children and the service's processes,
-PostgreSQL's left out. A round counts if both completed the same number of files. Prints one JSON
-line; figures are [median, least, most] of the rounds, and ratios are of pairs of one round.
+FILES are files or folders, DIR where bench/conversion.py keeps its documents. In turns: `docledger
+process` with `docledger up` running on a new home, and the same five executors in a bare process
+pool on all cores (process_parts/pool.py), which writes to the search store of another database of
+the same server. Seconds are those of the commands from start to end; processor time is that of the
+command, its children and the service's processes, PostgreSQL's left out. A round counts if both
+completed the same number of files. Prints one JSON line; figures are [median, least, most] of the
+rounds, and ratios are of pairs of one round.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+from conversion import corpus
 from docledger.bootstrap import Docledger
 from docledger.commands.file_search import find_files
 from docledger.settings import Settings
@@ -50,7 +52,8 @@ class Took:
 
 def main() -> None:
     given = _arguments()
-    files = find_files(given.files, follow_links=False).files
+    files = find_files(given.files, follow_links=False).files if given.files else []
+    files += corpus(given.corpus) if given.corpus else []
     rounds = [_round(files, given.set) for _ in range(given.rounds)]
     told = {
         "files": len(files),
@@ -66,7 +69,8 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--corpus", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     return parser.parse_args()

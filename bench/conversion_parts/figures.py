@@ -14,6 +14,7 @@ NAMED_BELOW = 0.97
 OWN = "docledger"
 _SMALL_FILE_BYTES = 50 << 20
 _MOST_MEGABYTES = 512
+_NO_WORDS = "no reader finds a word in it"
 
 
 def summarised(
@@ -38,7 +39,7 @@ def summarised(
         "named": [
             _named(r, explanations)
             for r in own
-            if r.recall < NAMED_BELOW and r.document.name not in right
+            if (r.error or r.recall < NAMED_BELOW) and r.document.name not in right
         ],
     }
 
@@ -49,6 +50,8 @@ def unexplained(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _is_right(result: Result, explanations: Explanations) -> bool:
+    if result.document.is_known and not result.document.words:
+        return True
     found = explanations.get(result.document.name)
     return found is not None and found.refused_rightly
 
@@ -60,7 +63,7 @@ def _named(result: Result, explanations: Explanations) -> dict[str, Any]:
         "recall": round(result.recall, 4),
         "precision": round(result.precision, 4),
         "error": result.error,
-        "why": found.why if found else "",
+        "why": found.why if found else _NO_WORDS if _is_right(result, explanations) else "",
     }
 
 
@@ -78,7 +81,7 @@ def _format(results: Mapping[str, Sequence[Result]], kind: str, right: set[str])
         "overMemory": [
             r.document.name
             for r in own[OWN]
-            if r.megabytes > _MOST_MEGABYTES and r.document.path.stat().st_size < _SMALL_FILE_BYTES
+            if r.megabytes > _MOST_MEGABYTES and r.document.size_bytes < _SMALL_FILE_BYTES
         ],
     }
 

@@ -38,12 +38,16 @@ class Document:
     pairs: Counter[tuple[str, str]]
     shape: Shape | None
     is_known: bool = True
+    size_bytes: int = 0
 
     @staticmethod
-    def of(path: Path, kind: str, words: Sequence[str], shape: Shape | None) -> Document:
+    def of(
+        path: Path, kind: str, words: Sequence[str], shape: Shape | None, size_bytes: int = 0
+    ) -> Document:
         """Return the document that has these words, in order."""
         name = "/".join(path.parts[-2:])
-        return Document(path, name, kind, Counter(words), Counter(pairwise(words)), shape)
+        counted = Counter(words), Counter(pairwise(words))
+        return Document(path, name, kind, *counted, shape, size_bytes=size_bytes)
 
     @staticmethod
     def unknown(path: Path, kind: str) -> Document:

@@ -185,7 +185,7 @@ def _cells(path: Path) -> Iterator[str]:
     Locale.number_symbols = property(
         lambda self: {**self._data["number_symbols"]["latn"], **self._data["number_symbols"]}
     )
-    formatter = SSF()
+    formatter = SSF(locale="en_US")
     formulas, values = load_workbook(path), load_workbook(path, data_only=True)
     for sheet in values.worksheets:
         if sheet.sheet_state != "visible" or not isinstance(sheet, Worksheet):

@@ -51,11 +51,7 @@ def _format(found: Mapping[str, Any]) -> Iterator[str]:
     nothing = [name for name, row in found["converters"].items() if row["recall"] is None]
     if nothing:
         yield ""
-        yield (
-            f"Converted by none of: {', '.join(nothing)}."
-            if len(nothing) > 1
-            else (f"Not converted by {nothing[0]}.")
-        )
+        yield f"Not converted by {', '.join(nothing)}."
     yield from _besides(found)
 
 
@@ -68,7 +64,7 @@ def _reference(reference: Mapping[str, int] | None) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, list):
         return str(len(value))
-    return f"{value:.4f}" if isinstance(value, float) and value <= 1 else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _besides(found: Mapping[str, Any]) -> Iterator[str]:

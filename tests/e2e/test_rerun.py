@@ -18,9 +18,11 @@ from domain.errors import InvalidValue
 from e2e.installation import Installation, wait_for
 from files.local_blobs import LocalBlobStore
 from postgres.embedded.server import EmbeddedPostgres
+from stages.registry import discover
 
 OLDER = Path(__file__).parents[1] / "fixtures" / "converted_by_1"
-STAGE, OLD, NEW = "markdown-conversion", "markdown-conversion/1", "markdown-conversion/2"
+STAGE, OLD = "markdown-conversion", "markdown-conversion/1"
+NEW = f"{STAGE}/{discover(search_store=None).of(STAGE).version}"
 POWERS = f"/v1/documents/powers/stages/{STAGE}/files/powers.md"
 CHUNKS = "/v1/documents/areas/stages/chunker/files/areas.chunks.json"
 ARGUMENTS = ("rerun", "--stage", STAGE, "--executor", OLD)

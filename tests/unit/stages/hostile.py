@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from email.message import EmailMessage
 from typing import Final
 
+from unit.stages.hostile_packages import HOSTILE_PACKAGES
 from unit.stages.making import SAMPLES, with_part, zip_of
 
 Make = Callable[[int], bytes]
@@ -294,4 +295,5 @@ HOSTILE: Final[Mapping[str, tuple[str, Make]]] = {
     "a page called a PDF": ("a.pdf", lambda n: b"<html><body><p>word</body></html>"),
     "a PDF called a table": ("a.csv", lambda n: _sample("harbour-bulletin.pdf")),
     "a text called a presentation": ("a.pptx", lambda n: b"just words\n" * 10),
+    **HOSTILE_PACKAGES,
 }
