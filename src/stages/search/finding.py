@@ -43,7 +43,7 @@ _BRANCH: Final = """(
     WHERE {exactly} LIMIT {ranked})
 """
 _SEARCH: Final = """
-WITH candidates AS MATERIALIZED ({branches}), found AS (
+WITH candidates AS MATERIALIZED ({branches}), found AS MATERIALIZED (
     SELECT document_id, chunk_index,
         0.5 + ts_rank_cd(tsv, %(exact)s::tsquery, 1 | 32)::float8 / 2 AS score
     FROM candidates
