@@ -39,14 +39,14 @@ _BY_ID: Final = """
     ) AS last WHERE tsv @@ %(broad_{number})s::tsquery{realm}
 """
 _BRANCH: Final = """(
-    SELECT document_id, chunk_index, tsv, {number} AS branch FROM ({source}) AS broadly_{number}
-    WHERE {exactly} LIMIT {ranked})
+    SELECT document_id, chunk_index, tsv, {number} AS branch, row_number() OVER () AS number
+    FROM ({source}) AS broadly_{number} WHERE {exactly} LIMIT {ranked})
 """
 _SEARCH: Final = """
 WITH candidates AS MATERIALIZED ({branches}), found AS MATERIALIZED (
     SELECT document_id, chunk_index,
         0.5 + ts_rank_cd(tsv, %(exact)s::tsquery, 1 | 32)::float8 / 2 AS score
-    FROM candidates
+    FROM candidates WHERE number < {ranked}
 ), page AS (
     SELECT * FROM found
     WHERE %(after_score)s::float8 IS NULL
