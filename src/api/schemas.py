@@ -358,7 +358,7 @@ class FoundFact(Answered):
     chunk_index: int
     start: int
     end: int
-    pages: list[int] | SkipJsonSchema[None] = ABSENT
+    pages: list[int] | None
 
 
 class UnderstoodSearch(Answered):
