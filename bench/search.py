@@ -39,12 +39,13 @@ from harness.processes import BENCH, ROOT, Running, end_in_good_order, free_port
 from harness.requests import reports, walk
 from postgres.migrate import Migrator
 from search_parts import bare
-from search_parts.corpus import CHUNKS_A_DOCUMENT, EVERYWHERE, documents, questions
+from search_parts.corpus import CHUNKS_A_DOCUMENT, EVERYWHERE, documents, questions, serial
 from stages.postgres_search import INDEX_VERSION
 from stages.search.prepared import prepared
 
 _REPORTED = 2_000  # documents that are reported on while searches run
 _SEARCHING = 32
+_DISTINCT = 20_000
 _SIZES = """
     SELECT pg_table_size('search_chunks'), pg_indexes_size('search_chunks'),
         pg_table_size('chunks'), pg_indexes_size('chunks')
@@ -106,8 +107,12 @@ def of_size(given: argparse.Namespace, size: int) -> dict[str, Any]:
         "everywhere": everywhere,
         "reports": beside,
         "bytes": {
-            "docledger": {"table": table, "indexes": indexes},
-            "bare": {"table": plain_table, "indexes": plain_indexes},
+            "docledger": {"table": table, "indexes": indexes, "all": table + indexes},
+            "bare": {
+                "table": plain_table,
+                "indexes": plain_indexes,
+                "all": plain_table + plain_indexes,
+            },
         },
     }
     print(size, json.dumps(found), file=sys.stderr, flush=True)
@@ -142,26 +147,33 @@ def documents_copied(connection: psycopg.Connection[Any], size: int) -> None:
 
 
 def chunks_copied(connection: psycopg.Connection[Any], size: int) -> None:
-    """Write the chunks as the store does."""
+    """Write the chunks as the store does; past some thousands they are the same but a word."""
+    made = [
+        (chunk, prepared(chunk, (), None, "en"))
+        for _, chunks in documents(min(size, _DISTINCT))
+        for chunk in chunks
+    ]
     with connection.cursor().copy(_COLUMNS) as copy:
-        for document_id, chunks in documents(size):
-            for chunk in chunks:
-                made = prepared(chunk, (), None, "en")
-                copy.write_row(
-                    (
-                        document_id.replace("doc", "found"),
-                        chunk.index,
-                        "en",
-                        INDEX_VERSION,
-                        list(chunk.heading_path),
-                        made.body,
-                        chunk.start,
-                        chunk.end,
-                        chunk.token_count,
-                        "[]",
-                        made.lexemes,
-                    )
+        for number in range(size):
+            chunk, (body, lexemes) = made[number % len(made)]
+            document = number // CHUNKS_A_DOCUMENT
+            before = serial(document % (len(made) // CHUNKS_A_DOCUMENT), chunk.index)
+            after = serial(document, chunk.index)
+            copy.write_row(
+                (
+                    f"found-{document:08}",
+                    chunk.index,
+                    "en",
+                    INDEX_VERSION,
+                    list(chunk.heading_path),
+                    body.replace(before, after),
+                    chunk.start,
+                    chunk.end,
+                    chunk.token_count,
+                    "[]",
+                    lexemes.replace(f"'{before}'", f"'{after}'"),
                 )
+            )
 
 
 @contextlib.contextmanager

@@ -2,7 +2,9 @@
 -- were until the indexer has filled the store again from stored chunks.
 ALTER TABLE search_chunks
     ADD COLUMN index_version int NOT NULL DEFAULT 1,
-    ADD COLUMN pages int[];
+    ADD COLUMN pages int[],
+    -- Ranking reads it whole, and it hardly compresses.
+    ALTER COLUMN tsv SET STORAGE EXTERNAL;
 
 COMMENT ON COLUMN search_chunks.body IS
     'docledger: the text that a reader sees; Markdown where index_version is 1';

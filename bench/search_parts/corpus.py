@@ -33,8 +33,8 @@ def _weights() -> list[float]:
 
 
 def documents(chunks: int) -> Iterator[tuple[str, list[Chunk]]]:
-    """Yield ids with their chunks, the same for the same count."""
-    drawn = random.Random(chunks)
+    """Yield ids with their chunks, always the same ones first."""
+    drawn = random.Random(3)
     for number in range(chunks // CHUNKS_A_DOCUMENT):
         yield f"doc-{number:08}", [_chunk(drawn, number, n) for n in range(CHUNKS_A_DOCUMENT)]
 
@@ -42,7 +42,7 @@ def documents(chunks: int) -> Iterator[tuple[str, list[Chunk]]]:
 def _chunk(drawn: random.Random, document: int, index: int) -> Chunk:
     words = drawn.choices(vocabulary(), cum_weights=_weights(), k=_WORDS)
     words[7] = EVERYWHERE
-    words[50] = f"serial{document}x{index}"
+    words[50] = serial(document, index)
     text = f"The {' '.join(words[:60])}. A {' '.join(words[60:])}."
     return Chunk(
         index=index,
@@ -52,6 +52,11 @@ def _chunk(drawn: random.Random, document: int, index: int) -> Chunk:
         heading_path=("Report", f"Part {index}"),
         token_count=180,
     )
+
+
+def serial(document: int, index: int) -> str:
+    """Return the word that only this chunk has."""
+    return f"serial{document}x{index}"
 
 
 def questions(chunks: int, count: int = 400) -> list[str]:
@@ -71,7 +76,7 @@ def questions(chunks: int, count: int = 400) -> list[str]:
                 f"{middling} {rare}",
                 f"the {middling} {drawn.choice(words[100:2000])} {drawn.choice(words[100:2000])}",
                 f'"{" ".join(pieces[start : start + 3])}"',
-                f"serial{drawn.randrange(chunks // CHUNKS_A_DOCUMENT)}x3",
+                serial(drawn.randrange(chunks // CHUNKS_A_DOCUMENT), 3),
                 f"{rare} -{middling}",
                 f"{rare} or {drawn.choice(words[8000:])}",
             )[number % 8]

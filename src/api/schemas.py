@@ -358,6 +358,7 @@ class FoundFact(Answered):
     chunk_index: int
     start: int
     end: int
+    pages: list[int] | None
 
 
 class UnderstoodSearch(Answered):

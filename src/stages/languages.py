@@ -36,11 +36,11 @@ _SCRIPT_SHARE = 0.2
 def language_of(text: str) -> str:
     """Return the code of the likeliest of some twenty languages, `en` if nothing speaks for one."""
     sample = text[:_SAMPLE_CHARS]
-    letters = max(1, sum(char.isalpha() for char in sample))
-    for code, script in _SCRIPTS:
+    letters = max(1, sum(map(str.isalpha, sample)))
+    for code, script in () if sample.isascii() else _SCRIPTS:
         if len(re.findall(script, sample)) / letters > _SCRIPT_SHARE:
             return code
-    words = Counter(word.lower() for word in _WORDS.findall(sample))
+    words = Counter(_WORDS.findall(sample.lower()))
     scores = {code: sum(words[word] for word in common.split()) for code, common in _COMMON.items()}
     best = max(scores, key=lambda code: scores[code])
     return best if scores[best] else "en"

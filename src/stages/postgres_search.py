@@ -261,7 +261,7 @@ def _rows(
             "index_version": INDEX_VERSION,
             "heading_path": [_storable(heading) for heading in chunk.heading_path],
             "body": stored.body,
-            "pages": _pages(chunk),
+            "pages": None if chunk.pages is None else list(chunk.pages),
             "tsv": stored.lexemes,
             "start": chunk.start,
             "end": chunk.end,
@@ -273,11 +273,6 @@ def _rows(
                 ]
             ),
         }
-
-
-def _pages(chunk: Chunk) -> list[int] | None:
-    pages = getattr(chunk, "pages", None)
-    return None if pages is None else list(pages)
 
 
 def _storable(value: object) -> Any:

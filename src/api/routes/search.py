@@ -103,4 +103,8 @@ def hit_json(hit: SearchHit, *, include_facts: bool) -> dict[str, object]:
         "end": hit.end,
         "score": hit.score,
     }
-    return {**found, "facts": [dict(fact) for fact in hit.facts]} if include_facts else found
+    return (
+        {**found, "facts": [{"pages": None, **fact} for fact in hit.facts]}
+        if include_facts
+        else found
+    )

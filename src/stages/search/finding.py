@@ -25,6 +25,7 @@ _SCANNED: Final = 4_000
 _COMMON_SHARE: Final = 0.3
 _COMMON_CHUNKS: Final = 20_000
 _ACROSS: Final = 1000  # documents looked at whose chunks have the words together
+_ACROSS_COMMON: Final = 100  # of them where even the rarest word is common
 _FACT_CHUNKS: Final = 200
 
 _IN_REALM: Final = " AND ARRAY[realm_id] @> ARRAY[%(realm_id)s::text]"
@@ -39,14 +40,14 @@ _BY_ID: Final = """
     ) AS last WHERE tsv @@ %(broad_{number})s::tsquery{realm}
 """
 _BRANCH: Final = """(
-    SELECT document_id, chunk_index, tsv, {number} AS branch FROM ({source}) AS broadly_{number}
-    WHERE {exactly} LIMIT {ranked})
+    SELECT document_id, chunk_index, tsv, {number} AS branch, row_number() OVER () AS number
+    FROM ({source}) AS broadly_{number} WHERE {exactly} LIMIT {ranked})
 """
 _SEARCH: Final = """
-WITH candidates AS MATERIALIZED ({branches}), found AS (
-    SELECT document_id, chunk_index,
+WITH candidates AS MATERIALIZED ({branches}), found AS MATERIALIZED (
+    SELECT DISTINCT ON (document_id, chunk_index) document_id, chunk_index,
         0.5 + ts_rank_cd(tsv, %(exact)s::tsquery, 1 | 32)::float8 / 2 AS score
-    FROM candidates
+    FROM candidates WHERE number < {ranked}
 ), page AS (
     SELECT * FROM found
     WHERE %(after_score)s::float8 IS NULL
@@ -57,10 +58,11 @@ WITH candidates AS MATERIALIZED ({branches}), found AS (
 ), counted AS (
     SELECT EXISTS (SELECT FROM search_chunks WHERE index_version < 2) AS has_earlier,
         coalesce(sum(least(ranked, {ranked} - 1)), 0)::int AS ranked,
-        coalesce(max(ranked), 0) AS most
-    FROM (SELECT count(*) AS ranked FROM candidates GROUP BY branch) AS each
+        coalesce(max(ranked), 0) AS most,
+        coalesce(sum(ranked) FILTER (WHERE branch = ANY (%(by_id)s)), 0) AS by_id
+    FROM (SELECT branch, count(*) AS ranked FROM candidates GROUP BY branch) AS each
 )
-SELECT has_earlier, ranked, most, {columns}
+SELECT has_earlier, ranked, most, by_id, {columns}
 FROM counted LEFT JOIN page ON true
 LEFT JOIN search_chunks c
     ON c.document_id = page.document_id AND c.chunk_index = page.chunk_index
@@ -75,10 +77,12 @@ WITH first AS MATERIALIZED (
         SELECT document_id FROM search_chunks
         WHERE tsv @@ %(first)s::tsquery{realm} LIMIT {most}
     ) AS holding
-), whole AS MATERIALIZED (
+), together AS MATERIALIZED (
     SELECT document_id FROM first f WHERE {others}
-        AND NOT EXISTS (SELECT FROM search_chunks c WHERE c.document_id = f.document_id
-            AND c.tsv @@ %(exact)s::tsquery)
+), whole AS MATERIALIZED (
+    SELECT document_id FROM together f
+    WHERE NOT EXISTS (SELECT FROM search_chunks c WHERE c.document_id = f.document_id
+            AND c.tsv @@ %(exact)s::tsquery OFFSET 0)
 ), found AS (
     SELECT w.document_id, best.chunk_index, best.score FROM whole w JOIN LATERAL (
         SELECT c.chunk_index, ts_rank_cd(c.tsv, %(any)s::tsquery, 1 | 32)::float8 / 2 AS score
@@ -99,8 +103,11 @@ JOIN search_chunks c ON c.document_id = page.document_id AND c.chunk_index = pag
 LEFT JOIN documents d ON d.id = page.document_id
 ORDER BY -score, page.document_id, page.chunk_index
 """
+# With OFFSET it is asked of each document by itself, not of all chunks that have a common word.
 _OTHER: Final = """EXISTS (SELECT FROM search_chunks c WHERE c.document_id = f.document_id
-    AND c.tsv @@ %(term_{number})s::tsquery)"""
+    AND c.tsv @@ %(term_{number})s::tsquery OFFSET 0)"""
+_RARER_OTHER: Final = """f.document_id IN (SELECT document_id FROM search_chunks
+    WHERE tsv @@ %(term_{number})s::tsquery)"""
 _FACTS: Final = """
     SELECT document_id, config, facts FROM search_chunks
     WHERE document_id = ANY (%s) AND tsv @@ %s::tsquery AND facts <> '[]'
@@ -174,11 +181,11 @@ class Finder:
     def _within(self, after: After, limit: int) -> Found:
         """Return chunks that have all that is asked for."""
         common = [self._is_common(branch) for branch in self._question.branches]
-        if all(common):
-            found, is_cut = self._ranked(common, after, limit)
-            if is_cut:
+        if any(common):
+            found, _, is_full = self._ranked(common, after, limit)
+            if is_full:
                 return _told(found, f"{RANKED:,} of the documents with the last ids")
-        found, is_cut = self._ranked([False] * len(common), after, limit)
+        found, is_cut, _ = self._ranked([False] * len(common), after, limit)
         if is_cut or (self._question.is_ordered and self._may_be_many(_ORDERED)):
             return _told(found, f"the first {RANKED:,} that the index gives")
         return found
@@ -191,23 +198,27 @@ class Finder:
         shares = map(self._frequencies.of_branch, self._question.branches)
         return max(shares) * self._frequencies.chunks > many
 
-    def _ranked(self, by_id: Sequence[bool], after: After, limit: int) -> tuple[Found, bool]:
-        """Rank chunks; also tell whether there are more than may be ranked."""
+    def _ranked(self, by_id: Sequence[bool], after: After, limit: int) -> tuple[Found, bool, bool]:
+        """Rank chunks, branches looked for by id as `by_id` says.
+
+        Also tell whether there are more than may be ranked, and whether those by id are enough.
+        """
         branches = [
             self._branch(number, _BY_ID if it else _BY_INDEX) for number, it in enumerate(by_id)
         ]
         query = _SEARCH.format(
             branches=" UNION ALL ".join(branches), ranked=RANKED + 1, columns=_COLUMNS
         )
-        rows = self._execute(query, after, limit, **self._broad())
-        hits = tuple(FoundRow(*row[3:]) for row in rows if row[3] is not None)
-        has_earlier, ranked, most, *_ = rows[0]
-        return Found(hits, Ranked(ranked), has_earlier), most > RANKED
+        numbers = [number for number, it in enumerate(by_id) if it]
+        rows = self._execute(query, after, limit, by_id=numbers, **self._broad())
+        hits = tuple(FoundRow(*row[4:]) for row in rows if row[4] is not None)
+        has_earlier, ranked, most, of_ids, *_ = rows[0]
+        is_full = of_ids == len(numbers) * (RANKED + 1)
+        return Found(hits, Ranked(ranked), has_earlier), most > RANKED, is_full
 
     def _branch(self, number: int, source: str) -> str:
-        most = _ORDERED if self._question.is_ordered else (RANKED + 1) * (number + 1)
+        most = _ORDERED if self._question.is_ordered else RANKED + 1
         exactly = ["tsv @@ %(exact)s::tsquery"] if self._question.is_ordered else []
-        exactly += [f"NOT tsv @@ %(broad_{before})s::tsquery" for before in range(number)]
         return _BRANCH.format(
             number=number,
             source=source.format(number=number, realm=self._realm, most=most, scanned=_SCANNED),
@@ -228,14 +239,18 @@ class Finder:
         first, *others = sorted(branch, key=self._frequencies.of_term)
         query = _ACROSS_CHUNKS.format(
             realm=self._realm,
-            most=_ACROSS,
-            others=" AND ".join(_OTHER.format(number=n) for n in range(len(others))),
+            most=_ACROSS_COMMON if self._is_common([first]) else _ACROSS,
+            others=" AND ".join(self._other(number, term) for number, term in enumerate(others)),
             columns=_COLUMNS,
         )
         terms = {f"term_{number}": term.tsquery for number, term in enumerate(others)}
         of_branch = Question((tuple(branch),), self._question.excluded)
         asked = {"first": first.tsquery, "any": of_branch.any_term, **terms}
         return (FoundRow(*row) for row in self._execute(query, after, limit, **asked))
+
+    def _other(self, number: int, term: Term) -> str:
+        chunks = self._frequencies.of_branch([term]) * self._frequencies.chunks
+        return (_OTHER if chunks > _ORDERED * 2 else _RARER_OTHER).format(number=number)
 
     def _execute(self, query: str, after: After, limit: int, **more: Any) -> list[Any]:
         parameters = {
@@ -251,8 +266,7 @@ class Finder:
 
 
 def _told(found: Found, which: str) -> Found:
-    ranked = min(found.ranked.chunks, RANKED)
-    return replace(found, ranked=Ranked(ranked, is_complete=False, order=which))
+    return replace(found, ranked=replace(found.ranked, is_complete=False, order=which))
 
 
 def facts_near(

@@ -61,9 +61,8 @@ class _Index:
             if self._bytes > _MAX_BYTES or self._chars > _MAX_CHARS:
                 break
             self._chars += len(text)
-            position += _GAP if position else 0
-            for lexemes in positions(text[:_MAX_CHARS], self._language):
-                position += 1
+            start = position + 1 + (_GAP if position else 0)
+            for position, lexemes in enumerate(positions(text[:_MAX_CHARS], self._language), start):
                 place = _PLACES[min(position, _LAST_POSITION)] + weight
                 for lexeme in lexemes:
                     if lexeme in places:
@@ -76,6 +75,8 @@ class _Index:
     def notation(self) -> str:
         """Return the lexemes as `tsvector` takes them; letters and digits alone need no escape."""
         return " ".join(
-            f"'{lexeme}':{','.join(places[:_MAX_PLACES])}"
-            for lexeme, places in self._places.items()
+            [
+                f"'{lexeme}':{','.join(places[:_MAX_PLACES])}"
+                for lexeme, places in self._places.items()
+            ]
         )

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from stages.search.asking import Question, Term
-from stages.search.words import Position, signs_spans, token_positions, tokens
+from stages.search.words import Position, signs_spans, token_positions, tokens, word_positions
 
 _CHARS: Final = 300
 _BEFORE: Final = 60
 _READ_CHARS: Final = 200_000
+_BEGINNING: Final = 3
+_TAGS: Final = string.ascii_uppercase
+_WORD: Final = re.compile("[A-Za-z0-9]")
 _BLANKS: Final = re.compile(r"\s+")
 _INERT: Final = str.maketrans("<>", "\u2039\u203a")
 
@@ -42,10 +46,12 @@ class Matcher:
         self._prefixes = tuple(place.prefix for place in places if place.prefix is not None)
         # By language: how many positions a word takes that is not asked for.
         self._passed: dict[str, dict[str, int]] = {}
+        self._beginnings = self._compiled()
 
     def spans(self, text: str, language: str) -> list[Span]:
         """Return where the terms stand, in order."""
-        placed = list(self._placed(text[:_READ_CHARS], language))
+        text = text[:_READ_CHARS]
+        placed = self._quickly(text, language) or list(self._placed(text, language))
         found = {
             span
             for number, term in enumerate(self._terms)
@@ -73,6 +79,33 @@ class Matcher:
             else:
                 passed[token] = len(each)
             position += len(each)
+
+    def _compiled(self) -> re.Pattern[str] | None:
+        """Return what finds the beginnings of all that is asked for in a text of ASCII.
+
+        None if words may stand in for others, which does not show in their beginnings.
+        """
+        asked = {lexeme.lstrip(_TAGS)[:_BEGINNING] for lexeme in self._lexemes}
+        asked.update(prefix[:_BEGINNING] for prefix in self._prefixes)
+        beginnings = sorted(beginning for beginning in asked if beginning.isascii())
+        if not beginnings or any(term.instead for term in self._terms):
+            return None
+        return re.compile(f"(?<![a-z0-9])(?:{'|'.join(map(re.escape, beginnings))})[a-z0-9]*")
+
+    def _quickly(self, text: str, language: str) -> list[_Placed]:
+        """Return the same for plain words in a text of ASCII, without looking at every word."""
+        if self._beginnings is None or not text.isascii():
+            return []
+        found: list[_Placed] = []
+        position = before = 0
+        for match in self._beginnings.finditer(text.lower()):
+            start, end = match.span()
+            [lexemes, *_] = word_positions(text[start:end], language)
+            if self._touches(lexemes):
+                position += 2 if _WORD.search(text, before, start) else 1
+                found.append(_Placed(position, start, end, end, lexemes))
+                before = end
+        return found
 
     def _touches(self, lexemes: Position) -> bool:
         return not self._lexemes.isdisjoint(lexemes) or any(
