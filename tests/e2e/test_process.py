@@ -96,7 +96,7 @@ def test_one_that_cannot_be_converted_harms_no_other(
 def test_a_failure_is_told_whole_at_any_width(installation: Installation, tmp_path: Path) -> None:
     broken = tmp_path / "broken.pdf"
     broken.write_bytes(b"%PDF-1.7\nnot really\n%%EOF\n")
-    installation.environment["COLUMNS"] = "80"
+    monkeypatch.setitem(installation.environment, "COLUMNS", "80")
     done = installation.run("process", SAMPLES / "toudai.txt", broken)
     assert done.returncode == 1
     lines = done.stdout.splitlines()
