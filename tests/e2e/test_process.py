@@ -93,7 +93,9 @@ def test_one_that_cannot_be_converted_harms_no_other(
         assert_completed(document, installation.uploads)
 
 
-def test_a_failure_is_told_whole_at_any_width(installation: Installation, tmp_path: Path) -> None:
+def test_a_failure_is_told_whole_at_any_width(
+    installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     broken = tmp_path / "broken.pdf"
     broken.write_bytes(b"%PDF-1.7\nnot really\n%%EOF\n")
     monkeypatch.setitem(installation.environment, "COLUMNS", "80")
