@@ -78,7 +78,7 @@ class Waiting:
         if not self.has_begun:
             try:
                 self.has_begun = self.future.set_running_or_notify_cancel()
-            except InvalidStateError:
+            except RuntimeError:  # answered at its deadline since it was looked at
                 return False
         return self.has_begun
 

@@ -62,7 +62,7 @@ def show(
 def prove(
     document_id: Annotated[str, typer.Argument(metavar="ID")],
     seal: Annotated[
-        Path | None, typer.Option(help="Prove it to whoever kept this seal; unset: a new one.")
+        Path | None, typer.Option(help="Prove it to the holder of this seal; unset: a new one.")
     ] = None,
     json: AsJson = False,
 ) -> None:

@@ -118,7 +118,7 @@ def import_documents(
         str, typer.Option(help="The schema that the old tables are in.")
     ] = "docledger_legacy",
     undo: Annotated[
-        bool, typer.Option("--undo", help="Take back what nobody has touched since.")
+        bool, typer.Option("--undo", help="Take back what has not been touched since.")
     ] = False,
     json: AsJson = False,
 ) -> None:

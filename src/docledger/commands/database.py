@@ -89,7 +89,7 @@ def adopt_storage(settings: Settings, *, force: bool) -> None:
 
 
 def stop(settings: Settings) -> None:
-    """Stop the embedded server, whoever uses it."""
+    """Stop the embedded server, in use or not."""
     require_home(settings.home)
     if not settings.uses_embedded_postgres:
         print("DOCLEDGER_DATABASE_URL names a server of your own; it is left alone")
